@@ -1,0 +1,11 @@
+//#use math/sigmoid.wgsl
+fn m_times_sigmoid(x: f32, z: f32) -> f32 { return x * z; } //#stub
+fn m_sigmoid_derivative(z: f32) -> f32 { return z; } //#stub
+
+fn act_sigmoid(x: f32) -> f32 {
+    return m_times_sigmoid(1.0, x);
+}
+
+fn act_sigmoid_dx(x: f32) -> f32 {
+    return m_sigmoid_derivative(x);
+}

@@ -1,0 +1,26 @@
+//#use math/exp.wgsl
+//#use math/ldexp.wgsl
+//#use math/log1p.wgsl
+//#use math/sigmoid.wgsl
+struct Exp { m: f32, k: i32 } //#stub
+fn m_exp(hi: f32, lo: f32) -> Exp { return Exp(hi + lo, 0); } //#stub
+fn m_exp_value(e: Exp) -> f32 { return e.m; } //#stub
+fn m_ldexp(v: f32, k: i32) -> f32 { return v; } //#stub
+fn m_log1p_ratio(q: f32) -> f32 { return q; } //#stub
+fn m_times_sigmoid(x: f32, z: f32) -> f32 { return x * z; } //#stub
+
+// log(1 + e^z) = max(z, 0) + log(1 + e^-|z|), z = beta * x
+fn act_softplus(x: f32, beta: f32, threshold: f32) -> f32 {
+    let z = beta * x;
+    let e = m_exp(-min(abs(z), 250.0), 0.0);
+    let q = m_exp_value(e);
+    let ratio = m_log1p_ratio(q);
+    let above = (z + q * ratio) / beta;
+    let below = m_ldexp(e.m * ratio / beta, e.k);
+    return select(select(above, below, z < 0.0), x, z > threshold);
+}
+
+fn act_softplus_dx(x: f32, beta: f32, threshold: f32) -> f32 {
+    let z = beta * x;
+    return select(m_times_sigmoid(1.0, z), 1.0, z > threshold);
+}

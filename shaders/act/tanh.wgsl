@@ -1,0 +1,29 @@
+//#use math/exp.wgsl
+//#use math/ldexp.wgsl
+struct Exp { m: f32, k: i32 } //#stub
+fn m_exp(hi: f32, lo: f32) -> Exp { return Exp(hi + lo, 0); } //#stub
+fn m_exp_value(e: Exp) -> f32 { return e.m; } //#stub
+fn m_ldexp(v: f32, k: i32) -> f32 { return v; } //#stub
+
+// (1 - q) / (1 + q) with q = e^(-2 |x|) loses digits near zero, where x + x^3 p(x^2) does not.
+fn act_tanh(x: f32) -> f32 {
+    let a = abs(x);
+    let q = m_exp_value(m_exp(-2.0 * min(a, 10.0), 0.0));
+    let far = (1.0 - q) / (1.0 + q);
+    let s = x * x;
+    var p = 0.00253037945;
+    p = p * s - 0.0085691791;
+    p = p * s + 0.0218460876;
+    p = p * s - 0.0539707467;
+    p = p * s + 0.133333728;
+    p = p * s - 0.333333343;
+    let near = x + x * (s * p);
+    return select(select(far, -far, x < 0.0), near, a < 0.55);
+}
+
+// 1 - tanh(x)^2 = 4 q / (1 + q)^2
+fn act_tanh_dx(x: f32) -> f32 {
+    let e = m_exp(-2.0 * min(abs(x), 100.0), 0.0);
+    let r = 2.0 / (1.0 + m_exp_value(e));
+    return m_ldexp(e.m * r * r, e.k);
+}

@@ -1,0 +1,22 @@
+//! GELU with the error function.
+
+use super::Room;
+use std::f64::consts::{FRAC_1_SQRT_2, PI};
+
+pub(super) const ROOM: Room = Room {
+    source: "Hendrycks and Gimpel 2016, arXiv:1606.08415; torch.nn.GELU",
+    y: |x, _| x * distribution(x),
+    dx: |x, _| distribution(x) + x * density(x),
+    roots: &[-0.751_791_524_693_564_5],
+    ..Room::PLAIN
+};
+
+/// The normal distribution function.
+fn distribution(x: f64) -> f64 {
+    0.5 * libm::erfc(-x * FRAC_1_SQRT_2)
+}
+
+/// The normal density.
+fn density(x: f64) -> f64 {
+    (-0.5 * x * x).exp() / (2.0 * PI).sqrt()
+}

@@ -1,0 +1,23 @@
+//! GELU's approximation by tanh.
+
+use super::{Room, sigmoid64};
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+
+pub(super) const ROOM: Room = Room {
+    source: "Hendrycks and Gimpel 2016, arXiv:1606.08415; torch.nn.GELU(approximate='tanh')",
+    y: |x, _| x * sigmoid64(2.0 * inner(x)),
+    dx: |x, _| {
+        let (s, rest) = (sigmoid64(2.0 * inner(x)), sigmoid64(-2.0 * inner(x)));
+        let slope = 2.0 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * (1.0 + 3.0 * CUBIC * x * x);
+        s * (1.0 + x * rest * slope)
+    },
+    roots: &[-0.752_461_422_071_016_3],
+    ..Room::PLAIN
+};
+
+const CUBIC: f64 = 0.044_715;
+
+/// The argument of tanh: (1 + tanh(u)) / 2 is sigmoid(2 u), without the cancellation.
+fn inner(x: f64) -> f64 {
+    FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * (x + CUBIC * x * x * x)
+}

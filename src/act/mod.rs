@@ -1,0 +1,216 @@
+//! The activations. Each has a room: `shaders/act/<name>.wgsl` holds its f32 functions,
+//! `src/act/<name>.rs` its f64 definition, and one line below makes it known to everything else.
+
+use crate::Error;
+
+/// What the library must know of an activation beside its WGSL.
+///
+/// Functions take the parameters in the order of the list below, and are written from the
+/// mathematical definition, not from the shader's formula.
+pub(crate) struct Room {
+    /// Where the definition stands: a paper or a specification.
+    pub(crate) source: &'static str,
+    /// The value.
+    pub(crate) y: fn(x: f64, p: &[f64]) -> f64,
+    /// The derivative.
+    pub(crate) dx: fn(x: f64, p: &[f64]) -> f64,
+    /// The error allowed to the shader's value and derivative, in ULP.
+    pub(crate) budget: f64,
+    /// The inputs where the formula changes.
+    pub(crate) knots: fn(p: &[f64]) -> Vec<f64>,
+    /// The zeros of the derivative around which it has no relative accuracy, in units of x times
+    /// the parameter that `product` names.
+    pub(crate) roots: &'static [f64],
+    /// The parameter, by index, that multiplies x before anything else. That product is rounded to
+    /// f32, which the checker allows for.
+    pub(crate) product: Option<usize>,
+}
+
+impl Room {
+    /// Most activations: 4 ULP, no knots, no roots, no product. `source`, `y` and `dx` are to be
+    /// given.
+    const PLAIN: Room = Room {
+        source: "",
+        y: |x, _| x,
+        dx: |_, _| 1.0,
+        budget: 4.0,
+        knots: |_| Vec::new(),
+        roots: &[],
+        product: None,
+    };
+}
+
+/// An activation as the list describes it.
+pub(crate) struct Entry {
+    pub(crate) name: &'static str,
+    pub(crate) aliases: &'static [&'static str],
+    pub(crate) parameters: &'static [&'static str],
+    pub(crate) formula: &'static str,
+    pub(crate) wgsl: &'static str,
+    pub(crate) room: &'static Room,
+    pub(crate) default: Activation,
+    pub(crate) build: fn(&[f32]) -> Activation,
+}
+
+macro_rules! activations {
+    ($(
+        $name:ident [$($alias:literal),*] = $variant:ident
+        $({ $($parameter:ident: $default:literal),+ })?, $formula:literal;
+    )+) => {
+        $(mod $name;)+
+
+        /// A scalar function with named parameters, and its derivative. Names, parameters and
+        /// defaults are PyTorch's where it has them, and so is the derivative at a knot. A NaN
+        /// gives NaN, an infinite input the limit.
+        ///
+        /// It parses from and prints to text, as a step of a [`Chain`](crate::Chain) does.
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub enum Activation {
+            $(
+                #[doc = concat!("`", stringify!($name), "`: ", $formula)]
+                $variant $({ $(
+                    #[doc = concat!("`", stringify!($parameter), "`, ", $default, " by default.")]
+                    $parameter: f32
+                ),+ })?,
+            )+
+        }
+
+        impl Activation {
+            /// Every activation, with its default parameters.
+            pub const ALL: &'static [Activation] = &[
+                $(Activation::$variant $({ $($parameter: $default),+ })?,)+
+            ];
+
+            pub(crate) fn entry(&self) -> &'static Entry {
+                match self {
+                    $(Activation::$variant { .. } => {
+                        const ENTRY: &Entry = &Entry {
+                            name: stringify!($name),
+                            aliases: &[$($alias),*],
+                            parameters: &[$($(stringify!($parameter)),+)?],
+                            formula: $formula,
+                            wgsl: include_str!(concat!(
+                                "../../shaders/act/",
+                                stringify!($name),
+                                ".wgsl"
+                            )),
+                            room: &$name::ROOM,
+                            default: Activation::$variant $({ $($parameter: $default),+ })?,
+                            build: |_values| {
+                                $(let [$($parameter),+] = _values else {
+                                    unreachable!("as many values as parameters");
+                                };)?
+                                Activation::$variant $({ $($parameter: *$parameter),+ })?
+                            },
+                        };
+                        ENTRY
+                    })+
+                }
+            }
+
+            /// The parameters' values, in the order of [`parameters`](Self::parameters).
+            pub fn values(&self) -> Vec<f32> {
+                match *self {
+                    $(Activation::$variant $({ $($parameter),+ })? => vec![$($($parameter),+)?],)+
+                }
+            }
+        }
+    };
+}
+
+activations! {
+    relu [] = Relu, "max(x, 0)";
+    relu6 [] = Relu6, "min(max(x, 0), 6)";
+    leaky_relu [] = LeakyRelu { negative_slope: 0.01 }, "x if x > 0 else negative_slope * x";
+    sigmoid [] = Sigmoid, "1 / (1 + exp(-x))";
+    tanh [] = Tanh, "tanh(x)";
+    silu [] = Silu, "x * sigmoid(x)";
+    swish [] = Swish { beta: 1.0 }, "x * sigmoid(beta * x)";
+    hardsigmoid ["hard_sigmoid"] = Hardsigmoid, "min(max(x + 3, 0), 6) / 6";
+    hardswish ["hard_swish"] = Hardswish, "x * min(max(x + 3, 0), 6) / 6";
+    gelu [] = Gelu, "x * (1 + erf(x / sqrt(2))) / 2";
+    gelu_tanh ["gelu_pytorch_tanh", "gelu_new"] = GeluTanh,
+        "x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) / 2";
+    mish [] = Mish, "x * tanh(softplus(x))";
+    softplus [] = Softplus { beta: 1.0, threshold: 20.0 },
+        "log(1 + exp(beta * x)) / beta if beta * x <= threshold else x";
+}
+
+impl Activation {
+    /// The name, as text chains spell it.
+    pub fn name(&self) -> &'static str {
+        self.entry().name
+    }
+
+    /// Other names under which it parses.
+    pub fn aliases(&self) -> &'static [&'static str] {
+        self.entry().aliases
+    }
+
+    /// The parameters' names.
+    pub fn parameters(&self) -> &'static [&'static str] {
+        self.entry().parameters
+    }
+
+    /// The definition, as a formula in x and the parameters.
+    pub fn formula(&self) -> &'static str {
+        self.entry().formula
+    }
+
+    /// The paper or specification that the definition is taken from.
+    pub fn source(&self) -> &'static str {
+        self.entry().room.source
+    }
+
+    /// The error allowed to the GPU's value and derivative, in ULP.
+    pub fn budget(&self) -> f64 {
+        self.entry().room.budget
+    }
+
+    /// The inputs where the formula changes, for the parameters that this activation has.
+    pub fn knots(&self) -> Vec<f64> {
+        (self.entry().room.knots)(&self.values_f64())
+    }
+
+    /// The activation of that name or alias, with its default parameters.
+    pub fn by_name(name: &str) -> Option<Activation> {
+        let known = |a: &&Activation| a.name() == name || a.aliases().contains(&name);
+        Self::ALL.iter().find(known).copied()
+    }
+
+    /// The same activation with other values for its parameters.
+    pub(crate) fn with_values(&self, values: &[f32]) -> Activation {
+        (self.entry().build)(values)
+    }
+
+    pub(crate) fn values_f64(&self) -> Vec<f64> {
+        self.values().into_iter().map(f64::from).collect()
+    }
+}
+
+impl std::fmt::Display for Activation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        crate::Step::from(*self).fmt(f)
+    }
+}
+
+impl std::str::FromStr for Activation {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match crate::chain::parse_step(1, text)? {
+            crate::Step::Activation(activation) => Ok(activation),
+            crate::Step::Scale(_) => Err(Error::UnknownStep {
+                step: 1,
+                name: text.trim().to_owned(),
+                suggestion: None,
+            }),
+        }
+    }
+}
+
+/// The logistic function in f64.
+fn sigmoid64(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
+}

@@ -1,0 +1,12 @@
+//! Swish with a constant beta.
+
+use super::{Room, sigmoid64};
+
+pub(super) const ROOM: Room = Room {
+    source: "Ramachandran et al. 2017, arXiv:1710.05941",
+    y: |x, p| x * sigmoid64(p[0] * x),
+    dx: |x, p| sigmoid64(p[0] * x) * (1.0 + p[0] * x * sigmoid64(-p[0] * x)),
+    roots: &[-1.278_464_542_761_074],
+    product: Some(0),
+    ..Room::PLAIN
+};

@@ -1,0 +1,204 @@
+//! The one error type. Every message names the operand or the step, and the numbers.
+
+/// What can go wrong. Steps are counted from 1, lengths are in elements, offsets and sizes in bytes.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// A chain without steps.
+    #[error("the chain is empty; it needs at least one step, such as \"silu\" or \"scale(2)\"")]
+    EmptyChain,
+    /// A step that is neither `scale` nor an activation.
+    #[error(
+        "step {step}: unknown activation \"{name}\"; {}",
+        match .suggestion {
+            Some(known) => format!("did you mean \"{known}\"?"),
+            None => format!("known are {}", crate::chain::known_steps().join(", ")),
+        }
+    )]
+    UnknownStep {
+        /// Which step, from 1.
+        step: usize,
+        /// The name as given.
+        name: String,
+        /// The known name most like it.
+        suggestion: Option<&'static str>,
+    },
+    /// A parameter that the step does not have.
+    #[error(
+        "step {step}: {name} has no parameter \"{parameter}\"; {}",
+        if .known.is_empty() { "it takes none".into() } else { format!("it takes {}", .known.join(", ")) }
+    )]
+    UnknownParameter {
+        /// Which step, from 1.
+        step: usize,
+        /// The step's name.
+        name: &'static str,
+        /// The parameter as given.
+        parameter: String,
+        /// The parameters that it has.
+        known: &'static [&'static str],
+    },
+    /// A parameter without a default was left out.
+    #[error("step {step}: {name} needs a value for {parameter}, as in {name}({parameter}=2)")]
+    MissingParameter {
+        /// Which step, from 1.
+        step: usize,
+        /// The step's name.
+        name: &'static str,
+        /// The parameter left out.
+        parameter: &'static str,
+    },
+    /// A parameter's value that is not a finite f32.
+    #[error("step {step}: {parameter} of {name} must be a finite f32, not \"{value}\"")]
+    BadValue {
+        /// Which step, from 1.
+        step: usize,
+        /// The step's name.
+        name: &'static str,
+        /// The parameter.
+        parameter: &'static str,
+        /// The value as given.
+        value: String,
+    },
+    /// Text that is no chain.
+    #[error("step {step}: cannot read \"{text}\": {problem}")]
+    Syntax {
+        /// Which step, from 1.
+        step: usize,
+        /// The step's text.
+        text: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Operands, or slices, that must have one length and do not.
+    #[error("{first} has {first_len} elements but {second} has {second_len}; they must agree")]
+    LengthMismatch {
+        /// The one operand.
+        first: &'static str,
+        /// Its length.
+        first_len: u64,
+        /// The other operand.
+        second: &'static str,
+        /// Its length.
+        second_len: u64,
+    },
+    /// The pass needs an operand that was not given.
+    #[error("the {pass} pass needs the operand {operand}")]
+    MissingOperand {
+        /// The pass.
+        pass: crate::Pass,
+        /// The operand.
+        operand: &'static str,
+    },
+    /// The pass has no use for an operand that was given.
+    #[error("the {pass} pass has no operand {operand}")]
+    UnexpectedOperand {
+        /// The pass.
+        pass: crate::Pass,
+        /// The operand.
+        operand: &'static str,
+    },
+    /// The operand's buffer was created without a usage flag that it needs.
+    #[error("the buffer of {operand} lacks usage {missing:?}; it has {usage:?}")]
+    MissingUsage {
+        /// The operand.
+        operand: &'static str,
+        /// The flag.
+        missing: wgpu::BufferUsages,
+        /// What the buffer has.
+        usage: wgpu::BufferUsages,
+    },
+    /// The operand does not begin at an element's boundary.
+    #[error("{operand} begins at byte {offset}, which is not a multiple of {alignment}")]
+    Misaligned {
+        /// The operand.
+        operand: &'static str,
+        /// Its offset.
+        offset: u64,
+        /// What it must be a multiple of.
+        alignment: u64,
+    },
+    /// The operand ends behind its buffer.
+    #[error("{operand} takes bytes {offset} to {end} of a buffer of {size} bytes")]
+    OutOfRange {
+        /// The operand.
+        operand: &'static str,
+        /// Its first byte.
+        offset: u64,
+        /// The byte behind its last; `u64::MAX` where the sum overflows.
+        end: u64,
+        /// The buffer's size.
+        size: u64,
+    },
+    /// Two operands share bytes of one buffer, and one of them is written.
+    #[error(
+        "{first} (bytes {} to {}) and {second} (bytes {} to {}) overlap in one buffer",
+        .first_bytes.start, .first_bytes.end, .second_bytes.start, .second_bytes.end
+    )]
+    Overlap {
+        /// The one operand.
+        first: &'static str,
+        /// Its bytes.
+        first_bytes: std::ops::Range<u64>,
+        /// The other operand.
+        second: &'static str,
+        /// Its bytes.
+        second_bytes: std::ops::Range<u64>,
+    },
+    /// Something is larger than the device allows.
+    #[error("{what} takes {bytes} bytes; this device allows {limit}")]
+    TooLarge {
+        /// What it is.
+        what: &'static str,
+        /// Its size.
+        bytes: u64,
+        /// The device's limit.
+        limit: u64,
+    },
+    /// A kernel shape that the device cannot run.
+    #[error("a workgroup of {workgroup} with {words} words per invocation cannot run: {problem}")]
+    BadShape {
+        /// Invocations in a workgroup.
+        workgroup: u32,
+        /// Words per invocation.
+        words: u32,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// No adapter that can run compute shaders, or none with the name asked for.
+    #[error(
+        "no adapter {}; found: {}",
+        match .wanted {
+            Some(text) => format!("whose description contains \"{text}\""),
+            None => "that can run compute shaders".into(),
+        },
+        if .found.is_empty() { "none".into() } else { .found.join("; ") }
+    )]
+    NoAdapter {
+        /// The text asked for.
+        wanted: Option<String>,
+        /// Descriptions of the adapters that are there.
+        found: Vec<String>,
+    },
+    /// wgpu or the driver refused; the text is theirs.
+    #[error("{doing}: {message}")]
+    Device {
+        /// What was being done.
+        doing: &'static str,
+        /// The message.
+        message: String,
+    },
+}
+
+/// Refuses two operands of different lengths.
+pub(crate) fn same_length(
+    first: &'static str,
+    first_len: u64,
+    second: &'static str,
+    second_len: u64,
+) -> Result<(), Error> {
+    if first_len == second_len {
+        return Ok(());
+    }
+    Err(Error::LengthMismatch { first, first_len, second, second_len })
+}

@@ -1,0 +1,31 @@
+//! Units in the last place of f32, measured at an f64 value.
+
+/// The distance between neighbouring f32 values at `y`: 2^-23 of the power of two below |y|, and 2^-149
+/// among the subnormals. Infinite for an infinite `y`, NaN for NaN.
+///
+/// ```
+/// assert_eq!(nonlin::ulp::ulp(1.5), f64::from(f32::EPSILON));
+/// assert_eq!(nonlin::ulp::ulp(0.0), f64::from(f32::from_bits(1)));
+/// ```
+pub fn ulp(y: f64) -> f64 {
+    if !y.is_finite() {
+        return y.abs();
+    }
+    let exponent = ((y.to_bits() >> 52) & 0x7ff) as i32 - 1023;
+    libm::ldexp(1.0, exponent.max(-126) - 23)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ulp;
+
+    #[test]
+    fn is_the_gap_to_the_next_f32() {
+        for bits in (0..0x7f80_0000u32).step_by(65_537) {
+            let (here, next) = (f32::from_bits(bits), f32::from_bits(bits + 1));
+            if next.is_finite() {
+                assert_eq!(ulp(f64::from(here)), f64::from(next) - f64::from(here), "{here:e}");
+            }
+        }
+    }
+}

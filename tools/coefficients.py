@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Fit the polynomial and rational approximations used in shaders/math/*.wgsl.
+
+Needs mpmath. Prints, for each function, the coefficients (lowest power first) as decimal numbers
+with 9 significant digits, the least that identifies an f32, and the largest relative error of the
+fit itself, measured on 4,000 points with the coefficients already rounded to f32.
+"""
+
+import struct
+
+from mpmath import cos, erfc, exp, expm1, lu_solve, log1p, matrix, mp, mpf, pi, sqrt, tanh
+
+mp.dps = 50
+
+
+def f32(x):
+    """Round to the nearest f32."""
+    return mpf(struct.unpack("f", struct.pack("f", float(x)))[0])
+
+
+def nodes(a, b, n):
+    """Chebyshev nodes of [a, b]."""
+    return [(a + b) / 2 + (b - a) / 2 * cos(pi * (2 * i + 1) / (2 * n)) for i in range(n)]
+
+
+def horner(c, x):
+    y = mpf(0)
+    for k in reversed(c):
+        y = y * x + k
+    return y
+
+
+def solve(rows, rhs):
+    """Least squares, by the normal equations in 50 digits."""
+    m = len(rows[0])
+    a, b = matrix(m, m), matrix(m, 1)
+    for row, r in zip(rows, rhs):
+        for i in range(m):
+            b[i] += row[i] * r
+            for j in range(m):
+                a[i, j] += row[i] * row[j]
+    return list(lu_solve(a, b))
+
+
+def report(name, kind, coefficients, approximation, f, a, b):
+    worst = max(abs(approximation(x) / f(x) - 1) for x in nodes(a, b, 4000))
+    print(f"{name}: {kind}, relative error {float(worst):.2e} ({float(worst) * 2**24:.3f} x 2^-24)")
+    for label, c in coefficients:
+        print(f"  {label}: " + ", ".join(f"{float(k):.9g}" for k in c))
+
+
+def polynomial(name, f, a, b, degree, fixed=()):
+    """f(x) ~ sum c_k x^k, least relative error; the leading coefficients may be fixed.
+
+    Coefficients are rounded to f32 one by one, lowest first, the rest being fitted again.
+    """
+    points = nodes(mpf(a), mpf(b), 8 * (degree + 1))
+    c = [mpf(k) for k in fixed]
+    while len(c) <= degree:
+        free = range(len(c), degree + 1)
+        rows = [[x**k / f(x) for k in free] for x in points]
+        rhs = [1 - horner(c, x) / f(x) for x in points]
+        c.append(f32(solve(rows, rhs)[0]))
+    report(name, f"polynomial of degree {degree}", [("c", c)], lambda x: horner(c, x), f, mpf(a), mpf(b))
+    return c
+
+
+def rational(name, f, a, b, p_degree, q_degree, p0=None, rounds=12):
+    """f(x) ~ P(x) / Q(x), Q(0) = 1, least relative error by iterated weights."""
+    points = nodes(mpf(a), mpf(b), 16 * (p_degree + q_degree))
+    weight = [mpf(1)] * len(points)
+    for _ in range(rounds):
+        rows, rhs = [], []
+        for x, w in zip(points, weight):
+            y = f(x)
+            row = [w * x**k / y for k in range(p_degree + 1)]
+            row += [-w * x**k for k in range(1, q_degree + 1)]
+            rows.append(row)
+            rhs.append(w)
+        s = solve(rows, rhs)
+        p, q = s[: p_degree + 1], [mpf(1)] + s[p_degree + 1 :]
+        weight = [1 / horner(q, x) for x in points]
+    p, q = [f32(k) for k in p], [f32(k) for k in q]
+    g = lambda x: horner(p, x) / horner(q, x)
+    report(name, f"rational ({p_degree}, {q_degree})", [("p", p), ("q", q)], g, f, mpf(a), mpf(b))
+    return p, q
+
+
+if __name__ == "__main__":
+    half_ln2 = float(mp.log(2) / 2) * 1.001
+    polynomial("exp(r)", exp, -half_ln2, half_ln2, 6, fixed=(1, 1))
+    polynomial("log1p(q) / q", lambda q: log1p(q) / q, 1e-9, 1, 10, fixed=(1,))
+    polynomial(
+        "(tanh(x) / x - 1) / x^2, of x^2",
+        lambda s: (tanh(sqrt(s)) / sqrt(s) - 1) / s,
+        1e-6,
+        0.36,
+        5,
+    )
+    # The tail of the normal distribution without its exponential: Q(a) exp(a^2 / 2).
+    tail = lambda a: erfc(a / sqrt(2)) / 2 * exp(a * a / 2)
+    for d in [(4, 5), (5, 6)]:
+        rational("Q(a) exp(a^2/2)", tail, 0, 15, *d)
