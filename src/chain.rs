@@ -1,8 +1,40 @@
 //! Chains: short lists of steps, as data and as text.
 
+use crate::compose::{Access, Body};
 use crate::{Activation, Error};
 use std::fmt;
 use std::str::FromStr;
+
+/// Which way a chain is gone through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pass {
+    /// From x to y, the chain's value.
+    Forward,
+    /// From x and dy, the gradient with respect to the value, to dx, that with respect to x.
+    Backward,
+}
+
+impl Pass {
+    /// Both passes.
+    pub const ALL: [Pass; 2] = [Pass::Forward, Pass::Backward];
+
+    /// The names of the operands, in the order of their bindings; the last one is written.
+    pub const fn operands(self) -> &'static [&'static str] {
+        match self {
+            Pass::Forward => &["x", "y"],
+            Pass::Backward => &["x", "dy", "dx"],
+        }
+    }
+}
+
+impl fmt::Display for Pass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Pass::Forward => "forward",
+            Pass::Backward => "backward",
+        })
+    }
+}
 
 /// One link of a [`Chain`].
 #[non_exhaustive]
@@ -112,6 +144,21 @@ impl Chain {
         &self.steps
     }
 
+    /// The WGSL of a pass as one kernel, in the form that operands at 16-byte places get: four elements
+    /// a word, one word an invocation.
+    ///
+    /// # Errors
+    /// [`Error::EmptyChain`], and [`Error::BadValue`] for a parameter that is not finite.
+    pub fn wgsl(&self, pass: Pass) -> Result<String, Error> {
+        self.validate()?;
+        Ok(crate::compose::kernel(
+            Body::Chain(self, pass),
+            Access::Vec4,
+            false,
+            1,
+        ))
+    }
+
     /// Refuses an empty chain and values that are not finite.
     pub(crate) fn validate(&self) -> Result<(), Error> {
         if self.steps.is_empty() {
@@ -167,7 +214,9 @@ impl FromStr for Chain {
             return Err(Error::EmptyChain);
         }
         let steps = text.split('|').enumerate();
-        let steps = steps.map(|(index, text)| parse_step(index + 1, text)).collect::<Result<_, _>>()?;
+        let steps = steps
+            .map(|(index, text)| parse_step(index + 1, text))
+            .collect::<Result<_, _>>()?;
         let chain = Chain { steps };
         chain.validate()?;
         Ok(chain)
@@ -176,13 +225,19 @@ impl FromStr for Chain {
 
 /// The names of all steps.
 pub(crate) fn known_steps() -> Vec<&'static str> {
-    std::iter::once(SCALE).chain(Activation::ALL.iter().map(Activation::name)).collect()
+    std::iter::once(SCALE)
+        .chain(Activation::ALL.iter().map(Activation::name))
+        .collect()
 }
 
 /// Reads one step: a name, and in parentheses its arguments by position or by name.
 pub(crate) fn parse_step(step: usize, text: &str) -> Result<Step, Error> {
     let text = text.trim();
-    let syntax = |problem| Error::Syntax { step, text: text.to_owned(), problem };
+    let syntax = |problem| Error::Syntax {
+        step,
+        text: text.to_owned(),
+        problem,
+    };
     let (name, arguments) = match text.split_once('(') {
         None => (text, ""),
         Some((name, rest)) => match rest.strip_suffix(')') {
@@ -201,13 +256,19 @@ pub(crate) fn parse_step(step: usize, text: &str) -> Result<Step, Error> {
         None if name == SCALE => (SCALE, SCALE_PARAMETERS, vec![None]),
         None => {
             let suggestion = suggest(name);
-            return Err(Error::UnknownStep { step, name: name.to_owned(), suggestion });
+            return Err(Error::UnknownStep {
+                step,
+                name: name.to_owned(),
+                suggestion,
+            });
         }
     };
 
     let mut values: Vec<Option<f32>> = vec![None; parameters.len()];
     let given = arguments.split(',').map(str::trim).enumerate();
-    for (position, argument) in given.filter(|(_, a)| !(a.is_empty() && arguments.trim().is_empty())) {
+    for (position, argument) in
+        given.filter(|(_, a)| !(a.is_empty() && arguments.trim().is_empty()))
+    {
         let (index, value) = match argument.split_once('=') {
             Some((parameter, value)) => {
                 let parameter = parameter.trim();
@@ -237,7 +298,11 @@ pub(crate) fn parse_step(step: usize, text: &str) -> Result<Step, Error> {
     let mut complete = Vec::with_capacity(values.len());
     for ((value, default), parameter) in values.into_iter().zip(defaults).zip(parameters) {
         let value = value.or(default);
-        complete.push(value.ok_or(Error::MissingParameter { step, name, parameter })?);
+        complete.push(value.ok_or(Error::MissingParameter {
+            step,
+            name,
+            parameter,
+        })?);
     }
     Ok(match Activation::by_name(name) {
         Some(activation) => Step::Activation(activation.with_values(&complete)),
@@ -249,7 +314,10 @@ pub(crate) fn parse_step(step: usize, text: &str) -> Result<Step, Error> {
 fn suggest(name: &str) -> Option<&'static str> {
     let aliases = Activation::ALL.iter().flat_map(|a| a.aliases()).copied();
     let name = name.to_ascii_lowercase();
-    let scored = known_steps().into_iter().chain(aliases).map(|k| (strsim::jaro_winkler(&name, k), k));
+    let scored = known_steps()
+        .into_iter()
+        .chain(aliases)
+        .map(|k| (strsim::jaro_winkler(&name, k), k));
     let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
     (best.0 >= 0.8).then_some(best.1)
 }
@@ -288,23 +356,59 @@ mod tests {
         let named = parse("softplus(threshold=10, beta=2)").unwrap();
         assert_eq!(parse(" softplus ( 2 , 10 ) ").unwrap(), named);
         assert_eq!(parse("softplus()").unwrap(), parse("softplus").unwrap());
-        assert_eq!(parse("scale(factor=-1e-3)").unwrap(), Chain::new().scale(-1e-3));
+        assert_eq!(
+            parse("scale(factor=-1e-3)").unwrap(),
+            Chain::new().scale(-1e-3)
+        );
     }
 
     #[test]
     fn mistakes_say_where_and_what() {
         for (text, message) in [
-            ("", "the chain is empty; it needs at least one step, such as \"silu\" or \"scale(2)\""),
-            ("relu | silux", "step 2: unknown activation \"silux\"; did you mean \"silu\"?"),
-            ("relu||relu", "step 2: cannot read \"\": a step's name is missing"),
-            ("relu | scale(2", "step 2: cannot read \"scale(2\": the parenthesis is not closed"),
-            ("scale", "step 1: scale needs a value for factor, as in scale(factor=2)"),
-            ("scale(x)", "step 1: factor of scale must be a finite f32, not \"x\""),
-            ("scale(inf)", "step 1: factor of scale must be a finite f32, not \"inf\""),
-            ("scale(1e40)", "step 1: factor of scale must be a finite f32, not \"1e40\""),
-            ("scale(1, 2)", "step 1: scale has no parameter \"2\"; it takes factor"),
-            ("silu(beta=1)", "step 1: silu has no parameter \"beta\"; it takes none"),
-            ("swish(beta=1,)", "step 1: swish has no parameter \"\"; it takes beta"),
+            (
+                "",
+                "the chain is empty; it needs at least one step, such as \"silu\" or \"scale(2)\"",
+            ),
+            (
+                "relu | silux",
+                "step 2: unknown activation \"silux\"; did you mean \"silu\"?",
+            ),
+            (
+                "relu||relu",
+                "step 2: cannot read \"\": a step's name is missing",
+            ),
+            (
+                "relu | scale(2",
+                "step 2: cannot read \"scale(2\": the parenthesis is not closed",
+            ),
+            (
+                "scale",
+                "step 1: scale needs a value for factor, as in scale(factor=2)",
+            ),
+            (
+                "scale(x)",
+                "step 1: factor of scale must be a finite f32, not \"x\"",
+            ),
+            (
+                "scale(inf)",
+                "step 1: factor of scale must be a finite f32, not \"inf\"",
+            ),
+            (
+                "scale(1e40)",
+                "step 1: factor of scale must be a finite f32, not \"1e40\"",
+            ),
+            (
+                "scale(1, 2)",
+                "step 1: scale has no parameter \"2\"; it takes factor",
+            ),
+            (
+                "silu(beta=1)",
+                "step 1: silu has no parameter \"beta\"; it takes none",
+            ),
+            (
+                "swish(beta=1,)",
+                "step 1: swish has no parameter \"\"; it takes beta",
+            ),
             (
                 "swish(beta=1, beta=2)",
                 "step 1: cannot read \"swish(beta=1, beta=2)\": a parameter is given twice",
@@ -319,6 +423,9 @@ mod tests {
     #[test]
     fn values_that_are_not_finite_are_refused() {
         let chain = Chain::new().scale(f32::NAN);
-        assert!(matches!(chain.validate(), Err(Error::BadValue { step: 1, .. })));
+        assert!(matches!(
+            chain.validate(),
+            Err(Error::BadValue { step: 1, .. })
+        ));
     }
 }

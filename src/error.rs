@@ -200,5 +200,10 @@ pub(crate) fn same_length(
     if first_len == second_len {
         return Ok(());
     }
-    Err(Error::LengthMismatch { first, first_len, second, second_len })
+    Err(Error::LengthMismatch {
+        first,
+        first_len,
+        second,
+        second_len,
+    })
 }

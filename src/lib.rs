@@ -1,1 +1,60 @@
-//! x
+//! Neural-network activations on the GPU through wgpu, forward and backward, in one dispatch.
+//!
+//! # Words
+//! - **activation**: a scalar function with named parameters, its derivative and its f64 reference.
+//! - **step**: one link of a chain: a scale or an activation.
+//! - **chain**: a short list of steps, pure data, in the user's order: `scale(0.5) | silu | scale(2)`.
+//! - **pass**: forward or backward.
+//! - **plan**: a compiled pass of a chain.
+//! - **operand**: a range of elements in a buffer.
+//! - **bound**: a plan with operands, ready to be recorded many times.
+//! - **knot**: an input where an activation changes formula. **root**: a zero of a derivative.
+//! - **budget**: the error allowed, in ULP (units in the last place).
+//!
+//! # Three doors
+//! With slices, and nothing else, use [`Gpu`]:
+//! ```no_run
+//! let gpu = nonlin::Gpu::new()?;
+//! let chain = "scale(0.5) | silu | scale(2)".parse()?;
+//! let y = gpu.forward(&chain, &[1.0, 2.0, 3.0])?;
+//! let dx = gpu.backward(&chain, &[1.0, 2.0, 3.0], &[1.0, 1.0, 1.0])?;
+//! # Ok::<(), nonlin::Error>(())
+//! ```
+//! With a wgpu device, buffers and compute passes of your own, use [`Kernels`]; nothing is submitted and
+//! no queue is needed:
+//! ```no_run
+//! # fn f(device: wgpu::Device, x: wgpu::Buffer, y: wgpu::Buffer, n: u64, pass: &mut wgpu::ComputePass)
+//! # -> Result<(), nonlin::Error> {
+//! use nonlin::{Activation, Chain, DType, Kernels, Operand, Operands, Pass};
+//!
+//! let kernels = Kernels::new(&device);
+//! let chain = Chain::new().scale(0.5).act(Activation::Silu).scale(2.0);
+//! let plan = kernels.plan(&chain, Pass::Forward, DType::F32)?;
+//! let bound = plan.bind(Operands::new().x(Operand::new(&x, 0, n)).y(Operand::new(&y, 0, n)))?;
+//! bound.record(pass); // as often as you like
+//! # Ok(())
+//! # }
+//! ```
+//! Without a GPU, use [`reference`](mod@reference), which is f64; [`check`] compares results with it.
+//!
+//! # Numbers
+//! Every value and derivative is within [`Activation::budget`] ULP of the reference over all f32, on
+//! every adapter that the tests run on. NaN gives NaN, an infinite input the limit; subnormal numbers
+//! may be flushed to zero. Inputs and results are f32, and so is the arithmetic.
+
+mod act;
+mod chain;
+pub mod check;
+mod compose;
+mod dtype;
+mod error;
+mod gpu;
+pub mod reference;
+pub mod ulp;
+
+pub use act::Activation;
+pub use chain::{Chain, Pass, Step};
+pub use dtype::DType;
+pub use error::Error;
+pub use gpu::{Bound, Gpu, Kernels, Operand, Operands, Plan, Shape, adapters, describe};
+pub use wgpu;

@@ -60,7 +60,9 @@ impl Step64 {
 /// ```
 pub fn forward(chain: &Chain, x: &[f32]) -> Result<Vec<f64>, Error> {
     let steps = Step64::of(chain)?;
-    Ok(x.iter().map(|x| steps.iter().fold(f64::from(*x), |v, step| step.y(v))).collect())
+    Ok(x.iter()
+        .map(|x| steps.iter().fold(f64::from(*x), |v, step| step.y(v)))
+        .collect())
 }
 
 /// The gradient with respect to `x`, given that with respect to the chain's value, `dy`.

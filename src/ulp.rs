@@ -24,7 +24,11 @@ mod tests {
         for bits in (0..0x7f80_0000u32).step_by(65_537) {
             let (here, next) = (f32::from_bits(bits), f32::from_bits(bits + 1));
             if next.is_finite() {
-                assert_eq!(ulp(f64::from(here)), f64::from(next) - f64::from(here), "{here:e}");
+                assert_eq!(
+                    ulp(f64::from(here)),
+                    f64::from(next) - f64::from(here),
+                    "{here:e}"
+                );
             }
         }
     }

@@ -48,7 +48,6 @@ pub(crate) struct Entry {
     pub(crate) formula: &'static str,
     pub(crate) wgsl: &'static str,
     pub(crate) room: &'static Room,
-    pub(crate) default: Activation,
     pub(crate) build: fn(&[f32]) -> Activation,
 }
 
@@ -96,7 +95,6 @@ macro_rules! activations {
                                 ".wgsl"
                             )),
                             room: &$name::ROOM,
-                            default: Activation::$variant $({ $($parameter: $default),+ })?,
                             build: |_values| {
                                 $(let [$($parameter),+] = _values else {
                                     unreachable!("as many values as parameters");

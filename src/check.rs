@@ -1,0 +1,574 @@
+//! The checker: is a result within the error allowed to it? The worst element decides.
+//!
+//! The allowed error is an enclosure, carried along the chain in f64: the interval of all values that
+//! a correct kernel may hold at that point. A step maps the interval and widens it by its own budget
+//! in ULP (half a ULP for a product). So a chain is allowed what an error of an early step becomes in
+//! a later one, and nothing else; a single activation is allowed exactly its budget.
+//!
+//! Further rules:
+//! - Within [`ROOT_WINDOW`] of a root of its derivative, the derivative's ULP are measured at 2^-3 where
+//!   it is smaller than that: no formula in f32 has relative accuracy there.
+//! - A value that leaves the range of f32 may be infinite from there on; one below 2^-126 may be zero,
+//!   at the input as well, since drivers flush subnormals.
+//! - A NaN in x or dy must give NaN. Where the reference itself has no value (infinity times zero),
+//!   anything is accepted.
+
+use crate::reference::{Step64, at};
+use crate::ulp::ulp;
+use crate::{Activation, Chain, Error, error::same_length};
+
+/// How far from a root of a derivative its ULP are measured at [`ROOT_SCALE`].
+pub const ROOT_WINDOW: f64 = 0.25;
+
+/// The magnitude at which ULP are measured near a root.
+pub const ROOT_SCALE: f64 = 0.125;
+
+const MAX: f64 = f32::MAX as f64;
+const MIN_NORMAL: f64 = f32::MIN_POSITIVE as f64;
+
+/// Error of a correctly rounded operation, in ULP.
+const ROUNDING: f64 = 0.5;
+
+/// One element and what was found there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// Its index.
+    pub index: usize,
+    /// The input.
+    pub x: f32,
+    /// The incoming gradient, for a backward pass.
+    pub dy: Option<f32>,
+    /// The result under test.
+    pub got: f32,
+    /// The reference.
+    pub want: f64,
+    /// The error, in ULP of f32 at the reference (at [`ROOT_SCALE`] near a root).
+    pub ulp: f64,
+    /// The error allowed here, in the same unit.
+    pub allowed: f64,
+}
+
+impl Finding {
+    /// Whether the error is within what is allowed.
+    pub fn passes(&self) -> bool {
+        self.ulp <= self.allowed
+    }
+
+    /// The share of the allowed error that was used; above 1 it fails.
+    fn share(&self) -> f64 {
+        if self.ulp == 0.0 {
+            0.0
+        } else {
+            self.ulp / self.allowed
+        }
+    }
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "x[{}] = {:e} ({:#010x})",
+            self.index,
+            self.x,
+            self.x.to_bits()
+        )?;
+        if let Some(dy) = self.dy {
+            write!(f, ", dy = {dy:e}")?;
+        }
+        write!(
+            f,
+            ": got {:e} ({:#010x}), want {:e}; {:.2} ULP, allowed {:.2}",
+            self.got,
+            self.got.to_bits(),
+            self.want,
+            self.ulp,
+            self.allowed
+        )
+    }
+}
+
+/// What a comparison found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// Elements compared.
+    pub compared: usize,
+    /// Elements whose error is not allowed.
+    pub failed: usize,
+    /// The element that comes nearest to, or goes furthest over, what is allowed. None where nothing
+    /// was compared or all is exact.
+    pub worst: Option<Finding>,
+}
+
+impl Report {
+    /// Whether every element passes.
+    pub fn passes(&self) -> bool {
+        self.failed == 0
+    }
+
+    /// Takes in the findings of another part of the same comparison.
+    pub fn merge(&mut self, other: Report) {
+        self.compared += other.compared;
+        self.failed += other.failed;
+        let share = |worst: &Option<Finding>| worst.as_ref().map_or(0.0, Finding::share);
+        if share(&other.worst) > share(&self.worst) {
+            self.worst = other.worst;
+        }
+    }
+
+    fn add(&mut self, finding: Finding) {
+        let failed = usize::from(!finding.passes());
+        self.merge(Report {
+            compared: 1,
+            failed,
+            worst: Some(finding),
+        });
+    }
+}
+
+/// All values that a correct kernel may hold. Both ends infinite: anything, NaN as well.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Enclosure {
+    lo: f64,
+    hi: f64,
+}
+
+impl Enclosure {
+    const ANYTHING: Enclosure = Enclosure {
+        lo: f64::NEG_INFINITY,
+        hi: f64::INFINITY,
+    };
+
+    fn hull(values: impl IntoIterator<Item = f64>) -> Enclosure {
+        let mut e = Enclosure {
+            lo: f64::INFINITY,
+            hi: f64::NEG_INFINITY,
+        };
+        for v in values {
+            if v.is_nan() {
+                return Self::ANYTHING;
+            }
+            e = Enclosure {
+                lo: e.lo.min(v),
+                hi: e.hi.max(v),
+            };
+        }
+        e
+    }
+
+    /// A value as the kernel finds it in memory.
+    fn exact(v: f32) -> Enclosure {
+        Self::hull([f64::from(v)]).stored()
+    }
+
+    fn is_anything(self) -> bool {
+        self == Self::ANYTHING
+    }
+
+    /// What becomes of the values when they are held as f32: overflow and flushed subnormals.
+    fn stored(self) -> Enclosure {
+        let Enclosure { mut lo, mut hi } = self;
+        if hi > MAX {
+            (lo, hi) = (lo.min(MAX), f64::INFINITY);
+        }
+        if lo < -MAX {
+            (lo, hi) = (f64::NEG_INFINITY, hi.max(-MAX));
+        }
+        if lo > 0.0 && lo < MIN_NORMAL {
+            lo = 0.0;
+        }
+        if hi < 0.0 && hi > -MIN_NORMAL {
+            hi = 0.0;
+        }
+        Enclosure { lo, hi }
+    }
+
+    /// Allows an error of `budget` ULP, measured at a magnitude of at least `floor`.
+    fn widened(self, budget: f64, floor: f64) -> Enclosure {
+        if self.is_anything() {
+            return self;
+        }
+        let by = |v: f64| {
+            if v.is_infinite() {
+                0.0
+            } else {
+                budget * ulp(v.abs().max(floor))
+            }
+        };
+        Enclosure {
+            lo: self.lo - by(self.lo),
+            hi: self.hi + by(self.hi),
+        }
+        .stored()
+    }
+
+    fn times(self, other: Enclosure) -> Enclosure {
+        let products = [
+            self.lo * other.lo,
+            self.lo * other.hi,
+            self.hi * other.lo,
+            self.hi * other.hi,
+        ];
+        Self::hull(products)
+    }
+
+    /// The image under a step's function, with that function's own error.
+    fn through(self, step: &Step64, derivative: bool) -> Enclosure {
+        if self.is_anything() {
+            return self;
+        }
+        let (room, p) = match step {
+            Step64::Scale(factor) if derivative => return Self::hull([*factor]).stored(),
+            Step64::Scale(factor) => {
+                return self
+                    .times(Self::hull([*factor]).stored())
+                    .widened(ROUNDING, 0.0);
+            }
+            Step64::Activation(room, p) => (room, p),
+        };
+        let f = if derivative { room.dx } else { room.y };
+        let middle = (self.lo + self.hi) / 2.0;
+        let xs = [self.lo, middle, self.hi]
+            .into_iter()
+            .filter(|x| !x.is_nan());
+        let image = match room.product {
+            None => Self::hull(xs.map(|x| at(f, x, p))),
+            // The kernel rounds the product of x and the parameter: the function is seen at either
+            // end of that rounding.
+            Some(index) if p[index] != 1.0 => {
+                let nudged = |by: f64| {
+                    let mut p = p.clone();
+                    p[index] *= 1.0 + by;
+                    p
+                };
+                let half = ROUNDING * f64::from(f32::EPSILON);
+                let around = [nudged(-half), nudged(0.0), nudged(half)];
+                Self::hull(
+                    xs.flat_map(|x| around.iter().map(move |p| at(f, x, p)).collect::<Vec<_>>()),
+                )
+            }
+            Some(_) => Self::hull(xs.map(|x| at(f, x, p))),
+        };
+        image.widened(
+            room.budget,
+            if derivative {
+                root_floor(step, middle)
+            } else {
+                0.0
+            },
+        )
+    }
+
+    /// Judges a result against the reference value and this enclosure.
+    fn judge(self, got: f32, want: f64, floor: f64) -> (f64, f64) {
+        if self.is_anything() {
+            return (0.0, 0.0);
+        }
+        let got = f64::from(got);
+        if got.is_nan() {
+            return (f64::INFINITY, 0.0);
+        }
+        let unit = ulp(want.abs().min(MAX).max(floor));
+        // Infinite results and references count as the value behind the largest f32.
+        let bounded = |v: f64| v.clamp(-MAX - ulp(MAX), MAX + ulp(MAX));
+        let ulps = (bounded(got) - bounded(want)).abs() / unit;
+        if got >= self.lo && got <= self.hi {
+            let side = if got > want { self.hi } else { self.lo };
+            (
+                ulps,
+                ((bounded(side) - bounded(want)).abs() / unit).max(ulps),
+            )
+        } else {
+            let side = if got > self.hi { self.hi } else { self.lo };
+            (ulps, (bounded(side) - bounded(want)).abs() / unit)
+        }
+    }
+}
+
+/// The magnitude below which a derivative's ULP are not measured at `x`.
+fn root_floor(step: &Step64, x: f64) -> f64 {
+    let Step64::Activation(room, p) = step else {
+        return 0.0;
+    };
+    let z = room.product.map_or(x, |index| p[index] * x);
+    let near = room
+        .roots
+        .iter()
+        .any(|root| (z - root).abs() <= ROOT_WINDOW);
+    if near { ROOT_SCALE } else { 0.0 }
+}
+
+/// Compares `y`, computed by the chain from `x`, with the reference.
+///
+/// # Errors
+/// As [`reference::forward`](crate::reference::forward), and [`Error::LengthMismatch`].
+///
+/// ```
+/// let report = nonlin::check::forward(&"sigmoid".parse()?, &[0.0], &[0.5])?;
+/// assert!(report.passes());
+/// let report = nonlin::check::forward(&"sigmoid".parse()?, &[0.0], &[0.500001])?;
+/// assert!(!report.passes());
+/// # Ok::<(), nonlin::Error>(())
+/// ```
+pub fn forward(chain: &Chain, x: &[f32], y: &[f32]) -> Result<Report, Error> {
+    same_length("x", x.len() as u64, "y", y.len() as u64)?;
+    let steps = Step64::of(chain)?;
+    let wants = crate::reference::forward(chain, x)?;
+    let mut report = Report::default();
+    for (index, ((x, got), want)) in x.iter().zip(y).zip(wants).enumerate() {
+        let (ulp, allowed) = if x.is_nan() {
+            must_be_nan(*got)
+        } else {
+            let start = Enclosure::exact(*x);
+            steps
+                .iter()
+                .fold(start, |e, step| e.through(step, false))
+                .judge(*got, want, 0.0)
+        };
+        report.add(Finding {
+            index,
+            x: *x,
+            dy: None,
+            got: *got,
+            want,
+            ulp,
+            allowed,
+        });
+    }
+    Ok(report)
+}
+
+/// Compares `dx`, computed by the chain's backward pass from `x` and `dy`, with the reference.
+///
+/// # Errors
+/// As [`reference::backward`](crate::reference::backward), and [`Error::LengthMismatch`].
+pub fn backward(chain: &Chain, x: &[f32], dy: &[f32], dx: &[f32]) -> Result<Report, Error> {
+    same_length("x", x.len() as u64, "dx", dx.len() as u64)?;
+    let steps = Step64::of(chain)?;
+    let wants = crate::reference::backward(chain, x, dy)?;
+    let mut report = Report::default();
+    let mut slopes = Vec::with_capacity(steps.len());
+    for (index, want) in wants.into_iter().enumerate() {
+        let (x, dy, got) = (x[index], dy[index], dx[index]);
+        let (ulp, allowed) = if x.is_nan() || dy.is_nan() {
+            must_be_nan(got)
+        } else {
+            let mut value = Enclosure::exact(x);
+            slopes.clear();
+            for step in &steps {
+                slopes.push(value.through(step, true));
+                value = value.through(step, false);
+            }
+            let start = Enclosure::exact(dy);
+            let one = Enclosure::exact(1.0);
+            let gradient = slopes
+                .iter()
+                .rev()
+                .fold(start, |gradient, slope| match gradient {
+                    _ if gradient == one => *slope,
+                    _ if *slope == one => gradient,
+                    _ => gradient.times(*slope).widened(ROUNDING, 0.0),
+                });
+            let floor = match steps.as_slice() {
+                [step] => root_floor(step, f64::from(x)) * f64::from(dy).abs(),
+                _ => 0.0,
+            };
+            gradient.judge(got, want, floor)
+        };
+        report.add(Finding {
+            index,
+            x,
+            dy: Some(dy),
+            got,
+            want,
+            ulp,
+            allowed,
+        });
+    }
+    Ok(report)
+}
+
+fn must_be_nan(got: f32) -> (f64, f64) {
+    (if got.is_nan() { 0.0 } else { f64::INFINITY }, 0.0)
+}
+
+/// Inputs that try a chain: somewhat more than `count`, the same ones every time. Half of them step
+/// through the bit patterns of all f32, NaN and infinities included; half lie densely where activations
+/// bend and fade out; the rest lies around the knots and roots of each step's activation, seen through
+/// the scales before it, and at the edges of the format.
+pub fn inputs(chain: &Chain, count: usize) -> Vec<f32> {
+    let half = count / 2 + 1;
+    let mut x = Vec::with_capacity(count + 4096);
+    let stride = (u32::MAX as usize / half).max(1) | 1;
+    x.extend((0..=u32::MAX).step_by(stride).map(f32::from_bits));
+    for i in 0..half {
+        let at = (i as f32 + 0.37) / half as f32 * 2.0 - 1.0;
+        x.push(at * if i % 2 == 0 { 12.0 } else { 120.0 });
+    }
+    let edges = [
+        0.0,
+        1.0,
+        f32::MIN_POSITIVE,
+        f32::MAX,
+        f32::INFINITY,
+        f32::from_bits(1),
+        1e-6,
+        88.0,
+    ];
+    x.extend(edges.into_iter().flat_map(|v| [v, -v]));
+    x.extend([
+        f32::NAN,
+        -f32::NAN,
+        f32::from_bits(0x7f80_0001),
+        f32::from_bits(0xffff_ffff),
+    ]);
+    let mut scale = 1.0;
+    for step in chain.steps() {
+        match step {
+            crate::Step::Scale(factor) => scale *= f64::from(*factor),
+            crate::Step::Activation(activation) => {
+                x.extend(
+                    special_points(activation)
+                        .into_iter()
+                        .flat_map(|v| around((v / scale) as f32)),
+                );
+            }
+        }
+    }
+    x
+}
+
+fn special_points(activation: &Activation) -> Vec<f64> {
+    let room = activation.entry().room;
+    let unit = room
+        .product
+        .map_or(1.0, |index| activation.values_f64()[index]);
+    let mut points = activation.knots();
+    points.extend(room.roots.iter().map(|root| root / unit));
+    points
+}
+
+/// The 129 f32 nearest to a value.
+fn around(v: f32) -> impl Iterator<Item = f32> {
+    let bits = i64::from(v.to_bits());
+    (-64..=64).filter_map(move |step| u32::try_from(bits + step).ok().map(f32::from_bits))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One ULP more than allowed must be caught, wherever it is; what is allowed must pass.
+    #[test]
+    fn the_budget_is_the_border() {
+        let chain = Chain::from(Activation::Sigmoid);
+        for x in [-80.0f32, -1.0, 0.3, 5.0] {
+            let want = crate::reference::forward(&chain, &[x]).unwrap()[0];
+            let off = |ulps: f64| (want + ulps * ulp(want)) as f32;
+            assert!(forward(&chain, &[x], &[off(3.4)]).unwrap().passes(), "{x}");
+            assert!(!forward(&chain, &[x], &[off(4.6)]).unwrap().passes(), "{x}");
+            assert!(
+                !forward(&chain, &[x], &[off(-4.6)]).unwrap().passes(),
+                "{x}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_bad_element_among_many_decides() {
+        let chain = Chain::from(Activation::Relu);
+        let x = vec![1.0; 10_000];
+        let mut y = x.clone();
+        y[7_777] = 1.00001;
+        let report = forward(&chain, &x, &y).unwrap();
+        assert_eq!((report.compared, report.failed), (10_000, 1));
+        assert_eq!(report.worst.unwrap().index, 7_777);
+    }
+
+    #[test]
+    fn non_finite_results_are_judged() {
+        let chain = Chain::from(Activation::Silu);
+        let pass = |x: f32, y: f32| forward(&chain, &[x], &[y]).unwrap().passes();
+        assert!(pass(f32::NAN, f32::NAN) && !pass(f32::NAN, 0.0));
+        assert!(!pass(1.0, f32::NAN) && !pass(1.0, f32::INFINITY));
+        assert!(pass(f32::INFINITY, f32::INFINITY) && !pass(f32::INFINITY, 0.0));
+        assert!(!pass(f32::INFINITY, f32::NAN) && !pass(f32::INFINITY, f32::NEG_INFINITY));
+        assert!(pass(f32::NEG_INFINITY, 0.0) && !pass(f32::NEG_INFINITY, f32::NAN));
+        assert!(!pass(f32::NEG_INFINITY, -1.0));
+    }
+
+    #[test]
+    fn subnormals_may_be_flushed_and_overflow_may_be_infinite() {
+        let relu = Chain::from(Activation::Relu);
+        let tiny = f32::from_bits(1000);
+        assert!(
+            forward(&relu, &[tiny, tiny], &[tiny, 0.0])
+                .unwrap()
+                .passes()
+        );
+        assert!(
+            backward(&relu, &[tiny, tiny], &[1.0, 1.0], &[1.0, 0.0])
+                .unwrap()
+                .passes()
+        );
+        let huge = Chain::new()
+            .scale(1e30)
+            .scale(1e30)
+            .scale(1e-30)
+            .scale(1e-30);
+        assert!(
+            forward(&huge, &[1.0, 1.0], &[1.0, f32::INFINITY])
+                .unwrap()
+                .passes()
+        );
+        assert!(
+            !forward(&huge, &[1.0], &[f32::NEG_INFINITY])
+                .unwrap()
+                .passes()
+        );
+    }
+
+    #[test]
+    fn a_chain_is_allowed_what_its_steps_pass_on() {
+        // Softplus far below zero is e^x: an error of half a ULP in 0.3 x is worth many there.
+        let chain: Chain = "scale(0.3) | softplus".parse().unwrap();
+        let x = -200.1f32;
+        let rounded = (f64::from(0.3 * x)).exp() as f32;
+        let report = forward(&chain, &[x], &[rounded]).unwrap();
+        assert!(report.passes(), "{report:?}");
+        assert!(report.worst.unwrap().allowed > 6.0);
+        assert!(
+            !forward(&chain, &[x], &[rounded * 1.00001])
+                .unwrap()
+                .passes()
+        );
+    }
+
+    #[test]
+    fn near_a_root_the_scale_is_an_eighth() {
+        let chain = Chain::from(Activation::Silu);
+        let x = -1.278_464_5_f32;
+        let want = crate::reference::backward(&chain, &[x], &[1.0]).unwrap()[0];
+        let dx = |ulps: f64| [(want + ulps * ulp(ROOT_SCALE)) as f32];
+        assert!(backward(&chain, &[x], &[1.0], &dx(3.9)).unwrap().passes());
+        assert!(!backward(&chain, &[x], &[1.0], &dx(4.1)).unwrap().passes());
+    }
+
+    #[test]
+    fn inputs_reach_every_kind_of_value() {
+        let x = inputs(&Chain::from(Activation::Hardswish), 30_000);
+        assert!(x.len() >= 30_000);
+        for wanted in [
+            0.0,
+            -3.0,
+            3.0,
+            f32::INFINITY,
+            f32::NEG_INFINITY,
+            f32::MAX,
+            f32::from_bits(1),
+        ] {
+            assert!(x.contains(&wanted), "{wanted:e}");
+        }
+        assert!(x.iter().any(|v| v.is_nan()));
+    }
+}

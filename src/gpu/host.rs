@@ -1,0 +1,260 @@
+//! The blocking door: slices in, vectors out.
+
+use super::{Bound, Kernels, Operand, Operands, guarded};
+use crate::{Chain, DType, Error, Pass};
+
+/// Elements that are on the device at one time: 64 MiB an operand.
+const CHUNK: usize = 16 << 20;
+
+/// A device with its queue and kernels, for callers who have none of their own.
+#[derive(Clone, Debug)]
+pub struct Gpu {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    kernels: Kernels,
+}
+
+/// All adapters that can run compute shaders, hardware before software. The variables that wgpu reads,
+/// such as `WGPU_BACKEND`, are honoured.
+pub fn adapters() -> Vec<wgpu::Adapter> {
+    let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+    let instance = wgpu::Instance::new(descriptor);
+    let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+    adapters.retain(|adapter| {
+        let flags = adapter.get_downlevel_capabilities().flags;
+        flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
+            && adapter.limits().max_storage_buffers_per_shader_stage >= 3
+    });
+    adapters.sort_by_key(|adapter| {
+        let info = adapter.get_info();
+        let kind = match info.device_type {
+            wgpu::DeviceType::DiscreteGpu => 0,
+            wgpu::DeviceType::IntegratedGpu => 1,
+            wgpu::DeviceType::VirtualGpu => 2,
+            wgpu::DeviceType::Other => 3,
+            wgpu::DeviceType::Cpu => 4,
+        };
+        (kind, info.backend == wgpu::Backend::Gl)
+    });
+    adapters
+}
+
+/// An adapter in one line: its name, backend and driver.
+pub fn describe(info: &wgpu::AdapterInfo) -> String {
+    let driver = format!("{} {}", info.driver, info.driver_info);
+    let driver = if driver.trim().is_empty() {
+        "driver unknown"
+    } else {
+        driver.trim()
+    };
+    format!("{} / {} / {driver}", info.name, info.backend)
+}
+
+impl Gpu {
+    /// Opens the best adapter: hardware before software. `WGPU_ADAPTER_NAME`, where it is set, is the
+    /// text of [`with_adapter`](Self::with_adapter).
+    ///
+    /// # Errors
+    /// [`Error::NoAdapter`], [`Error::Device`].
+    ///
+    /// ```no_run
+    /// let gpu = nonlin::Gpu::new()?;
+    /// let y = gpu.forward(&"scale(0.5) | silu".parse()?, &[1.0, 2.0, 3.0])?;
+    /// # Ok::<(), nonlin::Error>(())
+    /// ```
+    pub fn new() -> Result<Self, Error> {
+        Self::find(
+            std::env::var("WGPU_ADAPTER_NAME")
+                .ok()
+                .filter(|text| !text.is_empty()),
+        )
+    }
+
+    /// Opens the first adapter whose [description](describe) contains a text, in upper or lower case.
+    ///
+    /// # Errors
+    /// [`Error::NoAdapter`], [`Error::Device`].
+    pub fn with_adapter(text: &str) -> Result<Self, Error> {
+        Self::find(Some(text.to_owned()))
+    }
+
+    fn find(wanted: Option<String>) -> Result<Self, Error> {
+        let all = adapters();
+        let text = wanted.as_deref().unwrap_or("").to_lowercase();
+        let matches = |a: &&wgpu::Adapter| describe(&a.get_info()).to_lowercase().contains(&text);
+        match all.iter().find(matches) {
+            Some(adapter) => Self::open(adapter),
+            None => {
+                let found = all.iter().map(|a| describe(&a.get_info())).collect();
+                Err(Error::NoAdapter { wanted, found })
+            }
+        }
+    }
+
+    /// Opens a device on an adapter, with all of the adapter's limits and no features.
+    ///
+    /// # Errors
+    /// [`Error::Device`] where the driver refuses.
+    pub fn open(adapter: &wgpu::Adapter) -> Result<Self, Error> {
+        let request = adapter.request_device(&wgpu::DeviceDescriptor {
+            label: Some("nonlin"),
+            required_limits: adapter.limits(),
+            memory_hints: wgpu::MemoryHints::Performance,
+            ..Default::default()
+        });
+        let (device, queue) = pollster::block_on(request).map_err(|error| Error::Device {
+            doing: "opening a device",
+            message: error.to_string(),
+        })?;
+        let kernels = Kernels::new(&device);
+        Ok(Gpu {
+            device,
+            queue,
+            kernels,
+        })
+    }
+
+    /// Uses a device that is there already.
+    pub fn from_device(device: wgpu::Device, queue: wgpu::Queue) -> Self {
+        let kernels = Kernels::new(&device);
+        Gpu {
+            device,
+            queue,
+            kernels,
+        }
+    }
+
+    /// The same device with kernels of another shape.
+    ///
+    /// # Errors
+    /// [`Error::BadShape`].
+    pub fn with_shape(self, shape: super::Shape) -> Result<Self, Error> {
+        let kernels = Kernels::with_shape(&self.device, shape)?;
+        Ok(Gpu { kernels, ..self })
+    }
+
+    /// The device.
+    pub fn device(&self) -> &wgpu::Device {
+        &self.device
+    }
+
+    /// The device's queue.
+    pub fn queue(&self) -> &wgpu::Queue {
+        &self.queue
+    }
+
+    /// The device's kernels.
+    pub fn kernels(&self) -> &Kernels {
+        &self.kernels
+    }
+
+    /// The chain's value for each element of `x`. Blocks until it is there; any length will do.
+    ///
+    /// # Errors
+    /// Those of [`Kernels::plan`]; [`Error::Device`] where the device has no memory or is lost.
+    pub fn forward(&self, chain: &Chain, x: &[f32]) -> Result<Vec<f32>, Error> {
+        self.run(chain, Pass::Forward, &[x])
+    }
+
+    /// The gradient with respect to `x`, given that with respect to the chain's value. Blocks until it is
+    /// there; any length will do.
+    ///
+    /// # Errors
+    /// [`Error::LengthMismatch`], and those of [`forward`](Self::forward).
+    pub fn backward(&self, chain: &Chain, x: &[f32], dy: &[f32]) -> Result<Vec<f32>, Error> {
+        crate::error::same_length("x", x.len() as u64, "dy", dy.len() as u64)?;
+        self.run(chain, Pass::Backward, &[x, dy])
+    }
+
+    fn run(&self, chain: &Chain, pass: Pass, inputs: &[&[f32]]) -> Result<Vec<f32>, Error> {
+        let plan = self.kernels.plan(chain, pass, DType::F32)?;
+        let len = inputs[0].len();
+        let limit = self.device.limits().max_buffer_size / DType::F32.size();
+        let chunk = len.min(CHUNK).min(limit as usize / 4 * 4);
+        let mut result = Vec::with_capacity(len);
+        if len == 0 {
+            return Ok(result);
+        }
+        let usage = wgpu::BufferUsages::STORAGE;
+        // Whole words, so that the last one has room.
+        let size = (chunk.next_multiple_of(4) * size_of::<f32>()) as u64;
+        guarded(&self.device, "running a chain", || {
+            let buffer = |label, usage| {
+                let descriptor = wgpu::BufferDescriptor {
+                    label,
+                    size,
+                    usage,
+                    mapped_at_creation: false,
+                };
+                self.device.create_buffer(&descriptor)
+            };
+            let sources: Vec<_> = inputs
+                .iter()
+                .map(|_| buffer(Some("nonlin input"), usage | wgpu::BufferUsages::COPY_DST))
+                .collect();
+            let target = buffer(Some("nonlin output"), usage | wgpu::BufferUsages::COPY_SRC);
+            let readback = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+            let readback = buffer(Some("nonlin readback"), readback);
+            for start in (0..len).step_by(chunk) {
+                let count = chunk.min(len - start);
+                for (source, input) in sources.iter().zip(inputs) {
+                    let bytes = bytemuck::cast_slice(&input[start..start + count]);
+                    self.queue.write_buffer(source, 0, bytes);
+                }
+                let at = |buffer| Operand::new(buffer, 0, count as u64);
+                let operands = Operands::new().x(at(&sources[0]));
+                let operands = match pass {
+                    Pass::Forward => operands.y(at(&target)),
+                    Pass::Backward => operands.dy(at(&sources[1])).dx(at(&target)),
+                };
+                let bytes = count as u64 * DType::F32.size();
+                self.read(
+                    &plan.bind(operands)?,
+                    &target,
+                    &readback,
+                    bytes,
+                    &mut result,
+                )?;
+            }
+            Ok(result)
+        })
+    }
+
+    /// Runs a bound plan once and appends what it left in `target` to `result`.
+    fn read(
+        &self,
+        bound: &Bound,
+        target: &wgpu::Buffer,
+        readback: &wgpu::Buffer,
+        bytes: u64,
+        result: &mut Vec<f32>,
+    ) -> Result<(), Error> {
+        let failed = |message: String| Error::Device {
+            doing: "reading the result",
+            message,
+        };
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        bound.record(&mut encoder.begin_compute_pass(&Default::default()));
+        encoder.copy_buffer_to_buffer(target, 0, readback, 0, bytes);
+        self.queue.submit([encoder.finish()]);
+        let (sender, receiver) = std::sync::mpsc::channel();
+        readback.map_async(wgpu::MapMode::Read, ..bytes, move |mapped| {
+            _ = sender.send(mapped)
+        });
+        self.device
+            .poll(wgpu::PollType::wait_indefinitely())
+            .map_err(|e| failed(e.to_string()))?;
+        match receiver.try_recv() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(failed(error.to_string())),
+            Err(_) => return Err(failed("the device did not answer".into())),
+        }
+        let view = readback
+            .get_mapped_range(..bytes)
+            .map_err(|e| failed(e.to_string()))?;
+        result.extend_from_slice(bytemuck::cast_slice(&view));
+        drop(view);
+        readback.unmap();
+        Ok(())
+    }
+}

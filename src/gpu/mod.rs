@@ -1,0 +1,36 @@
+//! The GPU side: kernels and plans, operands, and the blocking door for slices.
+
+mod host;
+mod kernels;
+mod operand;
+mod plan;
+
+pub use host::{Gpu, adapters, describe};
+pub use kernels::{Kernels, Shape};
+pub use operand::{Operand, Operands};
+pub use plan::{Bound, Plan};
+
+use crate::Error;
+
+/// Runs `work` and turns what wgpu reports meanwhile into an error; wgpu's default is a panic.
+fn guarded<T>(
+    device: &wgpu::Device,
+    doing: &'static str,
+    work: impl FnOnce() -> Result<T, Error>,
+) -> Result<T, Error> {
+    use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
+    let scopes = [Internal, OutOfMemory, Validation].map(|filter| device.push_error_scope(filter));
+    let result = work();
+    let errors = scopes
+        .into_iter()
+        .rev()
+        .map(|scope| pollster::block_on(scope.pop()));
+    // All scopes are to be popped, whichever of them caught something.
+    match errors.collect::<Vec<_>>().into_iter().flatten().next() {
+        Some(error) => Err(Error::Device {
+            doing,
+            message: error.to_string().trim().to_owned(),
+        }),
+        None => result,
+    }
+}

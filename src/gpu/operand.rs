@@ -1,0 +1,169 @@
+//! Operands: where in a caller's buffers the elements are.
+
+use crate::{DType, Error, Pass};
+use std::ops::Range;
+
+/// A range of elements in a buffer. The buffer needs the usage [`STORAGE`](wgpu::BufferUsages::STORAGE).
+#[derive(Clone, Copy, Debug)]
+pub struct Operand<'a> {
+    pub(super) buffer: &'a wgpu::Buffer,
+    pub(super) offset: u64,
+    pub(super) len: u64,
+}
+
+impl<'a> Operand<'a> {
+    /// `len` elements from byte `offset` on. The offset must be a multiple of the element's size;
+    /// nothing else is asked of it, but operands whose offsets are multiples of 16 are read and
+    /// written faster.
+    pub fn new(buffer: &'a wgpu::Buffer, offset: u64, len: u64) -> Self {
+        Operand {
+            buffer,
+            offset,
+            len,
+        }
+    }
+
+    /// Checks the operand against its buffer and returns the bytes that it takes.
+    pub(super) fn bytes(&self, name: &'static str, dtype: DType) -> Result<Range<u64>, Error> {
+        let needed = wgpu::BufferUsages::STORAGE;
+        let usage = self.buffer.usage();
+        if !usage.contains(needed) {
+            return Err(Error::MissingUsage {
+                operand: name,
+                missing: needed,
+                usage,
+            });
+        }
+        let (offset, alignment) = (self.offset, dtype.size());
+        if !offset.is_multiple_of(alignment) {
+            return Err(Error::Misaligned {
+                operand: name,
+                offset,
+                alignment,
+            });
+        }
+        let size = self.buffer.size();
+        let end = self
+            .len
+            .checked_mul(alignment)
+            .and_then(|bytes| bytes.checked_add(offset));
+        match end {
+            Some(end) if end <= size => Ok(offset..end),
+            _ => Err(Error::OutOfRange {
+                operand: name,
+                offset,
+                end: end.unwrap_or(u64::MAX),
+                size,
+            }),
+        }
+    }
+}
+
+/// The operands of one pass: x and y forward; x, dy and dx backward.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Operands<'a> {
+    x: Option<Operand<'a>>,
+    y: Option<Operand<'a>>,
+    dy: Option<Operand<'a>>,
+    dx: Option<Operand<'a>>,
+}
+
+impl<'a> Operands<'a> {
+    /// No operands, to be given some.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The input, which both passes read.
+    #[must_use]
+    pub fn x(self, operand: Operand<'a>) -> Self {
+        Operands {
+            x: Some(operand),
+            ..self
+        }
+    }
+
+    /// The value, which the forward pass writes.
+    #[must_use]
+    pub fn y(self, operand: Operand<'a>) -> Self {
+        Operands {
+            y: Some(operand),
+            ..self
+        }
+    }
+
+    /// The gradient with respect to the value, which the backward pass reads.
+    #[must_use]
+    pub fn dy(self, operand: Operand<'a>) -> Self {
+        Operands {
+            dy: Some(operand),
+            ..self
+        }
+    }
+
+    /// The gradient with respect to x, which the backward pass writes.
+    #[must_use]
+    pub fn dx(self, operand: Operand<'a>) -> Self {
+        Operands {
+            dx: Some(operand),
+            ..self
+        }
+    }
+
+    /// The operands of a pass in the order of its bindings, each checked against its buffer, all against
+    /// each other.
+    pub(super) fn placed(&self, pass: Pass, dtype: DType) -> Result<Vec<Placed<'a>>, Error> {
+        let given = [
+            ("x", self.x),
+            ("y", self.y),
+            ("dy", self.dy),
+            ("dx", self.dx),
+        ];
+        for (operand, value) in given {
+            if value.is_some() && !pass.operands().contains(&operand) {
+                return Err(Error::UnexpectedOperand { pass, operand });
+            }
+        }
+        let mut placed: Vec<Placed<'a>> = Vec::with_capacity(pass.operands().len());
+        for name in pass.operands() {
+            let value = given
+                .iter()
+                .find(|(operand, _)| operand == name)
+                .and_then(|(_, value)| *value);
+            let operand = value.ok_or(Error::MissingOperand {
+                pass,
+                operand: name,
+            })?;
+            if let Some(first) = placed.first() {
+                crate::error::same_length(first.name, first.operand.len, name, operand.len)?;
+            }
+            placed.push(Placed {
+                name,
+                operand,
+                bytes: operand.bytes(name, dtype)?,
+            });
+        }
+        if let Some((output, inputs)) = placed.split_last() {
+            for input in inputs {
+                let apart =
+                    input.bytes.end <= output.bytes.start || output.bytes.end <= input.bytes.start;
+                if input.operand.buffer == output.operand.buffer && !apart {
+                    return Err(Error::Overlap {
+                        first: input.name,
+                        first_bytes: input.bytes.clone(),
+                        second: output.name,
+                        second_bytes: output.bytes.clone(),
+                    });
+                }
+            }
+        }
+        Ok(placed)
+    }
+}
+
+/// An operand that was checked.
+pub(super) struct Placed<'a> {
+    pub(super) name: &'static str,
+    pub(super) operand: Operand<'a>,
+    pub(super) bytes: Range<u64>,
+}
