@@ -1,1 +1,99 @@
-fn main() {}
+//! The `nonlin` command: the library at the terminal.
+//!
+//! A contract for scripts: results go to stdout, everything else to stderr; `--json` prints one
+//! document; the exit code is 0 when all is well, 1 when a check failed, 2 for wrong usage or input.
+
+mod adapters;
+mod bench;
+mod check;
+mod list;
+mod npy;
+mod output;
+mod pending;
+mod run;
+mod wgsl;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Neural-network activations on the GPU, forward and backward, in one dispatch
+#[derive(Parser)]
+#[command(version, after_help = EXIT_CODES, after_long_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 fine, 1 a check failed, 2 wrong usage or input.";
+
+const EXAMPLES: &str = "\
+A CHAIN is steps with `|` between them, applied from left to right, as one dispatch. A step is
+`scale(FACTOR)` or an activation; `nonlin list` shows them all. Arguments go by position or by name.
+    'scale(0.5) | silu | scale(2)'
+    'leaky_relu(negative_slope=0.1)'
+
+Without --adapter, the variable WGPU_ADAPTER_NAME chooses the adapter, or else the best one is taken:
+hardware before software. WGPU_BACKEND (vulkan, metal, dx12, gl) limits what is looked at.
+
+Examples:
+    nonlin adapters
+    nonlin run 'scale(0.5) | silu' --x x.npy --y y.npy
+    nonlin check gelu
+    nonlin bench
+    nonlin wgsl silu --pass backward --to msl
+
+Exit codes: 0 fine, 1 a check failed, 2 wrong usage or input.";
+
+#[derive(Subcommand)]
+enum Command {
+    Adapters(adapters::Args),
+    List(list::Args),
+    Run(run::Args),
+    Check(check::Args),
+    Bench(bench::Args),
+    Wgsl(wgsl::Args),
+}
+
+/// What a command that could do its work came to.
+enum Verdict {
+    Fine,
+    CheckFailed,
+}
+
+/// Why a command could not do its work, in one line for the user.
+#[derive(Debug)]
+struct Failure(String);
+
+impl Failure {
+    /// An I/O error, with what was being done: `cannot read x.npy`.
+    fn io(doing: impl std::fmt::Display, error: std::io::Error) -> Self {
+        Failure(format!("{doing}: {error}"))
+    }
+}
+
+impl From<nonlin::Error> for Failure {
+    fn from(error: nonlin::Error) -> Self {
+        Failure(error.to_string())
+    }
+}
+
+type Result<T> = std::result::Result<T, Failure>;
+
+fn main() -> ExitCode {
+    let verdict = match Cli::parse().command {
+        Command::Adapters(args) => adapters::adapters(&args),
+        Command::List(args) => list::list(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::check(&args),
+        Command::Bench(args) => bench::bench(&args),
+        Command::Wgsl(args) => wgsl::wgsl(&args),
+    };
+    match verdict {
+        Ok(Verdict::Fine) => ExitCode::SUCCESS,
+        Ok(Verdict::CheckFailed) => ExitCode::from(1),
+        Err(Failure(message)) => {
+            output::complain(&message);
+            ExitCode::from(2)
+        }
+    }
+}

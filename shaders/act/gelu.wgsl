@@ -1,26 +1,21 @@
 //#use math/normal.wgsl
-//#use math/ldexp.wgsl
 const NORMAL_END: f32 = 20.0; //#stub
-struct Exp { m: f32, k: i32 } //#stub
-fn m_exp_value(e: Exp) -> f32 { return e.m; } //#stub
-fn m_ldexp(v: f32, k: i32) -> f32 { return v; } //#stub
+struct Exp { s: f32, k: i32 } //#stub
+fn m_exp_times(e: Exp, v: f32) -> f32 { return v * e.s; } //#stub
 fn m_normal_exp(a: f32) -> Exp { return Exp(a, 0); } //#stub
-fn m_normal_ratio(a: f32) -> f32 { return a; } //#stub
+fn m_normal_tail(a: f32) -> f32 { return a; } //#stub
+fn m_normal_tail_slope(a: f32) -> f32 { return a; } //#stub
 
-// x * (1 - Q(x)) above zero, x * Q(-x) below, with Q the upper tail.
+// max(x, 0) - a Q(a), with a = |x| and Q the upper tail of the normal distribution; x / 2 where
+// a Q(a) could be flushed to zero.
 fn act_gelu(x: f32) -> f32 {
     let a = min(abs(x), NORMAL_END);
-    let e = m_normal_exp(a);
-    let ratio = m_normal_ratio(a);
-    let above = x * (1.0 - ratio * m_exp_value(e));
-    return select(above, m_ldexp(x * (ratio * e.m), e.k), x < 0.0);
+    let y = max(x, 0.0) - m_exp_times(m_normal_exp(a), m_normal_tail(a));
+    return select(y, 0.5 * x, a < 1e-30);
 }
 
-// The tail part is Q(a) - a * phi(a), with phi(a) = e^(-a^2 / 2) / sqrt(2 pi).
 fn act_gelu_dx(x: f32) -> f32 {
     let a = min(abs(x), NORMAL_END);
-    let e = m_normal_exp(a);
-    let tail = m_normal_ratio(a) - a * 0.398942280;
-    let above = 1.0 - tail * m_exp_value(e);
-    return select(above, m_ldexp(tail * e.m, e.k), x < 0.0);
+    let slope = m_exp_times(m_normal_exp(a), m_normal_tail_slope(a));
+    return select(1.0 + slope, -slope, x < 0.0);
 }

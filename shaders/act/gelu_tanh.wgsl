@@ -1,22 +1,18 @@
 // 0.5 x (1 + tanh(u)) = x / (1 + e^-2u), u = sqrt(2 / pi) (x + 0.044715 x^3).
 //#use math/exp.wgsl
-//#use math/ldexp.wgsl
-struct Exp { m: f32, k: i32 } //#stub
+struct Exp { s: f32, k: i32 } //#stub
 fn m_exp(hi: f32, lo: f32) -> Exp { return Exp(hi + lo, 0); } //#stub
-fn m_exp_value(e: Exp) -> f32 { return e.m; } //#stub
-fn m_ldexp(v: f32, k: i32) -> f32 { return v; } //#stub
+fn m_exp_times(e: Exp, v: f32) -> f32 { return v * e.s; } //#stub
+fn m_exp_value(e: Exp) -> f32 { return e.s; } //#stub
 
 // At |x| = 14, e^-2u times any f32 has long reached zero.
 const GELU_TANH_END: f32 = 14.0;
-// 2u = x (C1 + C3 x^2)
-const GELU_TANH_C1: f32 = 1.5957691216;
-const GELU_TANH_C3: f32 = 0.0713548163;
 
 fn gelu_tanh_head(v: f32) -> f32 {
     return bitcast<f32>(bitcast<u32>(v) & 0xfffff000u);
 }
 
-// e^-2u for a = |x| <= 14. At its end 2u is near 100 and must be right to 2^-24: it is carried as a
+// e^-2u for a = |x| <= 14, 2u = a (C1 + C3 a^2). At its end 2u is near 100 and must be right to 2^-24: it is carried as a
 // sum of two f32. Leading parts have 12 bits, so that their products are exact.
 fn gelu_tanh_exp(a: f32) -> Exp {
     let head = gelu_tanh_head(a);
@@ -26,7 +22,7 @@ fn gelu_tanh_exp(a: f32) -> Exp {
     let square_rest = (square - square_head) + (a + head) * rest;
     // C3 = 292/4096 + 6.57537726e-5, C1 = 51/32 + 2.01912161e-3
     let cubic = 0.0712890625 * square_head;
-    let cubic_rest = 0.0712890625 * square_rest + 6.57537726e-5 * square;
+    let cubic_rest = 0.0712890625 * square_rest + 6.57537726e-5 * (a * a);
     let sum = gelu_tanh_head(1.59375 + cubic);
     // 51/32 - sum has at most 12 bits: taking its head changes nothing, but keeps a compiler from
     // reordering the sum, which would lose what the rest is there to hold.
@@ -36,18 +32,18 @@ fn gelu_tanh_exp(a: f32) -> Exp {
 
 fn act_gelu_tanh(x: f32) -> f32 {
     let e = gelu_tanh_exp(min(abs(x), GELU_TANH_END));
-    let r = 1.0 / (1.0 + m_exp_value(e));
-    return select(x * r, m_ldexp(x * (e.m * r), e.k), x < 0.0);
+    let v = x / (1.0 + m_exp_value(e));
+    return select(v, m_exp_times(e, v), x < 0.0);
 }
 
-// s (1 + x (1 - s) (C1 + 3 C3 x^2)) with s = 1 / (1 + e^-2u), over the denominator (1 + q)^2
+// s (1 + x (1 - s) (C1 + 3 C3 x^2)) with s = 1 / (1 + e^-2u), over the denominator (1 + q)^2. The
+// leading part of C1 is added first: between x = -2 and 0 little of it is left.
 fn act_gelu_tanh_dx(x: f32) -> f32 {
     let bounded = clamp(x, -GELU_TANH_END, GELU_TANH_END);
     let e = gelu_tanh_exp(abs(bounded));
     let q = m_exp_value(e);
-    let r = 1.0 / (1.0 + q);
-    let slope = 1.0 + bounded * (GELU_TANH_C1 + 3.0 * GELU_TANH_C3 * (bounded * bounded));
-    let above = r * r * (1.0 + q * slope);
-    let below = m_ldexp(e.m * (r * r * (slope + q)), e.k);
-    return select(above, below, x < 0.0);
+    let rest = bounded * (2.01912161e-3 + 0.214064449 * (bounded * bounded));
+    let linear = (1.0 + 1.59375 * bounded) + rest;
+    let v = select(1.0 + q * linear, linear + q, x < 0.0) / (1.0 + q * (2.0 + q));
+    return select(v, m_exp_times(e, v), x < 0.0);
 }

@@ -1,11 +1,10 @@
 //#use math/exp.wgsl
-//#use math/ldexp.wgsl
 //#use math/log1p.wgsl
 //#use math/sigmoid.wgsl
-struct Exp { m: f32, k: i32 } //#stub
+struct Exp { s: f32, k: i32 } //#stub
 fn m_exp(hi: f32, lo: f32) -> Exp { return Exp(hi + lo, 0); } //#stub
-fn m_exp_value(e: Exp) -> f32 { return e.m; } //#stub
-fn m_ldexp(v: f32, k: i32) -> f32 { return v; } //#stub
+fn m_exp_times(e: Exp, v: f32) -> f32 { return v * e.s; } //#stub
+fn m_exp_value(e: Exp) -> f32 { return e.s; } //#stub
 fn m_log1p_ratio(q: f32) -> f32 { return q; } //#stub
 fn m_times_sigmoid(x: f32, z: f32) -> f32 { return x * z; } //#stub
 
@@ -16,7 +15,7 @@ fn act_softplus(x: f32, beta: f32, threshold: f32) -> f32 {
     let q = m_exp_value(e);
     let ratio = m_log1p_ratio(q);
     let above = (z + q * ratio) / beta;
-    let below = m_ldexp(e.m * ratio / beta, e.k);
+    let below = m_exp_times(e, ratio / beta);
     return select(select(above, below, z < 0.0), x, z > threshold);
 }
 

@@ -1,0 +1,109 @@
+//! `nonlin adapters`, and the choice of one.
+
+use crate::output::{complain, show, show_json, table};
+use crate::{Failure, Result, Verdict};
+use nonlin::wgpu::{Adapter, AdapterInfo, DeviceType};
+use nonlin::{Error, Gpu, describe};
+use serde_json::json;
+
+/// List the adapters that can run compute shaders
+///
+/// The one marked with * is taken by default.
+///
+/// --json prints {"adapters": [{"index", "name", "backend", "device_type", "driver", "driver_info",
+/// "default", "max_storage_buffer_binding_size", "max_buffer_size"}]}; sizes are in bytes,
+/// device_type is one of discrete, integrated, virtual, cpu, other.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Print a JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+const NONE: &str = "no adapter that can run compute shaders. On Linux, Mesa's software Vulkan is \
+                    one: package mesa-vulkan-drivers";
+
+pub(crate) fn adapters(args: &Args) -> Result<Verdict> {
+    let adapters = nonlin::adapters();
+    let default = default_index(&adapters);
+    if args.json {
+        let adapters = adapters.iter().enumerate().map(|(index, adapter)| {
+            let (info, limits) = (adapter.get_info(), adapter.limits());
+            json!({
+                "index": index,
+                "name": info.name,
+                "backend": info.backend.to_str(),
+                "device_type": device_type(&info),
+                "driver": info.driver,
+                "driver_info": info.driver_info,
+                "default": Some(index) == default,
+                "max_storage_buffer_binding_size": limits.max_storage_buffer_binding_size,
+                "max_buffer_size": limits.max_buffer_size,
+            })
+        });
+        show_json(&json!({ "adapters": adapters.collect::<Vec<_>>() }))?;
+    }
+    if adapters.is_empty() {
+        return Err(Failure(NONE.into()));
+    }
+    if !args.json {
+        let titles = ["", "", "name", "backend", "type", "driver", "max binding", "max buffer"];
+        let mut rows = vec![titles.map(String::from).to_vec()];
+        for (index, adapter) in adapters.iter().enumerate() {
+            let (info, limits) = (adapter.get_info(), adapter.limits());
+            rows.push(vec![
+                if Some(index) == default { "*".into() } else { "".into() },
+                index.to_string(),
+                info.name.clone(),
+                info.backend.to_str().into(),
+                device_type(&info).into(),
+                format!("{} {}", info.driver, info.driver_info).trim().into(),
+                mebibytes(limits.max_storage_buffer_binding_size),
+                mebibytes(limits.max_buffer_size),
+            ]);
+        }
+        show(table(&rows, 6))?;
+    }
+    if default.is_none() {
+        complain("WGPU_ADAPTER_NAME names none of these adapters");
+    }
+    Ok(Verdict::Fine)
+}
+
+/// Opens the adapter whose description contains the text, or the default.
+pub(crate) fn open(text: Option<&str>) -> Result<Gpu> {
+    let gpu = match text {
+        Some(text) => Gpu::with_adapter(text),
+        None => Gpu::new(),
+    };
+    gpu.map_err(|error| match error {
+        Error::NoAdapter { found, .. } if found.is_empty() => Failure(NONE.into()),
+        error => error.into(),
+    })
+}
+
+/// The opened adapter in one line.
+pub(crate) fn name(gpu: &Gpu) -> String {
+    describe(&gpu.device().adapter_info())
+}
+
+/// Which adapter [`Gpu::new`] takes.
+fn default_index(adapters: &[Adapter]) -> Option<usize> {
+    let wanted = std::env::var("WGPU_ADAPTER_NAME").unwrap_or_default().to_lowercase();
+    let mut names = adapters.iter().map(|adapter| describe(&adapter.get_info()).to_lowercase());
+    names.position(|name| name.contains(&wanted))
+}
+
+fn device_type(info: &AdapterInfo) -> &'static str {
+    match info.device_type {
+        DeviceType::DiscreteGpu => "discrete",
+        DeviceType::IntegratedGpu => "integrated",
+        DeviceType::VirtualGpu => "virtual",
+        DeviceType::Cpu => "cpu",
+        DeviceType::Other => "other",
+    }
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{} MiB", bytes >> 20)
+}

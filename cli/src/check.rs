@@ -1,0 +1,149 @@
+//! `nonlin check`.
+
+use crate::output::{Progress, number, short, show, show_json, table};
+use crate::{Result, Verdict, adapters};
+use nonlin::check::{self, Finding, Report};
+use nonlin::{Activation, Chain, Gpu, Pass};
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+/// Compare the GPU's values and derivatives with the f64 reference
+///
+/// Inputs cover all of f32: every magnitude, both signs, infinities and NaN, and the neighbourhood
+/// of every point where a formula changes. The worst element decides. Exits with 1 if any element's
+/// error is more than is allowed to it.
+///
+/// --json prints {"adapter", "passed", "results": [{"chain", "pass", "compared", "failed", "passed",
+/// "worst"}]}. worst is the element nearest to, or furthest over, what is allowed: {"index", "x",
+/// "dy", "got", "want", "ulp", "allowed"}; null if all are exact. Numbers that JSON does not have are
+/// the strings "nan", "inf" and "-inf".
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+    nonlin check
+    nonlin check 'scale(0.5) | silu | scale(2)' --count 10000000
+    nonlin check --adapter swiftshader --json")]
+pub(crate) struct Args {
+    /// The chain to check; every activation by itself, if none is given
+    chain: Option<String>,
+    /// Use the first adapter whose description contains this, in upper or lower case
+    #[arg(long, value_name = "TEXT")]
+    adapter: Option<String>,
+    /// Check about this many inputs
+    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1..=1 << 28))]
+    count: u32,
+    /// Print a JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// Elements compared at one time.
+const PIECE: usize = 1 << 16;
+
+struct Checked {
+    chain: Chain,
+    pass: Pass,
+    report: Report,
+}
+
+pub(crate) fn check(args: &Args) -> Result<Verdict> {
+    let chains = match &args.chain {
+        Some(text) => vec![text.parse()?],
+        None => Activation::ALL.iter().copied().map(Chain::from).collect::<Vec<_>>(),
+    };
+    let gpu = adapters::open(args.adapter.as_deref())?;
+    let name = adapters::name(&gpu);
+    let checked = compare(&gpu, chains, args.count as usize)?;
+    let passed = checked.iter().all(|checked| checked.report.passes());
+    if args.json {
+        let results: Vec<_> = checked.iter().map(Checked::json).collect();
+        show_json(&json!({ "adapter": name, "passed": passed, "results": results }))?;
+    } else {
+        show(text(&name, &checked))?;
+    }
+    Ok(if passed { Verdict::Fine } else { Verdict::CheckFailed })
+}
+
+fn compare(gpu: &Gpu, chains: Vec<Chain>, count: usize) -> Result<Vec<Checked>> {
+    let progress = Progress::new((chains.len() * Pass::ALL.len() * count) as u64);
+    let mut all = Vec::new();
+    for chain in chains {
+        let x = check::inputs(&chain, count);
+        let dy = vec![1.0; PIECE];
+        for pass in Pass::ALL {
+            progress.doing(format!("{chain} {pass}"));
+            let mut report = Report::default();
+            for x in x.chunks(PIECE) {
+                let dy = &dy[..x.len()];
+                let mut part = match pass {
+                    Pass::Forward => check::forward(&chain, x, &gpu.forward(&chain, x)?)?,
+                    Pass::Backward => check::backward(&chain, x, dy, &gpu.backward(&chain, x, dy)?)?,
+                };
+                if let Some(worst) = &mut part.worst {
+                    worst.index += report.compared;
+                }
+                report.merge(part);
+                progress.advance(x.len() as u64);
+            }
+            all.push(Checked { chain: chain.clone(), pass, report });
+        }
+    }
+    Ok(all)
+}
+
+fn text(name: &str, checked: &[Checked]) -> String {
+    let titles = ["chain", "pass", "", "compared", "worst ULP", "allowed there", "at x"];
+    let mut rows = vec![titles.map(String::from).to_vec()];
+    rows.extend(checked.iter().map(Checked::row));
+    let mut text = format!("{name}\n{}", table(&rows, 3));
+    for Checked { chain, pass, report } in checked.iter().filter(|c| !c.report.passes()) {
+        let Report { failed, compared, worst } = report;
+        _ = write!(text, "{chain} {pass}: {failed} of {compared} elements fail");
+        if let Some(worst) = worst {
+            _ = write!(text, "; worst: {worst}");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+impl Checked {
+    fn row(&self) -> Vec<String> {
+        let Report { compared, worst, .. } = &self.report;
+        let verdict = if self.report.passes() { "pass" } else { "FAIL" };
+        let mut row = vec![
+            self.chain.to_string(),
+            self.pass.to_string(),
+            verdict.into(),
+            compared.to_string(),
+        ];
+        row.extend(match worst {
+            Some(w) => [format!("{:.2}", w.ulp), format!("{:.2}", w.allowed), short(w.x)],
+            None => ["0.00", "-", "-"].map(String::from),
+        });
+        row
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "chain": self.chain.to_string(),
+            "pass": self.pass.to_string(),
+            "compared": self.report.compared,
+            "failed": self.report.failed,
+            "passed": self.report.passes(),
+            "worst": self.report.worst.as_ref().map(finding),
+        })
+    }
+}
+
+fn finding(finding: &Finding) -> Value {
+    json!({
+        "index": finding.index,
+        "x": number(finding.x.into()),
+        "dy": finding.dy.map(|dy| number(dy.into())),
+        "got": number(finding.got.into()),
+        "want": number(finding.want),
+        "ulp": number(finding.ulp),
+        "allowed": number(finding.allowed),
+    })
+}

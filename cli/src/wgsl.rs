@@ -1,0 +1,244 @@
+//! `nonlin wgsl`.
+
+use crate::output::show;
+use crate::pending::Pending;
+use crate::{Failure, Result, Verdict};
+use clap::ValueEnum;
+use naga::back::{glsl, hlsl, msl, pipeline_constants::process_overrides, spv};
+use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::{AddressSpace, Module, ResourceBinding, ShaderStage, StorageAccess};
+use nonlin::Chain;
+use std::fmt::Display;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+/// Print the shader of a chain, as WGSL or in the language of a backend
+///
+/// Other languages than WGSL are written by naga with the options that wgpu uses: SPIR-V 1.3, Metal
+/// Shading Language 2.4, HLSL for shader model 5.1, GLSL ES 3.10. The workgroup has 256 invocations.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+    nonlin wgsl 'scale(0.5) | silu'
+    nonlin wgsl gelu --pass backward --to msl
+    nonlin wgsl mish --to spirv --out mish.spv")]
+pub(crate) struct Args {
+    /// The steps, such as 'scale(0.5) | silu | scale(2)'; `nonlin list` shows what there is
+    chain: String,
+    /// The way through the chain
+    #[arg(long, value_enum, default_value = "forward")]
+    pass: Pass,
+    /// The language
+    #[arg(long, value_enum, default_value = "wgsl")]
+    to: Language,
+    /// Write to a file, which appears whole or not at all
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Pass {
+    Forward,
+    Backward,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Language {
+    Wgsl,
+    Spirv,
+    Msl,
+    Hlsl,
+    Glsl,
+}
+
+pub(crate) fn wgsl(args: &Args) -> Result<Verdict> {
+    let chain: Chain = args.chain.parse()?;
+    if args.to == Language::Spirv && args.out.is_none() && std::io::stdout().is_terminal() {
+        let hint = "give --out FILE or redirect the output";
+        return Err(Failure(format!("SPIR-V is binary and not for a terminal; {hint}")));
+    }
+    let source = chain.wgsl(match args.pass {
+        Pass::Forward => nonlin::Pass::Forward,
+        Pass::Backward => nonlin::Pass::Backward,
+    })?;
+    let text = match args.to {
+        Language::Wgsl => source.into_bytes(),
+        language => translate(&source, language)?,
+    };
+    match &args.out {
+        None => show(text)?,
+        Some(path) => {
+            let mut file = Pending::create(path)?;
+            file.write(&text)?;
+            file.persist()?;
+        }
+    }
+    Ok(Verdict::Fine)
+}
+
+/// The entry point of every kernel.
+const MAIN: &str = "main";
+
+fn translate(source: &str, language: Language) -> Result<Vec<u8>> {
+    let module = naga::front::wgsl::parse_str(source).map_err(failed)?;
+    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
+    let info = validator.validate(&module).map_err(failed)?;
+    let entry = (ShaderStage::Compute, MAIN);
+    let constants = Default::default();
+    let (module, info) =
+        process_overrides(&module, &info, Some(entry), &constants).map_err(failed)?;
+    match language {
+        Language::Wgsl => Ok(source.into()),
+        Language::Spirv => spirv(&module, &info),
+        Language::Msl => msl(&module, &info),
+        Language::Hlsl => hlsl(&module, &info),
+        Language::Glsl => glsl(&module, &info),
+    }
+}
+
+fn failed(error: impl Display) -> Failure {
+    Failure(format!("cannot translate the shader: {error}"))
+}
+
+/// The kernel's buffers in the order of their bindings, and whether each is a uniform, and written.
+fn buffers(module: &Module) -> Vec<(ResourceBinding, bool, bool)> {
+    let variables = module.global_variables.iter();
+    let mut buffers: Vec<_> = variables
+        .filter_map(|(_, variable)| {
+            let (uniform, written) = match variable.space {
+                AddressSpace::Uniform => (true, false),
+                AddressSpace::Storage { access } => (false, access.contains(StorageAccess::STORE)),
+                _ => return None,
+            };
+            Some((variable.binding?, uniform, written))
+        })
+        .collect();
+    buffers.sort_by_key(|(binding, ..)| (binding.group, binding.binding));
+    buffers
+}
+
+/// As wgpu asks for it where a driver has no robust access of its own.
+const RESTRICT: BoundsCheckPolicies = BoundsCheckPolicies {
+    index: BoundsCheckPolicy::Restrict,
+    buffer: BoundsCheckPolicy::Restrict,
+    image_load: BoundsCheckPolicy::Restrict,
+    binding_array: BoundsCheckPolicy::Unchecked,
+};
+
+/// What every Vulkan device can do.
+const CAPABILITIES: [spv::Capability; 7] = [
+    spv::Capability::Shader,
+    spv::Capability::Matrix,
+    spv::Capability::Sampled1D,
+    spv::Capability::Image1D,
+    spv::Capability::ImageQuery,
+    spv::Capability::DerivativeControl,
+    spv::Capability::StorageImageExtendedFormats,
+];
+
+fn spirv(module: &Module, info: &ModuleInfo) -> Result<Vec<u8>> {
+    let map = |(binding, ..): (ResourceBinding, bool, bool)| {
+        let (descriptor_set, number) = (binding.group, binding.binding);
+        let target = spv::BindingInfo { descriptor_set, binding: number, binding_array_size: None };
+        (binding, target)
+    };
+    let options = spv::Options {
+        lang_version: (1, 3),
+        flags: spv::WriterFlags::LABEL_VARYINGS | spv::WriterFlags::FORCE_POINT_SIZE,
+        fake_missing_bindings: false,
+        binding_map: buffers(module).into_iter().map(map).collect(),
+        capabilities: Some(CAPABILITIES.into_iter().collect()),
+        bounds_check_policies: RESTRICT,
+        zero_initialize_workgroup_memory: spv::ZeroInitializeWorkgroupMemoryMode::Polyfill,
+        use_storage_input_output_16: false,
+        ..Default::default()
+    };
+    let entry = spv::PipelineOptions {
+        shader_stage: ShaderStage::Compute,
+        entry_point: MAIN.into(),
+    };
+    let words = spv::write_vec(module, info, &options, Some(&entry)).map_err(failed)?;
+    Ok(words.into_iter().flat_map(u32::to_le_bytes).collect())
+}
+
+fn msl(module: &Module, info: &ModuleInfo) -> Result<Vec<u8>> {
+    let buffers = buffers(module);
+    // Buffers take the slots in order; behind them comes the one with their sizes.
+    let sizes_buffer = Some(buffers.len() as msl::Slot);
+    let map = |(slot, (binding, _, mutable)): (usize, (ResourceBinding, bool, bool))| {
+        let buffer = Some(slot as msl::Slot);
+        (binding, msl::BindTarget { buffer, mutable, ..Default::default() })
+    };
+    let resources = msl::EntryPointResources {
+        resources: buffers.into_iter().enumerate().map(map).collect(),
+        immediates_buffer: None,
+        sizes_buffer,
+    };
+    let options = msl::Options {
+        lang_version: (2, 4),
+        per_entry_point_map: [(MAIN.to_owned(), resources)].into(),
+        spirv_cross_compatibility: false,
+        fake_missing_bindings: false,
+        bounds_check_policies: RESTRICT,
+        ..Default::default()
+    };
+    let entry = msl::PipelineOptions {
+        entry_point: Some((ShaderStage::Compute, MAIN.into())),
+        vertex_pulling_transform: true,
+        ..Default::default()
+    };
+    let (text, _) = msl::write_string(module, info, &options, &entry).map_err(failed)?;
+    Ok(text.into_bytes())
+}
+
+fn hlsl(module: &Module, info: &ModuleInfo) -> Result<Vec<u8>> {
+    // Registers are counted apart for uniforms, buffers that are read, and buffers that are written.
+    let mut registers = [0; 3];
+    let map = |(binding, uniform, written): (ResourceBinding, bool, bool)| {
+        let next = &mut registers[if uniform { 0 } else { 1 + usize::from(written) }];
+        let target = hlsl::BindTarget { register: *next, ..Default::default() };
+        *next += 1;
+        (binding, target)
+    };
+    let options = hlsl::Options {
+        shader_model: hlsl::ShaderModel::V5_1,
+        binding_map: buffers(module).into_iter().map(map).collect(),
+        fake_missing_bindings: false,
+        ..Default::default()
+    };
+    let entry = hlsl::PipelineOptions { entry_point: Some((ShaderStage::Compute, MAIN.into())) };
+    let mut text = String::new();
+    let mut writer = hlsl::Writer::new(&mut text, &options, &entry);
+    writer.write(module, info, None).map_err(failed)?;
+    Ok(text.into_bytes())
+}
+
+fn glsl(module: &Module, info: &ModuleInfo) -> Result<Vec<u8>> {
+    // Slots are counted apart for uniform and storage buffers.
+    let mut slots = [0; 2];
+    let map = |(binding, uniform, _): (ResourceBinding, bool, bool)| {
+        let next = &mut slots[usize::from(uniform)];
+        let slot = *next;
+        *next += 1;
+        (binding, slot)
+    };
+    let options = glsl::Options {
+        version: glsl::Version::Embedded { version: 310, is_webgl: false },
+        writer_flags: glsl::WriterFlags::ADJUST_COORDINATE_SPACE
+            | glsl::WriterFlags::FORCE_POINT_SIZE,
+        binding_map: buffers(module).into_iter().map(map).collect(),
+        zero_initialize_workgroup_memory: true,
+    };
+    let entry = glsl::PipelineOptions {
+        shader_stage: ShaderStage::Compute,
+        entry_point: MAIN.into(),
+        multiview: None,
+    };
+    let unchecked = BoundsCheckPolicies::default();
+    let mut text = String::new();
+    glsl::Writer::new(&mut text, module, info, &options, &entry, unchecked)
+        .and_then(|mut writer| writer.write())
+        .map_err(failed)?;
+    Ok(text.into_bytes())
+}

@@ -1,0 +1,83 @@
+//! What the tests on adapters share: which adapters, and trials that are ignored, or fail, without one.
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use nonlin::{Gpu, adapters, describe};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// The software adapters that the results are promised on.
+const EXPECTED: [&str; 3] = ["lavapipe", "llvmpipe-gl", "swiftshader"];
+
+/// A short name for an adapter.
+fn key(info: &nonlin::wgpu::AdapterInfo) -> String {
+    let name = info.name.to_lowercase();
+    match info.backend {
+        nonlin::wgpu::Backend::Vulkan if name.contains("llvmpipe") => "lavapipe".into(),
+        nonlin::wgpu::Backend::Gl if name.contains("llvmpipe") => "llvmpipe-gl".into(),
+        _ if name.contains("swiftshader") => "swiftshader".into(),
+        _ => describe(info).replace(' ', "-"),
+    }
+}
+
+/// Trials on one adapter, or what stands for them where it is missing.
+pub(crate) struct Trials {
+    adapter: String,
+    gpu: Option<Arc<Gpu>>,
+    trials: Vec<Trial>,
+}
+
+impl Trials {
+    pub(crate) fn add(
+        &mut self,
+        name: impl std::fmt::Display,
+        test: impl FnOnce(&Gpu) -> Result<(), Failed> + Send + 'static,
+    ) {
+        let gpu = self.gpu.clone();
+        let required = std::env::var_os("REQUIRE_GPU").is_some_and(|v| v == "1");
+        let missing = gpu.is_none();
+        let trial = Trial::test(format!("{}::{name}", self.adapter), move || match gpu {
+            Some(gpu) => test(&gpu),
+            None => Err("there is no such adapter, and REQUIRE_GPU=1 asks for it".into()),
+        });
+        self.trials.push(trial.with_ignored_flag(missing && !required));
+    }
+}
+
+/// Runs the same trials on every adapter found, and on those expected.
+pub(crate) fn main(add: impl Fn(&mut Trials)) -> ExitCode {
+    let mut args = Arguments::from_args();
+    // Software adapters use every core themselves.
+    args.test_threads = args.test_threads.or(Some(2));
+    let mut all: Vec<(String, Option<Arc<Gpu>>)> = Vec::new();
+    for adapter in adapters() {
+        let key = key(&adapter.get_info());
+        if !all.iter().any(|(known, _)| *known == key) {
+            match Gpu::open(&adapter) {
+                Ok(gpu) => all.push((key, Some(Arc::new(gpu)))),
+                Err(error) => eprintln!("{key}: {error}"),
+            }
+        }
+    }
+    for expected in EXPECTED {
+        if !all.iter().any(|(known, _)| known == expected) {
+            all.push((expected.into(), None));
+        }
+    }
+    let mut trials = Vec::new();
+    for (adapter, gpu) in all {
+        let mut on = Trials { adapter, gpu, trials: Vec::new() };
+        add(&mut on);
+        trials.extend(on.trials);
+    }
+    libtest_mimic::run(&args, trials).exit_code()
+}
+
+/// Turns a report into a trial's result.
+pub(crate) fn verdict(report: &nonlin::check::Report) -> Result<(), Failed> {
+    match &report.worst {
+        Some(worst) if !report.passes() => {
+            Err(format!("{} of {} elements fail; worst: {worst}", report.failed, report.compared).into())
+        }
+        _ => Ok(()),
+    }
+}
