@@ -350,3 +350,195 @@ pub(crate) fn kernel(body: Body<'_>, access: Access, shared: bool, words: u32) -
     out.push_str("}\n");
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Activation;
+    use naga::ShaderStage::Compute;
+    use naga::back::{glsl, hlsl, msl, pipeline_constants::process_overrides, spv};
+    use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
+
+    /// Translates a kernel to every backend's language, with the options that wgpu uses there.
+    fn translate(source: &str) {
+        let module = naga::front::wgsl::parse_str(source)
+            .unwrap_or_else(|e| panic!("{}\n{source}", e.emit_to_string(source)));
+        let flags = naga::valid::ValidationFlags::all();
+        let info = naga::valid::Validator::new(flags, naga::valid::Capabilities::empty())
+            .validate(&module)
+            .unwrap_or_else(|e| panic!("{}\n{source}", e.emit_to_string(source)));
+        let constants = [("WORKGROUP".to_owned(), 64.0)].into_iter().collect();
+        let (module, info) =
+            process_overrides(&module, &info, Some((Compute, "main")), &constants).unwrap();
+        let entry_point = "main".to_owned();
+
+        for buffer in [BoundsCheckPolicy::Restrict, BoundsCheckPolicy::Unchecked] {
+            let bounds_check_policies = BoundsCheckPolicies {
+                index: BoundsCheckPolicy::Restrict,
+                buffer,
+                ..Default::default()
+            };
+            for lang_version in [(1, 0), (1, 3), (1, 6)] {
+                let options = spv::Options {
+                    lang_version,
+                    bounds_check_policies,
+                    ..Default::default()
+                };
+                let pipeline = spv::PipelineOptions {
+                    shader_stage: Compute,
+                    entry_point: entry_point.clone(),
+                };
+                spv::write_vec(&module, &info, &options, Some(&pipeline)).unwrap();
+            }
+            for lang_version in [(2, 4), (3, 0)] {
+                let resource = |mutable| msl::BindTarget {
+                    buffer: Some(0),
+                    mutable,
+                    ..Default::default()
+                };
+                let resources = (0..4).map(|binding| {
+                    let at = naga::ResourceBinding { group: 0, binding };
+                    (at, resource(binding > 0))
+                });
+                let entry_resources = msl::EntryPointResources {
+                    resources: resources.collect(),
+                    sizes_buffer: Some(8),
+                    ..Default::default()
+                };
+                let options = msl::Options {
+                    lang_version,
+                    per_entry_point_map: [(entry_point.clone(), entry_resources)]
+                        .into_iter()
+                        .collect(),
+                    bounds_check_policies,
+                    fake_missing_bindings: false,
+                    ..Default::default()
+                };
+                let pipeline = msl::PipelineOptions {
+                    entry_point: Some((Compute, entry_point.clone())),
+                    ..Default::default()
+                };
+                msl::write_string(&module, &info, &options, &pipeline).unwrap();
+            }
+        }
+        for shader_model in [hlsl::ShaderModel::V5_1, hlsl::ShaderModel::V6_2] {
+            let options = hlsl::Options {
+                shader_model,
+                ..Default::default()
+            };
+            let pipeline = hlsl::PipelineOptions {
+                entry_point: Some((Compute, entry_point.clone())),
+            };
+            let mut text = String::new();
+            hlsl::Writer::new(&mut text, &options, &pipeline)
+                .write(&module, &info, None)
+                .unwrap();
+        }
+        let options = glsl::Options {
+            version: glsl::Version::Embedded {
+                version: 310,
+                is_webgl: false,
+            },
+            ..Default::default()
+        };
+        let pipeline = glsl::PipelineOptions {
+            shader_stage: Compute,
+            entry_point,
+            multiview: None,
+        };
+        let mut text = String::new();
+        let policies = BoundsCheckPolicies::default();
+        glsl::Writer::new(&mut text, &module, &info, &options, &pipeline, policies)
+            .unwrap()
+            .write()
+            .unwrap();
+    }
+
+    /// What browsers say to a kernel, where tint is installed.
+    fn tint(source: &str) {
+        use std::io::Write;
+        use std::process::{Command, Stdio};
+        let tint = Command::new("tint")
+            .args(["--input-format", "wgsl", "--format", "wgsl", "-"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn();
+        let Ok(mut tint) = tint else { return };
+        tint.stdin
+            .take()
+            .unwrap()
+            .write_all(source.as_bytes())
+            .unwrap();
+        let output = tint.wait_with_output().unwrap();
+        assert!(
+            output.status.success(),
+            "{}\n{source}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    fn every_form(body: Body<'_>) {
+        for access in [Access::Vec4, Access::Scalar] {
+            for shared in [false, true] {
+                for words in [1, 3] {
+                    let source = kernel(body, access, shared, words);
+                    translate(&source);
+                    tint(&source);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_activation_translates_in_every_form() {
+        for activation in Activation::ALL {
+            let chain = Chain::from(*activation);
+            Pass::ALL
+                .into_iter()
+                .for_each(|pass| every_form(Body::Chain(&chain, pass)));
+        }
+    }
+
+    #[test]
+    fn a_chain_of_everything_and_the_copies_translate() {
+        let start = Chain::new().scale(2.0);
+        let chain = Activation::ALL
+            .iter()
+            .fold(start, |chain, a| chain.act(*a).scale(0.5));
+        for pass in Pass::ALL {
+            every_form(Body::Chain(&chain, pass));
+            every_form(Body::Chain(&Chain::new().scale(3.0), pass));
+            every_form(Body::Copy(pass));
+        }
+    }
+
+    #[test]
+    fn values_are_not_in_the_text() {
+        let text = |factor| {
+            let chain = Chain::new().scale(factor).act(Activation::Silu);
+            let text = kernel(Body::Chain(&chain, Pass::Forward), Access::Vec4, false, 1);
+            // The comment that names the chain is for the reader.
+            text.lines()
+                .filter(|l| !l.starts_with("// "))
+                .collect::<Vec<_>>()
+                .join("\n")
+        };
+        assert_eq!(text(2.0), text(-0.125));
+    }
+
+    #[test]
+    fn each_file_is_in_a_kernel_once() {
+        let chain: Chain = "mish | silu | mish | sigmoid".parse().unwrap();
+        let text = kernel(Body::Chain(&chain, Pass::Forward), Access::Vec4, false, 1);
+        for function in [
+            "fn m_exp(",
+            "fn act_mish(",
+            "fn act_silu(",
+            "fn m_times_sigmoid(",
+        ] {
+            assert_eq!(text.matches(function).count(), 1, "{function}");
+        }
+        assert!(!text.contains("//#"));
+    }
+}

@@ -4,10 +4,13 @@
 use crate::act::Room;
 use crate::{Chain, Error, Step};
 
-/// The value of `f` at `x`; for an infinite `x` the limit, taken from a point so far out that
+/// The value of `f` at `x`; NaN for NaN; for an infinite `x` the limit, taken from a point so far out that
 /// anything which still grows there has left the range of f32.
 pub(crate) fn at(f: fn(f64, &[f64]) -> f64, x: f64, p: &[f64]) -> f64 {
-    if !x.is_infinite() {
+    if x.is_nan() {
+        return x;
+    }
+    if x.is_finite() {
         return f(x, p);
     }
     let y = f(f64::copysign(1e100, x), p);
@@ -78,7 +81,7 @@ pub fn backward(chain: &Chain, x: &[f32], dy: &[f32]) -> Result<Vec<f64>, Error>
             gradient *= step.dx(v);
             v = step.y(v);
         }
-        if x.is_nan() { f64::NAN } else { gradient }
+        gradient
     };
     Ok(x.iter().zip(dy).map(gradient).collect())
 }

@@ -47,17 +47,32 @@ pub(crate) fn adapters(args: &Args) -> Result<Verdict> {
         return Err(Failure(NONE.into()));
     }
     if !args.json {
-        let titles = ["", "", "name", "backend", "type", "driver", "max binding", "max buffer"];
+        let titles = [
+            "",
+            "",
+            "name",
+            "backend",
+            "type",
+            "driver",
+            "max binding",
+            "max buffer",
+        ];
         let mut rows = vec![titles.map(String::from).to_vec()];
         for (index, adapter) in adapters.iter().enumerate() {
             let (info, limits) = (adapter.get_info(), adapter.limits());
             rows.push(vec![
-                if Some(index) == default { "*".into() } else { "".into() },
+                if Some(index) == default {
+                    "*".into()
+                } else {
+                    "".into()
+                },
                 index.to_string(),
                 info.name.clone(),
                 info.backend.to_str().into(),
                 device_type(&info).into(),
-                format!("{} {}", info.driver, info.driver_info).trim().into(),
+                format!("{} {}", info.driver, info.driver_info)
+                    .trim()
+                    .into(),
                 mebibytes(limits.max_storage_buffer_binding_size),
                 mebibytes(limits.max_buffer_size),
             ]);
@@ -89,8 +104,12 @@ pub(crate) fn name(gpu: &Gpu) -> String {
 
 /// Which adapter [`Gpu::new`] takes.
 fn default_index(adapters: &[Adapter]) -> Option<usize> {
-    let wanted = std::env::var("WGPU_ADAPTER_NAME").unwrap_or_default().to_lowercase();
-    let mut names = adapters.iter().map(|adapter| describe(&adapter.get_info()).to_lowercase());
+    let wanted = std::env::var("WGPU_ADAPTER_NAME")
+        .unwrap_or_default()
+        .to_lowercase();
+    let mut names = adapters
+        .iter()
+        .map(|adapter| describe(&adapter.get_info()).to_lowercase());
     names.position(|name| name.contains(&wanted))
 }
 

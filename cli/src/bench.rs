@@ -61,6 +61,9 @@ pub(crate) struct Args {
 
 const DTYPE: DType = DType::F32;
 
+/// Untimed samples of each variant.
+const WARM_UP: u32 = 2;
+
 /// How long a sample should take at least.
 const SAMPLE: Duration = Duration::from_millis(5);
 
@@ -75,7 +78,12 @@ pub(crate) fn bench(args: &Args) -> Result<Verdict> {
     let words = args.words.unwrap_or(default.words);
     gpu = gpu.with_shape(Shape { workgroup, words })?;
 
-    let bench = Bench { gpu: &gpu, chain: &chain, len: args.len, samples: args.samples };
+    let bench = Bench {
+        gpu: &gpu,
+        chain: &chain,
+        len: args.len,
+        samples: args.samples,
+    };
     let (passes, wrong) = bench.guarded(|| bench.passes())?;
     if let Some(wrong) = wrong {
         complain(&wrong);
@@ -102,7 +110,10 @@ pub(crate) fn bench(args: &Args) -> Result<Verdict> {
         text += &table(&rows(&passes, len), 2);
         for timed in &passes {
             let (pass, speedup) = (timed.pass, timed.speedup());
-            _ = writeln!(text, "{pass}: fused is {speedup:.2} times as fast as unfused");
+            _ = writeln!(
+                text,
+                "{pass}: fused is {speedup:.2} times as fast as unfused"
+            );
         }
         show(text)?;
     }
@@ -143,13 +154,16 @@ impl Bench<'_> {
         }
         let dy = self.inputs("dy", dy_at)?;
         let dx = self.buffer("dx")?;
-        // Gradients between steps go to and fro between two buffers.
-        let gradients = [self.buffer("gradient")?, self.buffer("gradient")?];
+        // Gradients between steps go to and fro between two buffers at most.
+        let mut gradients = Vec::new();
+        for _ in 1..steps.min(3) {
+            gradients.push(self.buffer("gradient")?);
+        }
 
         let forward = self.forward(&values)?;
         let backward = self.backward(&values, &dy, &dx, &gradients)?;
         let mut timed = Vec::new();
-        let progress = Progress::new(u64::from(self.samples) * 6);
+        let progress = Progress::new(u64::from(self.samples + WARM_UP) * 6);
         for (pass, variants) in [(Pass::Forward, forward), (Pass::Backward, backward)] {
             progress.doing(format!("{pass} of {}", self.chain));
             let target = match pass {
@@ -175,7 +189,11 @@ impl Bench<'_> {
         let kernels = self.gpu.kernels();
         let (x, y) = (&values[0], &values[values.len() - 1]);
         let whole = |name, plan: Plan| -> Result<Variant> {
-            Ok(Variant::new(name, vec![bind(&plan, x, y)?], plan.bytes(self.len)))
+            Ok(Variant::new(
+                name,
+                vec![bind(&plan, x, y)?],
+                plan.bytes(self.len),
+            ))
         };
         let copy = whole("copy", kernels.copy(Pass::Forward, DTYPE)?)?;
         let fused = whole("fused", kernels.plan(self.chain, Pass::Forward, DTYPE)?)?;
@@ -193,7 +211,7 @@ impl Bench<'_> {
         values: &[wgpu::Buffer],
         dy: &wgpu::Buffer,
         dx: &wgpu::Buffer,
-        gradients: &[wgpu::Buffer; 2],
+        gradients: &[wgpu::Buffer],
     ) -> Result<[Variant; 3]> {
         let bind = |plan: &Plan, x, dy, dx| {
             let (x, dy, dx) = (self.operand(x), self.operand(dy), self.operand(dx));
@@ -210,7 +228,11 @@ impl Bench<'_> {
         let mut from = dy;
         for (index, step) in self.chain.steps().iter().enumerate().rev() {
             let plan = kernels.plan(&Chain::new().step(*step), Pass::Backward, DTYPE)?;
-            let to = if index == 0 { dx } else { &gradients[index % 2] };
+            let to = if index == 0 {
+                dx
+            } else {
+                &gradients[index % gradients.len()]
+            };
             unfused.bound.push(bind(&plan, &values[index], from, to)?);
             unfused.bytes += plan.bytes(self.len);
             from = to;
@@ -219,7 +241,12 @@ impl Bench<'_> {
     }
 
     /// Runs a variant and compares both ends of its result with what it should be.
-    fn compare(&self, variant: &Variant, pass: Pass, target: &wgpu::Buffer) -> Result<Option<String>> {
+    fn compare(
+        &self,
+        variant: &Variant,
+        pass: Pass,
+        target: &wgpu::Buffer,
+    ) -> Result<Option<String>> {
         let device = self.gpu.device();
         let first = self.len.min(COMPARED);
         let last = (self.len - first).min(COMPARED);
@@ -266,12 +293,12 @@ impl Bench<'_> {
     }
 
     fn time(&self, pass: Pass, mut variants: [Variant; 3], progress: &Progress) -> Result<Timed> {
-        // The first runs warm up; the second round of copies says how many make a sample.
+        // The last copy of the warm-up says how many make a sample.
         let mut once = Duration::ZERO;
-        for _ in 0..2 {
-            once = self.sample(&variants[0], 1)?;
-            for variant in &variants[1..] {
-                self.sample(variant, 1)?;
+        for _ in 0..WARM_UP {
+            for variant in variants.iter().rev() {
+                once = self.sample(variant, 1)?;
+                progress.advance(1);
             }
         }
         let repeats = SAMPLE.as_secs_f64() / once.as_secs_f64().max(1e-9);
@@ -286,12 +313,19 @@ impl Bench<'_> {
         for variant in &mut variants {
             variant.times.sort_unstable();
         }
-        Ok(Timed { pass, repeats, variants })
+        Ok(Timed {
+            pass,
+            repeats,
+            variants,
+        })
     }
 
     /// How long a variant takes, from its submit until the device is done with it.
     fn sample(&self, variant: &Variant, repeats: u32) -> Result<Duration> {
-        let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
+        let mut encoder = self
+            .gpu
+            .device()
+            .create_command_encoder(&Default::default());
         variant.record(&mut encoder, repeats);
         let commands = encoder.finish();
         let start = Instant::now();
@@ -315,7 +349,12 @@ impl Bench<'_> {
         let limit = self.gpu.device().limits().max_buffer_size;
         if size > limit {
             let what = "a buffer for --len elements";
-            return Err(Error::TooLarge { what, bytes: size, limit }.into());
+            return Err(Error::TooLarge {
+                what,
+                bytes: size,
+                limit,
+            }
+            .into());
         }
         let buffer = self.gpu.device().create_buffer(&wgpu::BufferDescriptor {
             label: Some(what),
@@ -334,7 +373,9 @@ impl Bench<'_> {
             let end = self.len.min(start + PIECE as u64);
             let piece: Vec<f32> = (start..end).map(at).collect();
             let bytes = bytemuck::cast_slice(&piece);
-            self.gpu.queue().write_buffer(&buffer, start * DTYPE.size(), bytes);
+            self.gpu
+                .queue()
+                .write_buffer(&buffer, start * DTYPE.size(), bytes);
             // Else wgpu would hold all pieces until the first submit.
             self.gpu.queue().submit([]);
             self.wait()?;
@@ -344,7 +385,11 @@ impl Bench<'_> {
 
     /// Turns what wgpu reports during the work into an error; by default wgpu panics.
     fn guarded<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        let filters = [ErrorFilter::Internal, ErrorFilter::OutOfMemory, ErrorFilter::Validation];
+        let filters = [
+            ErrorFilter::Internal,
+            ErrorFilter::OutOfMemory,
+            ErrorFilter::Validation,
+        ];
         let scopes = filters.map(|filter| self.gpu.device().push_error_scope(filter));
         let result = work();
         // The first error caught is the cause of the others, and of any failure of the work.
@@ -371,7 +416,12 @@ fn device_error(doing: &'static str, error: impl std::fmt::Display) -> Failure {
 
 impl Variant {
     fn new(name: &'static str, bound: Vec<Bound>, bytes: u64) -> Self {
-        Variant { name, bound, bytes, times: Vec::new() }
+        Variant {
+            name,
+            bound,
+            bytes,
+            times: Vec::new(),
+        }
     }
 
     fn record(&self, encoder: &mut CommandEncoder, repeats: u32) {
@@ -429,7 +479,15 @@ impl Timed {
 
 fn rows(passes: &[Timed], len: u64) -> Vec<Vec<String>> {
     let titles = [
-        "pass", "variant", "ms", "min", "max", "ns/element", "MB moved", "GB/s", "x copy",
+        "pass",
+        "variant",
+        "ms",
+        "min",
+        "max",
+        "ns/element",
+        "MB moved",
+        "GB/s",
+        "x copy",
     ];
     let mut rows = vec![titles.map(String::from).to_vec()];
     for timed in passes {

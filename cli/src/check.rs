@@ -49,19 +49,31 @@ struct Checked {
 pub(crate) fn check(args: &Args) -> Result<Verdict> {
     let chains = match &args.chain {
         Some(text) => vec![text.parse()?],
-        None => Activation::ALL.iter().copied().map(Chain::from).collect::<Vec<_>>(),
+        None => Activation::ALL
+            .iter()
+            .copied()
+            .map(Chain::from)
+            .collect::<Vec<_>>(),
     };
     let gpu = adapters::open(args.adapter.as_deref())?;
     let name = adapters::name(&gpu);
     let checked = compare(&gpu, chains, args.count as usize)?;
-    let passed = checked.iter().all(|checked| checked.report.passes());
+    let passed = passed(&checked);
     if args.json {
         let results: Vec<_> = checked.iter().map(Checked::json).collect();
         show_json(&json!({ "adapter": name, "passed": passed, "results": results }))?;
     } else {
         show(text(&name, &checked))?;
     }
-    Ok(if passed { Verdict::Fine } else { Verdict::CheckFailed })
+    Ok(if passed {
+        Verdict::Fine
+    } else {
+        Verdict::CheckFailed
+    })
+}
+
+fn passed(checked: &[Checked]) -> bool {
+    checked.iter().all(|checked| checked.report.passes())
 }
 
 fn compare(gpu: &Gpu, chains: Vec<Chain>, count: usize) -> Result<Vec<Checked>> {
@@ -77,7 +89,9 @@ fn compare(gpu: &Gpu, chains: Vec<Chain>, count: usize) -> Result<Vec<Checked>> 
                 let dy = &dy[..x.len()];
                 let mut part = match pass {
                     Pass::Forward => check::forward(&chain, x, &gpu.forward(&chain, x)?)?,
-                    Pass::Backward => check::backward(&chain, x, dy, &gpu.backward(&chain, x, dy)?)?,
+                    Pass::Backward => {
+                        check::backward(&chain, x, dy, &gpu.backward(&chain, x, dy)?)?
+                    }
                 };
                 if let Some(worst) = &mut part.worst {
                     worst.index += report.compared;
@@ -85,19 +99,40 @@ fn compare(gpu: &Gpu, chains: Vec<Chain>, count: usize) -> Result<Vec<Checked>> 
                 report.merge(part);
                 progress.advance(x.len() as u64);
             }
-            all.push(Checked { chain: chain.clone(), pass, report });
+            all.push(Checked {
+                chain: chain.clone(),
+                pass,
+                report,
+            });
         }
     }
     Ok(all)
 }
 
 fn text(name: &str, checked: &[Checked]) -> String {
-    let titles = ["chain", "pass", "", "compared", "worst ULP", "allowed there", "at x"];
+    let titles = [
+        "chain",
+        "pass",
+        "",
+        "compared",
+        "worst ULP",
+        "allowed there",
+        "at x",
+    ];
     let mut rows = vec![titles.map(String::from).to_vec()];
     rows.extend(checked.iter().map(Checked::row));
     let mut text = format!("{name}\n{}", table(&rows, 3));
-    for Checked { chain, pass, report } in checked.iter().filter(|c| !c.report.passes()) {
-        let Report { failed, compared, worst } = report;
+    for Checked {
+        chain,
+        pass,
+        report,
+    } in checked.iter().filter(|c| !c.report.passes())
+    {
+        let Report {
+            failed,
+            compared,
+            worst,
+        } = report;
         _ = write!(text, "{chain} {pass}: {failed} of {compared} elements fail");
         if let Some(worst) = worst {
             _ = write!(text, "; worst: {worst}");
@@ -109,7 +144,9 @@ fn text(name: &str, checked: &[Checked]) -> String {
 
 impl Checked {
     fn row(&self) -> Vec<String> {
-        let Report { compared, worst, .. } = &self.report;
+        let Report {
+            compared, worst, ..
+        } = &self.report;
         let verdict = if self.report.passes() { "pass" } else { "FAIL" };
         let mut row = vec![
             self.chain.to_string(),
@@ -118,7 +155,11 @@ impl Checked {
             compared.to_string(),
         ];
         row.extend(match worst {
-            Some(w) => [format!("{:.2}", w.ulp), format!("{:.2}", w.allowed), short(w.x)],
+            Some(w) => [
+                format!("{:.2}", w.ulp),
+                format!("{:.2}", w.allowed),
+                short(w.x),
+            ],
             None => ["0.00", "-", "-"].map(String::from),
         });
         row
@@ -146,4 +187,50 @@ fn finding(finding: &Finding) -> Value {
         "ulp": number(finding.ulp),
         "allowed": number(finding.allowed),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(chain: &str, x: &[f32], y: &[f32]) -> Checked {
+        let chain: Chain = chain.parse().unwrap();
+        let report = check::forward(&chain, x, y).unwrap();
+        Checked {
+            chain,
+            pass: Pass::Forward,
+            report,
+        }
+    }
+
+    #[test]
+    fn a_failure_is_told_in_full() {
+        let all = [
+            checked("relu", &[1.0], &[1.0]),
+            checked("silu", &[1.0, 0.0], &[0.75, f32::NAN]),
+        ];
+        assert!(passed(&all[..1]) && !passed(&all));
+        let text = text("adapter", &all);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[0], "adapter");
+        assert!(
+            lines[2].starts_with("relu   forward  pass         1       0.00"),
+            "{text}"
+        );
+        assert!(
+            lines[3].starts_with("silu   forward  FAIL         2        inf"),
+            "{text}"
+        );
+        let worst = "silu forward: 2 of 2 elements fail; worst: x[1] = 0e0 (0x00000000): got NaN";
+        assert!(lines[4].starts_with(worst), "{text}");
+    }
+
+    #[test]
+    fn json_has_no_number_for_nan() {
+        let document = checked("silu", &[1.0], &[f32::NAN]).json();
+        assert_eq!(document["passed"], false);
+        assert_eq!(document["worst"]["got"], "nan");
+        assert_eq!(document["worst"]["ulp"], "inf");
+        assert_eq!(document["worst"]["x"], 1.0);
+    }
 }

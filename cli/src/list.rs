@@ -53,7 +53,8 @@ fn scale() -> Value {
 
 fn activation(activation: &Activation) -> Value {
     let parameters = activation.parameters().iter().zip(activation.values());
-    let parameters = parameters.map(|(name, value)| json!({ "name": name, "default": decimal(value) }));
+    let parameters =
+        parameters.map(|(name, value)| json!({ "name": name, "default": decimal(value) }));
     json!({
         "name": activation.name(),
         "kind": "activation",
@@ -67,5 +68,8 @@ fn activation(activation: &Activation) -> Value {
 
 /// The decimal number that was meant: 0.01, not the 0.009999999776482582 that f32 makes of it.
 fn decimal(value: f32) -> Value {
-    value.to_string().parse::<f64>().map_or(Value::Null, Value::from)
+    value
+        .to_string()
+        .parse::<f64>()
+        .map_or(Value::Null, Value::from)
 }

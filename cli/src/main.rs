@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 /// Neural-network activations on the GPU, forward and backward, in one dispatch
 #[derive(Parser)]
-#[command(version, after_help = EXIT_CODES, after_long_help = EXAMPLES)]
+#[command(name = "nonlin", version, after_help = EXIT_CODES, after_long_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -32,8 +32,9 @@ A CHAIN is steps with `|` between them, applied from left to right, as one dispa
     'scale(0.5) | silu | scale(2)'
     'leaky_relu(negative_slope=0.1)'
 
-Without --adapter, the variable WGPU_ADAPTER_NAME chooses the adapter, or else the best one is taken:
-hardware before software. WGPU_BACKEND (vulkan, metal, dx12, gl) limits what is looked at.
+Without --adapter, the variable WGPU_ADAPTER_NAME chooses the adapter, as --adapter does; without
+either, the best one is taken, hardware before software. WGPU_BACKEND (vulkan, metal, dx12, gl)
+limits what is looked at.
 
 Examples:
     nonlin adapters

@@ -85,13 +85,17 @@ pub(crate) fn read(path: &Path) -> Result<Array> {
     let count = shape.count();
     let bytes = count.and_then(|count| count.checked_mul(storage.bytes as u64));
     let (Some(count), Some(bytes)) = (count, bytes) else {
-        return Err(Failure(format!("{at} is truncated: {needs} more than 2^64 bytes")));
+        return Err(Failure(format!(
+            "{at} is truncated: {needs} more than 2^64 bytes"
+        )));
     };
     // What the file cannot hold is not reserved, whatever its header says.
     let reserve = usize::try_from(count.min(size / storage.bytes as u64));
     let mut data = Vec::new();
     if reserve.is_err() || reserve.is_ok_and(|count| data.try_reserve_exact(count).is_err()) {
-        return Err(Failure(format!("{at} does not fit in memory: {needs} {bytes} bytes")));
+        return Err(Failure(format!(
+            "{at} does not fit in memory: {needs} {bytes} bytes"
+        )));
     }
 
     let mut rest = file.by_ref().take(bytes);
@@ -100,7 +104,11 @@ pub(crate) fn read(path: &Path) -> Result<Array> {
     loop {
         let filled = fill(&mut rest, &mut piece).map_err(failed)?;
         found += filled as u64;
-        data.extend(piece[..filled].chunks_exact(storage.bytes).map(storage.decode));
+        data.extend(
+            piece[..filled]
+                .chunks_exact(storage.bytes)
+                .map(storage.decode),
+        );
         if filled < PIECE {
             break;
         }
@@ -117,7 +125,11 @@ pub(crate) fn read(path: &Path) -> Result<Array> {
             bytes + trailing
         )));
     }
-    Ok(Array { shape, data, converted: storage.bytes == 8 })
+    Ok(Array {
+        shape,
+        data,
+        converted: storage.bytes == 8,
+    })
 }
 
 /// Reads until the buffer is full or the input ends.
@@ -140,13 +152,23 @@ impl Shape {
         if self.dimensions.contains(&0) {
             return Some(0);
         }
-        self.dimensions.iter().try_fold(1, |product: u64, d| product.checked_mul(*d))
+        self.dimensions
+            .iter()
+            .try_fold(1, |product: u64, d| product.checked_mul(*d))
     }
 
     /// As Python writes it: `()`, `(3,)`, `(3, 4)`.
     pub(crate) fn text(&self) -> String {
-        let all = self.dimensions.iter().map(u64::to_string).collect::<Vec<_>>();
-        format!("({}{})", all.join(", "), if all.len() == 1 { "," } else { "" })
+        let all = self
+            .dimensions
+            .iter()
+            .map(u64::to_string)
+            .collect::<Vec<_>>();
+        format!(
+            "({}{})",
+            all.join(", "),
+            if all.len() == 1 { "," } else { "" }
+        )
     }
 
     /// What stands before the data in a file of little-endian f32, byte for byte as NumPy writes it.
@@ -156,7 +178,8 @@ impl Shape {
             Order::Fortran => ("True", self.dimensions.last()),
         };
         let shape = self.text();
-        let mut text = format!("{{'descr': '<f4', 'fortran_order': {fortran}, 'shape': {shape}, }}");
+        let mut text =
+            format!("{{'descr': '<f4', 'fortran_order': {fortran}, 'shape': {shape}, }}");
         // NumPy leaves room for the axis that an appending program would make longer.
         if let Some(axis) = growing {
             _ = write!(text, "{:1$}", "", 21 - axis.to_string().len());
@@ -195,7 +218,10 @@ impl Array {
         if self.shape.order == order || self.data.is_empty() {
             return self;
         }
-        let target = Shape { dimensions: self.shape.dimensions.clone(), order };
+        let target = Shape {
+            dimensions: self.shape.dimensions.clone(),
+            order,
+        };
         let strides = self.shape.strides();
         let axes = target.axes();
         let mut index = vec![0; axes.len()];
@@ -213,7 +239,11 @@ impl Array {
                 index[axis] = 0;
             }
         }
-        Array { shape: target, data, ..self }
+        Array {
+            shape: target,
+            data,
+            ..self
+        }
     }
 }
 
@@ -270,18 +300,24 @@ fn read_header(from: &mut impl Read) -> std::result::Result<Header, Problem> {
         }
     };
     if length > MAX_HEADER {
-        return Err(Problem::File(format!("has a header of {length} bytes, which no f32 array needs")));
+        return Err(Problem::File(format!(
+            "has a header of {length} bytes, which no f32 array needs"
+        )));
     }
     let mut text = vec![0; length];
     from.read_exact(&mut text)?;
     let text = String::from_utf8_lossy(&text);
     let Some(header) = Text(&text).header() else {
-        let shown: String = text.trim().chars().take(80).collect();
-        return Err(Problem::File(format!("has a header that cannot be read: {}", shown.escape_debug())));
+        let shown = printable(text.trim());
+        return Err(Problem::File(format!(
+            "has a header that cannot be read: {shown}"
+        )));
     };
     let dimensions = header.shape.dimensions.len();
     if dimensions > MAX_DIMENSIONS {
-        return Err(Problem::File(format!("has {dimensions} dimensions; {MAX_DIMENSIONS} are allowed")));
+        return Err(Problem::File(format!(
+            "has {dimensions} dimensions; {MAX_DIMENSIONS} are allowed"
+        )));
     }
     Ok(header)
 }
@@ -304,9 +340,15 @@ impl<'a> Text<'a> {
             }
             self.token(",");
         }
-        let shape = Shape { dimensions: dimensions?, order: order? };
+        let shape = Shape {
+            dimensions: dimensions?,
+            order: order?,
+        };
         self.0.trim().is_empty().then_some(())?;
-        Some(Header { descr: descr?.into(), shape })
+        Some(Header {
+            descr: descr?.into(),
+            shape,
+        })
     }
 
     fn token(&mut self, token: &str) -> Option<()> {
@@ -315,7 +357,11 @@ impl<'a> Text<'a> {
     }
 
     fn string(&mut self) -> Option<&'a str> {
-        let quote = if self.token("'").is_some() { '\'' } else { self.token("\"").map(|()| '"')? };
+        let quote = if self.token("'").is_some() {
+            '\''
+        } else {
+            self.token("\"").map(|()| '"')?
+        };
         let (string, rest) = self.0.split_once(quote)?;
         self.0 = rest;
         Some(string)
@@ -366,10 +412,22 @@ impl<'a> Text<'a> {
     }
 }
 
+/// The start of a text from a file, fit for a message.
+fn printable(text: &str) -> String {
+    let shown = text.chars().take(80);
+    shown
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
 /// An element type for people: `<i4` is int32.
 fn name(descr: &str) -> String {
     let kind = |kind: &str| descr.get(1..).and_then(|rest| rest.strip_prefix(kind));
-    let bits = |size: &str| size.parse::<u32>().ok().and_then(|bytes| bytes.checked_mul(8));
+    let bits = |size: &str| {
+        size.parse::<u32>()
+            .ok()
+            .and_then(|bytes| bytes.checked_mul(8))
+    };
     let number = |prefix: &str, size: &str| bits(size).map(|bits| format!("{prefix}{bits}"));
     let known = match descr {
         "[]" => Some("records".into()),
@@ -377,13 +435,17 @@ fn name(descr: &str) -> String {
         "|O" => Some("Python objects".into()),
         _ => None,
     };
-    let order = if descr.starts_with('>') { "big-endian " } else { "" };
+    let order = if descr.starts_with('>') {
+        "big-endian "
+    } else {
+        ""
+    };
     known
         .or_else(|| number("f", kind("f")?).map(|name| format!("{order}{name}")))
         .or_else(|| number("int", kind("i")?))
         .or_else(|| number("uint", kind("u")?))
         .or_else(|| number("complex", kind("c")?))
-        .unwrap_or_else(|| format!("elements of type \"{}\"", descr.escape_debug()))
+        .unwrap_or_else(|| format!("elements of type \"{}\"", printable(descr)))
 }
 
 #[cfg(test)]
@@ -391,7 +453,10 @@ mod tests {
     use super::*;
 
     fn shape(dimensions: &[u64], order: Order) -> Shape {
-        Shape { dimensions: dimensions.to_vec(), order }
+        Shape {
+            dimensions: dimensions.to_vec(),
+            order,
+        }
     }
 
     #[test]
@@ -414,7 +479,10 @@ mod tests {
             "{ \"descr\": \"<f4\" , \"fortran_order\" : True, 'shape': ( 2 , 3, ) , }  \n",
         ] {
             let header = Text(text).header().unwrap();
-            assert_eq!((header.descr.as_str(), header.shape), ("<f4", shape(&[2, 3], Order::Fortran)));
+            assert_eq!(
+                (header.descr.as_str(), header.shape),
+                ("<f4", shape(&[2, 3], Order::Fortran))
+            );
         }
     }
 
@@ -441,7 +509,15 @@ mod tests {
         let names = ["<i4", "|u1", ">f4", "<f2", "<c16", "|b1", "[]"].map(name);
         assert_eq!(
             names,
-            ["int32", "uint8", "big-endian f32", "f16", "complex128", "bool", "records"]
+            [
+                "int32",
+                "uint8",
+                "big-endian f32",
+                "f16",
+                "complex128",
+                "bool",
+                "records"
+            ]
         );
         assert_eq!(name("<U7"), "elements of type \"<U7\"");
         assert_eq!(name("é"), "elements of type \"é\"");
@@ -451,8 +527,12 @@ mod tests {
     fn orders_turn_into_each_other() {
         // Element (i, j, k) of a 2 x 3 x 4 array is 100 i + 10 j + k.
         let dimensions = [2, 3, 4];
-        let c: Vec<f32> = (0..24).map(|n| (n / 12 * 100 + n / 4 % 3 * 10 + n % 4) as f32).collect();
-        let fortran: Vec<f32> = (0..24).map(|n| (n % 2 * 100 + n / 2 % 3 * 10 + n / 6) as f32).collect();
+        let c: Vec<f32> = (0..24)
+            .map(|n| (n / 12 * 100 + n / 4 % 3 * 10 + n % 4) as f32)
+            .collect();
+        let fortran: Vec<f32> = (0..24)
+            .map(|n| (n % 2 * 100 + n / 2 % 3 * 10 + n / 6) as f32)
+            .collect();
         let array = |order, data: &Vec<f32>| Array {
             shape: shape(&dimensions, order),
             data: data.clone(),

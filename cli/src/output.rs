@@ -116,7 +116,10 @@ mod tests {
     #[test]
     fn every_number_is_valid_json() {
         let all = [1.5, f64::NAN, f64::INFINITY, f64::NEG_INFINITY].map(number);
-        assert_eq!(Value::from(all.to_vec()).to_string(), r#"[1.5,"nan","inf","-inf"]"#);
+        assert_eq!(
+            Value::from(all.to_vec()).to_string(),
+            r#"[1.5,"nan","inf","-inf"]"#
+        );
     }
 
     #[test]
@@ -127,6 +130,9 @@ mod tests {
 
     #[test]
     fn short_numbers() {
-        assert_eq!([0.5, 0.0, 1e9, -1e-30].map(short), ["0.5", "0", "1e9", "-1e-30"]);
+        assert_eq!(
+            [0.5, 0.0, 1e9, -1e-30].map(short),
+            ["0.5", "0", "1e9", "-1e-30"]
+        );
     }
 }

@@ -21,7 +21,10 @@ impl Pending {
         let target = resolve(path).map_err(failed)?;
         // A rename would replace a device or a named pipe by a file.
         if target.exists() && !target.is_file() {
-            return Err(Failure(format!("cannot write {}: it is not a file", path.display())));
+            return Err(Failure(format!(
+                "cannot write {}: it is not a file",
+                path.display()
+            )));
         }
         let folder = target.parent().unwrap_or(Path::new("."));
         let mut builder = tempfile::Builder::new();
@@ -30,7 +33,11 @@ impl Pending {
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let file = BufWriter::new(builder.tempfile_in(folder).map_err(failed)?);
-        Ok(Pending { path: path.to_owned(), target, file })
+        Ok(Pending {
+            path: path.to_owned(),
+            target,
+            file,
+        })
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
@@ -41,9 +48,13 @@ impl Pending {
     /// Puts the file in its place.
     pub(crate) fn persist(self) -> Result<()> {
         let failed = |error| cannot_write(&self.path, error);
-        let file = self.file.into_inner().map_err(|error| failed(error.into_error()))?;
+        let file = self
+            .file
+            .into_inner()
+            .map_err(|error| failed(error.into_error()))?;
         file.as_file().sync_all().map_err(failed)?;
-        file.persist(&self.target).map_err(|error| failed(error.error))?;
+        file.persist(&self.target)
+            .map_err(|error| failed(error.error))?;
         Ok(())
     }
 }
@@ -56,7 +67,9 @@ fn cannot_write(path: &Path, error: io::Error) -> Failure {
 pub(crate) fn resolve(path: &Path) -> io::Result<PathBuf> {
     match (fs::canonicalize(path), path.file_name()) {
         (Err(error), Some(name)) if error.kind() == io::ErrorKind::NotFound => {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = path
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty());
             Ok(fs::canonicalize(folder.unwrap_or(Path::new(".")))?.join(name))
         }
         (resolved, _) => resolved,

@@ -76,12 +76,19 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
             let range = start..x.data.len().min(start + engine.piece());
             let dy = dy.map(|dy| &dy[range.clone()]);
             let result = engine.compute(&chain, &x.data[range], dy)?;
-            let bytes: Vec<u8> = result.iter().flat_map(|value| value.to_le_bytes()).collect();
+            let bytes: Vec<u8> = result
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect();
             file.write(&bytes)?;
             progress.advance(result.len() as u64);
         }
         let path = path.display().to_string();
-        let row = vec![path, format!("{} f32", x.shape.text()), format!("{pass} of {chain}")];
+        let row = vec![
+            path,
+            format!("{} f32", x.shape.text()),
+            format!("{pass} of {chain}"),
+        ];
         Ok((file, row))
     };
     let mut results = Vec::new();
@@ -138,7 +145,10 @@ impl Engine {
 fn read(path: &Path) -> Result<npy::Array> {
     let array = npy::read(path)?;
     if array.converted {
-        complain(&format!("note: {} holds f64; it is converted to f32", path.display()));
+        complain(&format!(
+            "note: {} holds f64; it is converted to f32",
+            path.display()
+        ));
     }
     Ok(array)
 }
@@ -168,10 +178,14 @@ fn refuse_same_files(args: &Args) -> Result<()> {
     for (option, path) in [("--y", &args.y), ("--dx", &args.dx)] {
         let Some(path) = path else { continue };
         // One that cannot be resolved cannot be written either, which is found out later.
-        let Ok(resolved) = resolve(path) else { continue };
+        let Ok(resolved) = resolve(path) else {
+            continue;
+        };
         if let Some((other, _)) = taken.iter().find(|(_, taken)| *taken == resolved) {
             let path = path.display();
-            return Err(Failure(format!("{option} and {other} are the same file, {path}")));
+            return Err(Failure(format!(
+                "{option} and {other} are the same file, {path}"
+            )));
         }
         taken.push((option, resolved));
     }

@@ -56,7 +56,9 @@ pub(crate) fn wgsl(args: &Args) -> Result<Verdict> {
     let chain: Chain = args.chain.parse()?;
     if args.to == Language::Spirv && args.out.is_none() && std::io::stdout().is_terminal() {
         let hint = "give --out FILE or redirect the output";
-        return Err(Failure(format!("SPIR-V is binary and not for a terminal; {hint}")));
+        return Err(Failure(format!(
+            "SPIR-V is binary and not for a terminal; {hint}"
+        )));
     }
     let source = chain.wgsl(match args.pass {
         Pass::Forward => nonlin::Pass::Forward,
@@ -140,7 +142,11 @@ const CAPABILITIES: [spv::Capability; 7] = [
 fn spirv(module: &Module, info: &ModuleInfo) -> Result<Vec<u8>> {
     let map = |(binding, ..): (ResourceBinding, bool, bool)| {
         let (descriptor_set, number) = (binding.group, binding.binding);
-        let target = spv::BindingInfo { descriptor_set, binding: number, binding_array_size: None };
+        let target = spv::BindingInfo {
+            descriptor_set,
+            binding: number,
+            binding_array_size: None,
+        };
         (binding, target)
     };
     let options = spv::Options {
@@ -168,7 +174,14 @@ fn msl(module: &Module, info: &ModuleInfo) -> Result<Vec<u8>> {
     let sizes_buffer = Some(buffers.len() as msl::Slot);
     let map = |(slot, (binding, _, mutable)): (usize, (ResourceBinding, bool, bool))| {
         let buffer = Some(slot as msl::Slot);
-        (binding, msl::BindTarget { buffer, mutable, ..Default::default() })
+        (
+            binding,
+            msl::BindTarget {
+                buffer,
+                mutable,
+                ..Default::default()
+            },
+        )
     };
     let resources = msl::EntryPointResources {
         resources: buffers.into_iter().enumerate().map(map).collect(),
@@ -197,7 +210,10 @@ fn hlsl(module: &Module, info: &ModuleInfo) -> Result<Vec<u8>> {
     let mut registers = [0; 3];
     let map = |(binding, uniform, written): (ResourceBinding, bool, bool)| {
         let next = &mut registers[if uniform { 0 } else { 1 + usize::from(written) }];
-        let target = hlsl::BindTarget { register: *next, ..Default::default() };
+        let target = hlsl::BindTarget {
+            register: *next,
+            ..Default::default()
+        };
         *next += 1;
         (binding, target)
     };
@@ -207,7 +223,9 @@ fn hlsl(module: &Module, info: &ModuleInfo) -> Result<Vec<u8>> {
         fake_missing_bindings: false,
         ..Default::default()
     };
-    let entry = hlsl::PipelineOptions { entry_point: Some((ShaderStage::Compute, MAIN.into())) };
+    let entry = hlsl::PipelineOptions {
+        entry_point: Some((ShaderStage::Compute, MAIN.into())),
+    };
     let mut text = String::new();
     let mut writer = hlsl::Writer::new(&mut text, &options, &entry);
     writer.write(module, info, None).map_err(failed)?;
@@ -224,7 +242,10 @@ fn glsl(module: &Module, info: &ModuleInfo) -> Result<Vec<u8>> {
         (binding, slot)
     };
     let options = glsl::Options {
-        version: glsl::Version::Embedded { version: 310, is_webgl: false },
+        version: glsl::Version::Embedded {
+            version: 310,
+            is_webgl: false,
+        },
         writer_flags: glsl::WriterFlags::ADJUST_COORDINATE_SPACE
             | glsl::WriterFlags::FORCE_POINT_SIZE,
         binding_map: buffers(module).into_iter().map(map).collect(),

@@ -1,1 +1,283 @@
-fn main() {}
+//! The commands that need an adapter, on the default one. Without any they show as ignored, or fail
+//! if REQUIRE_GPU is 1.
+
+mod common;
+
+use ::nonlin::{Activation, Chain, adapters, check};
+use common::{CHAIN, KINDS, Ran, command, data, fields, nonlin};
+use libtest_mimic::{Arguments, Trial};
+use serde_json::Value;
+use std::process::ExitCode;
+
+const TRIALS: [(&str, fn()); 9] = [
+    ("adapters_are_listed", adapters_are_listed),
+    (
+        "an_unknown_adapter_is_refused",
+        an_unknown_adapter_is_refused,
+    ),
+    (
+        "run_agrees_with_the_reference",
+        run_agrees_with_the_reference,
+    ),
+    ("check_of_a_chain", check_of_a_chain),
+    ("check_of_every_activation", check_of_every_activation),
+    ("bench_as_json", bench_as_json),
+    ("bench_as_text", bench_as_text),
+    (
+        "bench_of_any_length_and_chain",
+        bench_of_any_length_and_chain,
+    ),
+    ("bench_says_what_it_cannot_do", bench_says_what_it_cannot_do),
+];
+
+fn main() -> ExitCode {
+    let missing = adapters().is_empty();
+    let required = std::env::var_os("REQUIRE_GPU").is_some_and(|v| v == "1");
+    let trials = TRIALS.map(|(name, test)| {
+        let trial = Trial::test(name, move || {
+            if missing {
+                return Err("there is no adapter, and REQUIRE_GPU=1 asks for one".into());
+            }
+            test();
+            Ok(())
+        });
+        trial.with_ignored_flag(missing && !required)
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
+}
+
+fn adapters_are_listed() {
+    let document = nonlin(&["adapters", "--json"]).json();
+    let listed = document["adapters"].as_array().unwrap();
+    let names: Vec<_> = adapters()
+        .iter()
+        .map(|adapter| adapter.get_info().name)
+        .collect();
+    assert_eq!(
+        listed
+            .iter()
+            .map(|a| a["name"].as_str().unwrap())
+            .collect::<Vec<_>>(),
+        names
+    );
+    assert_eq!(
+        listed
+            .iter()
+            .filter(|adapter| adapter["default"] == true)
+            .count(),
+        1
+    );
+    for (index, adapter) in listed.iter().enumerate() {
+        assert_eq!(adapter["index"], index);
+        assert_eq!(
+            fields(adapter),
+            [
+                "index",
+                "name",
+                "backend",
+                "device_type",
+                "driver",
+                "driver_info",
+                "default",
+                "max_storage_buffer_binding_size",
+                "max_buffer_size"
+            ]
+        );
+        assert!(adapter["max_buffer_size"].as_u64() > Some(0));
+    }
+    let text = nonlin(&["adapters"]).fine();
+    assert_eq!(text.lines().count(), names.len() + 1);
+    assert_eq!(text.lines().filter(|line| line.starts_with('*')).count(), 1);
+}
+
+fn an_unknown_adapter_is_refused() {
+    for args in [&["check", "relu"][..], &["bench"]] {
+        let Ran { code, stderr, .. } = nonlin(&[args, &["--adapter", "no such"]].concat());
+        assert_eq!(code, Some(2));
+        let message = "nonlin: no adapter whose description contains \"no such\"; found: ";
+        assert!(stderr.starts_with(message), "{stderr}");
+    }
+}
+
+/// An array in the order of its file.
+fn array(path: &std::path::Path) -> Vec<f32> {
+    let file = npyz::NpyFile::new(std::fs::File::open(path).unwrap()).unwrap();
+    file.into_vec().unwrap()
+}
+
+fn run_agrees_with_the_reference() {
+    let chain: Chain = CHAIN.parse().unwrap();
+    for kind in KINDS {
+        let folder = tempfile::tempdir().unwrap();
+        let (y, dx) = (folder.path().join("y.npy"), folder.path().join("dx.npy"));
+        let mut command = command(&["run", CHAIN]);
+        for (option, path) in [
+            ("--x", &data(kind, "x")),
+            ("--dy", &data(kind, "dy")),
+            ("--y", &y),
+            ("--dx", &dx),
+        ] {
+            command.arg(option).arg(path);
+        }
+        let ran = Ran::from(command.output().unwrap());
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        if kind == "f64" || kind.contains("_with_") {
+            // The reference in the tests on files has these; here its inputs would be converted.
+            assert_eq!(array(&y).len(), array(&data(kind, "y")).len());
+            continue;
+        }
+        let (x, dy) = (array(&data(kind, "x")), array(&data(kind, "dy")));
+        assert!(
+            check::forward(&chain, &x, &array(&y)).unwrap().passes(),
+            "{kind}"
+        );
+        assert!(
+            check::backward(&chain, &x, &dy, &array(&dx))
+                .unwrap()
+                .passes(),
+            "{kind}"
+        );
+    }
+}
+
+fn check_of_a_chain() {
+    let args = ["check", "scale(0.5) | relu | scale(2)", "--count", "5000"];
+    let text = nonlin(&args).fine();
+    assert_eq!(text.lines().count(), 4, "{text}");
+    assert!(
+        text.lines().skip(2).all(|line| line.contains("  pass  ")),
+        "{text}"
+    );
+    let document = nonlin(&[&args[..], &["--json"]].concat()).json();
+    assert_eq!(fields(&document), ["adapter", "passed", "results"]);
+    assert_eq!(document["passed"], true);
+    let results = document["results"].as_array().unwrap();
+    for (result, pass) in results.iter().zip(["forward", "backward"]) {
+        assert_eq!(
+            fields(result),
+            ["chain", "pass", "compared", "failed", "passed", "worst"]
+        );
+        assert_eq!(result["chain"], args[1]);
+        assert_eq!(
+            (&result["pass"], &result["failed"]),
+            (&pass.into(), &0.into())
+        );
+        assert!(result["compared"].as_u64() >= Some(5000));
+    }
+}
+
+fn check_of_every_activation() {
+    let ran = nonlin(&["check", "--count", "2000", "--json"]);
+    let document: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let results = document["results"].as_array().unwrap();
+    let chains: Vec<_> = results
+        .iter()
+        .step_by(2)
+        .map(|r| r["chain"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        chains,
+        Activation::ALL
+            .iter()
+            .map(Activation::to_string)
+            .collect::<Vec<_>>()
+    );
+    assert_eq!(results.len(), 2 * chains.len());
+    let failed = results.iter().any(|result| result["failed"] != 0);
+    assert_eq!(
+        (ran.code, &document["passed"]),
+        (Some(failed.into()), &(!failed).into())
+    );
+    let worst = results
+        .iter()
+        .map(|result| &result["worst"])
+        .find(|worst| worst.is_object());
+    let names = ["index", "x", "dy", "got", "want", "ulp", "allowed"];
+    assert_eq!(fields(worst.unwrap()), names);
+}
+
+fn bench_as_json() {
+    let args = [
+        "bench",
+        "--len",
+        "5000",
+        "--samples",
+        "3",
+        "--workgroup",
+        "64",
+        "--words",
+        "2",
+    ];
+    let document = nonlin(&[&args[..], &["--json"]].concat()).json();
+    let names = [
+        "adapter",
+        "chain",
+        "len",
+        "dtype",
+        "workgroup",
+        "words",
+        "samples",
+        "passes",
+    ];
+    assert_eq!(fields(&document), names);
+    assert_eq!(document["chain"], "scale(0.5) | silu | scale(2)");
+    let numbers = ["len", "workgroup", "words", "samples"].map(|name| document[name].as_u64());
+    assert_eq!(numbers, [5000, 64, 2, 3].map(Some));
+    for (pass, (name, operands)) in document["passes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip([("forward", 2), ("backward", 3)])
+    {
+        assert_eq!(
+            fields(pass),
+            ["pass", "repeats", "copy", "fused", "unfused", "speedup"]
+        );
+        assert_eq!(pass["pass"], name);
+        for (variant, dispatches) in [("copy", 1), ("fused", 1), ("unfused", 3)] {
+            let variant = &pass[variant];
+            assert_eq!(variant["dispatches"], dispatches);
+            assert_eq!(variant["bytes"], 5000 * 4 * operands * dispatches);
+            let time = |name: &str| variant[name].as_f64().unwrap();
+            assert!(0.0 < time("min_ns") && time("min_ns") <= time("median_ns"));
+            assert!(time("median_ns") <= time("max_ns"));
+            let names = ["ns_per_element", "gb_per_s", "ratio_to_copy"];
+            assert!(names.iter().all(|name| time(name) > 0.0), "{variant}");
+        }
+        let ratio = |name: &str| pass[name]["ratio_to_copy"].as_f64().unwrap();
+        assert_eq!(ratio("copy"), 1.0);
+        let speedup = pass["speedup"].as_f64().unwrap();
+        assert!((speedup - ratio("unfused") / ratio("fused")).abs() < 1e-9 * speedup);
+    }
+}
+
+fn bench_as_text() {
+    let text = nonlin(&["bench", "relu", "--len", "1000", "--samples", "1"]).fine();
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!((lines[1], lines.len()), ("relu", 12), "{text}");
+    assert!(lines[11].starts_with("backward: fused is "), "{text}");
+}
+
+fn bench_of_any_length_and_chain() {
+    for (chain, len) in [
+        ("gelu", "1"),
+        ("silu | mish", "3"),
+        (
+            "scale(2) | scale(-3) | tanh | softplus | scale(0.1)",
+            "65537",
+        ),
+    ] {
+        nonlin(&["bench", chain, "--len", len, "--samples", "1"]).fine();
+    }
+}
+
+fn bench_says_what_it_cannot_do() {
+    let Ran { code, stderr, .. } = nonlin(&["bench", "--len", "1099511627776"]);
+    assert_eq!(code, Some(2), "{stderr}");
+    let message =
+        "nonlin: a buffer for --len elements takes 4398046511104 bytes; this device allows ";
+    assert!(stderr.starts_with(message), "{stderr}");
+    nonlin(&["bench", "--workgroup", "1", "--words", "99"]).refused(
+        "a workgroup of 1 with 99 words per invocation cannot run: an invocation handles 1 to 16 words",
+    );
+}

@@ -12,38 +12,48 @@ fn gelu_tanh_head(v: f32) -> f32 {
     return bitcast<f32>(bitcast<u32>(v) & 0xfffff000u);
 }
 
-// e^-2u for a = |x| <= 14, 2u = a (C1 + C3 a^2). At its end 2u is near 100 and must be right to 2^-24: it is carried as a
-// sum of two f32. Leading parts have 12 bits, so that their products are exact.
-fn gelu_tanh_exp(a: f32) -> Exp {
+// The square of a in two parts, the first of 12 bits, so that its product with a short constant is
+// exact.
+fn gelu_tanh_square(a: f32) -> vec2<f32> {
     let head = gelu_tanh_head(a);
-    let rest = a - head;
     let square = head * head;
     let square_head = gelu_tanh_head(square);
-    let square_rest = (square - square_head) + (a + head) * rest;
+    return vec2(square_head, (square - square_head) + (a + head) * (a - head));
+}
+
+// e^-2u for a = |x| <= 14, 2u = a (C1 + C3 a^2). At its end 2u is near 100 and must be right to 2^-24:
+// it is carried as a sum of two f32.
+fn gelu_tanh_exp(a: f32, square: vec2<f32>) -> Exp {
     // C3 = 292/4096 + 6.57537726e-5, C1 = 51/32 + 2.01912161e-3
-    let cubic = 0.0712890625 * square_head;
-    let cubic_rest = 0.0712890625 * square_rest + 6.57537726e-5 * (a * a);
+    let cubic = 0.0712890625 * square.x;
+    let cubic_rest = 0.0712890625 * square.y + 6.57537726e-5 * (a * a);
     let sum = gelu_tanh_head(1.59375 + cubic);
     // 51/32 - sum has at most 12 bits: taking its head changes nothing, but keeps a compiler from
     // reordering the sum, which would lose what the rest is there to hold.
     let sum_rest = (gelu_tanh_head(1.59375 - sum) + cubic) + (2.01912161e-3 + cubic_rest);
-    return m_exp(-(head * sum), -(a * sum_rest + rest * sum));
+    let head = gelu_tanh_head(a);
+    return m_exp(-(head * sum), -(a * sum_rest + (a - head) * sum));
 }
 
 fn act_gelu_tanh(x: f32) -> f32 {
-    let e = gelu_tanh_exp(min(abs(x), GELU_TANH_END));
+    let a = min(abs(x), GELU_TANH_END);
+    let e = gelu_tanh_exp(a, gelu_tanh_square(a));
     let v = x / (1.0 + m_exp_value(e));
     return select(v, m_exp_times(e, v), x < 0.0);
 }
 
-// s (1 + x (1 - s) (C1 + 3 C3 x^2)) with s = 1 / (1 + e^-2u), over the denominator (1 + q)^2. The
-// leading part of C1 is added first: between x = -2 and 0 little of it is left.
+// s (1 + x (1 - s) (C1 + 3 C3 x^2)) with s = 1 / (1 + e^-2u), over the denominator (1 + q)^2. Below zero
+// little is left of 1 + x (C1 + 3 C3 x^2): its leading part is added first, without rounding.
 fn act_gelu_tanh_dx(x: f32) -> f32 {
     let bounded = clamp(x, -GELU_TANH_END, GELU_TANH_END);
-    let e = gelu_tanh_exp(abs(bounded));
+    let square = gelu_tanh_square(abs(bounded));
+    let e = gelu_tanh_exp(abs(bounded), square);
     let q = m_exp_value(e);
-    let rest = bounded * (2.01912161e-3 + 0.214064449 * (bounded * bounded));
-    let linear = (1.0 + 1.59375 * bounded) + rest;
+    let head = gelu_tanh_head(bounded);
+    // 3 C3 = 876/4096 + 1.97261318e-4
+    let steep = 0.2138671875 * square.x
+        + (0.2138671875 * square.y + (1.97261318e-4 * (bounded * bounded) + 2.01912161e-3));
+    let linear = (1.0 + 1.59375 * head) + (bounded * steep + 1.59375 * (bounded - head));
     let v = select(1.0 + q * linear, linear + q, x < 0.0) / (1.0 + q * (2.0 + q));
     return select(v, m_exp_times(e, v), x < 0.0);
 }

@@ -1,4 +1,6 @@
-//! What the tests on adapters share: which adapters, and trials that are ignored, or fail, without one.
+//! What the tests on adapters share: which adapters, trials that are ignored, or fail, without one, and
+//! buffers.
+#![expect(dead_code, reason = "each test uses some of it")]
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use nonlin::{Gpu, adapters, describe};
@@ -39,7 +41,8 @@ impl Trials {
             Some(gpu) => test(&gpu),
             None => Err("there is no such adapter, and REQUIRE_GPU=1 asks for it".into()),
         });
-        self.trials.push(trial.with_ignored_flag(missing && !required));
+        self.trials
+            .push(trial.with_ignored_flag(missing && !required));
     }
 }
 
@@ -65,7 +68,11 @@ pub(crate) fn main(add: impl Fn(&mut Trials)) -> ExitCode {
     }
     let mut trials = Vec::new();
     for (adapter, gpu) in all {
-        let mut on = Trials { adapter, gpu, trials: Vec::new() };
+        let mut on = Trials {
+            adapter,
+            gpu,
+            trials: Vec::new(),
+        };
         add(&mut on);
         trials.extend(on.trials);
     }
@@ -75,9 +82,55 @@ pub(crate) fn main(add: impl Fn(&mut Trials)) -> ExitCode {
 /// Turns a report into a trial's result.
 pub(crate) fn verdict(report: &nonlin::check::Report) -> Result<(), Failed> {
     match &report.worst {
-        Some(worst) if !report.passes() => {
-            Err(format!("{} of {} elements fail; worst: {worst}", report.failed, report.compared).into())
-        }
+        Some(worst) if !report.passes() => Err(format!(
+            "{} of {} elements fail; worst: {worst}",
+            report.failed, report.compared
+        )
+        .into()),
         _ => Ok(()),
     }
+}
+
+/// Runs a bound plan, or anything else that records into a pass, and waits for it.
+pub(crate) fn submit(gpu: &Gpu, record: impl FnOnce(&mut nonlin::wgpu::ComputePass<'_>)) {
+    let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    record(&mut encoder.begin_compute_pass(&Default::default()));
+    gpu.queue().submit([encoder.finish()]);
+}
+
+/// A buffer with these words in it, to be bound, written and read.
+pub(crate) fn upload(gpu: &Gpu, words: &[u32]) -> nonlin::wgpu::Buffer {
+    use nonlin::wgpu::{BufferDescriptor, BufferUsages};
+    let buffer = gpu.device().create_buffer(&BufferDescriptor {
+        label: Some("test"),
+        size: words.len() as u64 * 4,
+        usage: BufferUsages::STORAGE | BufferUsages::COPY_DST | BufferUsages::COPY_SRC,
+        mapped_at_creation: false,
+    });
+    gpu.queue()
+        .write_buffer(&buffer, 0, bytemuck::cast_slice(words));
+    buffer
+}
+
+/// What is in a buffer.
+pub(crate) fn download(gpu: &Gpu, buffer: &nonlin::wgpu::Buffer) -> Vec<u32> {
+    use nonlin::wgpu::{BufferDescriptor, BufferUsages, MapMode, PollType};
+    let readback = gpu.device().create_buffer(&BufferDescriptor {
+        label: Some("test readback"),
+        size: buffer.size(),
+        usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    });
+    let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    encoder.copy_buffer_to_buffer(buffer, 0, &readback, 0, buffer.size());
+    gpu.queue().submit([encoder.finish()]);
+    readback.map_async(MapMode::Read, .., |mapped| {
+        mapped.expect("the readback buffer maps")
+    });
+    gpu.device()
+        .poll(PollType::wait_indefinitely())
+        .expect("the device is there");
+    let words =
+        bytemuck::cast_slice(&readback.get_mapped_range(..).expect("it is mapped")).to_vec();
+    words
 }

@@ -1,0 +1,336 @@
+//! Every mistake with operands is a typed error that names the operand and the numbers, and nothing
+//! panics. On wgpu's noop backend: no GPU is needed.
+
+use nonlin::wgpu::{self, BufferUsages};
+use nonlin::{Activation, Chain, DType, Error, Gpu, Kernels, Operand, Operands, Pass, Plan, Shape};
+
+fn device() -> (wgpu::Device, wgpu::Queue) {
+    wgpu::Device::noop(&wgpu::DeviceDescriptor::default())
+}
+
+fn buffer(device: &wgpu::Device, size: u64, usage: BufferUsages) -> wgpu::Buffer {
+    device.create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size,
+        usage,
+        mapped_at_creation: false,
+    })
+}
+
+/// A device, a plan on it, and two buffers of 1,024 bytes.
+fn setup(pass: Pass) -> (wgpu::Device, Plan, wgpu::Buffer, wgpu::Buffer) {
+    let (device, _) = device();
+    let plan = Kernels::new(&device)
+        .plan(&Activation::Silu.into(), pass, DType::F32)
+        .unwrap();
+    let (a, b) = (
+        buffer(&device, 1024, BufferUsages::STORAGE),
+        buffer(&device, 1024, BufferUsages::STORAGE),
+    );
+    (device, plan, a, b)
+}
+
+fn message<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
+    result.expect_err("a mistake must be found").to_string()
+}
+
+#[test]
+fn chains_are_checked() {
+    let (device, _) = device();
+    let kernels = Kernels::new(&device);
+    let plan = |chain: Chain| kernels.plan(&chain, Pass::Forward, DType::F32);
+    assert_eq!(plan(Chain::new()).unwrap_err(), Error::EmptyChain);
+    assert_eq!(
+        message(plan(Chain::new().scale(1.0).act(Activation::Swish {
+            beta: f32::INFINITY
+        }))),
+        "step 2: beta of swish must be a finite f32, not \"inf\""
+    );
+}
+
+#[test]
+fn operands_are_those_of_the_pass() {
+    let (_, forward, a, b) = setup(Pass::Forward);
+    let (x, y) = (Operand::new(&a, 0, 4), Operand::new(&b, 0, 4));
+    assert_eq!(
+        message(forward.bind(Operands::new().x(x))),
+        "the forward pass needs the operand y"
+    );
+    assert_eq!(
+        message(forward.bind(Operands::new().x(x).y(y).dy(y))),
+        "the forward pass has no operand dy"
+    );
+    let (_, backward, ..) = setup(Pass::Backward);
+    assert_eq!(
+        message(backward.bind(Operands::new().x(x).dx(y))),
+        "the backward pass needs the operand dy"
+    );
+}
+
+#[test]
+fn lengths_must_agree() {
+    let (_, plan, a, b) = setup(Pass::Forward);
+    let operands = Operands::new()
+        .x(Operand::new(&a, 0, 4))
+        .y(Operand::new(&b, 0, 5));
+    assert_eq!(
+        message(plan.bind(operands)),
+        "x has 4 elements but y has 5; they must agree"
+    );
+    let (device, queue) = device();
+    let gpu = Gpu::from_device(device, queue);
+    let chain = Chain::from(Activation::Relu);
+    assert_eq!(
+        message(gpu.backward(&chain, &[1.0, 2.0], &[1.0])),
+        "x has 2 elements but dy has 1; they must agree"
+    );
+    assert_eq!(
+        message(nonlin::reference::backward(&chain, &[1.0, 2.0], &[1.0])),
+        "x has 2 elements but dy has 1; they must agree"
+    );
+    assert_eq!(
+        message(nonlin::check::forward(&chain, &[1.0], &[])),
+        "x has 1 elements but y has 0; they must agree"
+    );
+}
+
+#[test]
+fn usage_is_checked_for_zero_elements_too() {
+    let (device, plan, a, _) = setup(Pass::Forward);
+    let copy_only = buffer(&device, 64, BufferUsages::COPY_DST);
+    let operands = Operands::new()
+        .x(Operand::new(&a, 0, 0))
+        .y(Operand::new(&copy_only, 0, 0));
+    let found = message(plan.bind(operands));
+    assert!(
+        found.starts_with("the buffer of y lacks usage BufferUsages(STORAGE)"),
+        "{found}"
+    );
+}
+
+#[test]
+fn places_are_checked() {
+    let (_, plan, a, b) = setup(Pass::Forward);
+    let y = Operand::new(&b, 0, 4);
+    let at =
+        |offset, len| message(plan.bind(Operands::new().x(Operand::new(&a, offset, len)).y(y)));
+    assert_eq!(at(6, 4), "x begins at byte 6, which is not a multiple of 4");
+    assert_eq!(
+        at(1012, 4),
+        "x takes bytes 1012 to 1028 of a buffer of 1024 bytes"
+    );
+    let wrapping = at(4, u64::MAX / 2);
+    assert!(
+        wrapping.starts_with("x takes bytes 4 to 18446744073709551615 of a buffer"),
+        "{wrapping}"
+    );
+    let y = Operand::new(&b, 4096, 0);
+    let operands = Operands::new().x(Operand::new(&a, 0, 0)).y(y);
+    assert_eq!(
+        message(plan.bind(operands)),
+        "y takes bytes 4096 to 4096 of a buffer of 1024 bytes"
+    );
+}
+
+#[test]
+fn overlap_is_found_and_neighbours_are_not() {
+    let (_, plan, a, _) = setup(Pass::Forward);
+    let bind = |x: u64, y: u64| {
+        plan.bind(
+            Operands::new()
+                .x(Operand::new(&a, x, 10))
+                .y(Operand::new(&a, y, 10)),
+        )
+    };
+    assert_eq!(
+        message(bind(0, 36)),
+        "x (bytes 0 to 40) and y (bytes 36 to 76) overlap in one buffer"
+    );
+    assert_eq!(
+        message(bind(64, 64)),
+        "x (bytes 64 to 104) and y (bytes 64 to 104) overlap in one buffer"
+    );
+    assert!(bind(0, 40).is_ok() && bind(40, 0).is_ok());
+
+    // Operands that are only read may overlap each other.
+    let (_, plan, a, b) = setup(Pass::Backward);
+    let x = Operand::new(&a, 0, 10);
+    assert!(
+        plan.bind(Operands::new().x(x).dy(x).dx(Operand::new(&b, 0, 10)))
+            .is_ok()
+    );
+    let operands = Operands::new()
+        .x(x)
+        .dy(Operand::new(&b, 0, 10))
+        .dx(Operand::new(&b, 8, 10));
+    assert_eq!(
+        message(plan.bind(operands)),
+        "dy (bytes 0 to 40) and dx (bytes 8 to 48) overlap in one buffer"
+    );
+}
+
+#[test]
+fn zero_elements_record_nothing() {
+    let (device, queue) = device();
+    let plan = Kernels::new(&device)
+        .plan(&Activation::Silu.into(), Pass::Forward, DType::F32)
+        .unwrap();
+    let (a, b) = (
+        buffer(&device, 64, BufferUsages::STORAGE),
+        buffer(&device, 64, BufferUsages::STORAGE),
+    );
+    let bound = plan
+        .bind(
+            Operands::new()
+                .x(Operand::new(&a, 64, 0))
+                .y(Operand::new(&b, 0, 0)),
+        )
+        .unwrap();
+    assert_eq!(
+        (bound.len(), bound.is_empty(), bound.dispatches()),
+        (0, true, 0)
+    );
+    let mut encoder = device.create_command_encoder(&Default::default());
+    bound.record(&mut encoder.begin_compute_pass(&Default::default()));
+    queue.submit([encoder.finish()]);
+}
+
+#[test]
+fn a_chain_with_too_many_parameters_is_too_large() {
+    let (device, _) = device();
+    let limit = device.limits().max_uniform_buffer_binding_size;
+    let chain = (0..limit / 4).fold(Chain::new(), |chain, _| chain.scale(1.0));
+    let kernels = Kernels::new(&device);
+    let Ok(plan) = kernels.plan(&chain, Pass::Forward, DType::F32) else {
+        return;
+    };
+    let (a, b) = (
+        buffer(&device, 16, BufferUsages::STORAGE),
+        buffer(&device, 16, BufferUsages::STORAGE),
+    );
+    let found = plan.bind(
+        Operands::new()
+            .x(Operand::new(&a, 0, 4))
+            .y(Operand::new(&b, 0, 4)),
+    );
+    assert_eq!(
+        message(found),
+        format!(
+            "the chain's parameters takes {} bytes; this device allows {limit}",
+            limit + 16
+        )
+    );
+}
+
+#[test]
+fn a_buffer_of_another_device_is_an_error() {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends: wgpu::Backends::NOOP,
+        backend_options: wgpu::BackendOptions {
+            noop: wgpu::NoopBackendOptions::enabled(),
+            ..Default::default()
+        },
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    });
+    let adapter = pollster::block_on(instance.request_adapter(&Default::default())).unwrap();
+    let open = || pollster::block_on(adapter.request_device(&Default::default())).unwrap();
+    let ((device, _), (other, _)) = (open(), open());
+    let plan = Kernels::new(&device)
+        .plan(&Activation::Silu.into(), Pass::Forward, DType::F32)
+        .unwrap();
+    let (a, b) = (
+        buffer(&device, 64, BufferUsages::STORAGE),
+        buffer(&other, 64, BufferUsages::STORAGE),
+    );
+    let found = plan.bind(
+        Operands::new()
+            .x(Operand::new(&a, 0, 4))
+            .y(Operand::new(&b, 0, 4)),
+    );
+    assert!(
+        matches!(
+            &found,
+            Err(Error::Device {
+                doing: "binding operands",
+                ..
+            })
+        ),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn shapes_are_checked() {
+    let (device, _) = device();
+    let shape = |workgroup, words| Kernels::with_shape(&device, Shape { workgroup, words });
+    assert!(shape(64, 4).is_ok());
+    assert_eq!(
+        message(shape(0, 1)),
+        "a workgroup of 0 with 1 words per invocation cannot run: this device allows workgroups of 1 to 256"
+    );
+    assert!(matches!(
+        shape(257, 1),
+        Err(Error::BadShape { workgroup: 257, .. })
+    ));
+    assert!(matches!(
+        shape(64, 0),
+        Err(Error::BadShape { words: 0, .. })
+    ));
+    assert!(matches!(
+        shape(64, 17),
+        Err(Error::BadShape { words: 17, .. })
+    ));
+}
+
+#[test]
+fn no_adapter_says_what_is_there() {
+    let found = message(Gpu::with_adapter("no such adapter"));
+    assert!(
+        found.starts_with("no adapter whose description contains \"no such adapter\"; found: "),
+        "{found}"
+    );
+}
+
+/// Another value compiles nothing, nor does another plan; other structure does, once each, whoever asks.
+#[test]
+fn each_structure_compiles_once() {
+    let (device, _) = device();
+    let kernels = Kernels::new(&device);
+    let plan = |text: &str| {
+        kernels
+            .plan(&text.parse().unwrap(), Pass::Forward, DType::F32)
+            .unwrap();
+    };
+    plan("scale(1) | leaky_relu(0.5)");
+    assert_eq!(kernels.compiled(), 1);
+    plan("scale(2) | leaky_relu(0.25)");
+    assert_eq!(kernels.compiled(), 1);
+    plan("leaky_relu(0.25) | scale(2)");
+    assert_eq!(kernels.compiled(), 2);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| plan("mish | gelu | mish"));
+        }
+    });
+    assert_eq!(kernels.compiled(), 3);
+}
+
+/// A device without compute shaders is refused by an error, not by a panic.
+#[test]
+fn a_device_that_cannot_compute_is_an_error() {
+    let (device, _) = wgpu::Device::noop(&wgpu::DeviceDescriptor {
+        required_limits: wgpu::Limits::downlevel_webgl2_defaults(),
+        ..Default::default()
+    });
+    let found = Kernels::new(&device).plan(&Activation::Relu.into(), Pass::Forward, DType::F32);
+    assert!(
+        matches!(
+            &found,
+            Err(Error::Device {
+                doing: "compiling a kernel",
+                ..
+            })
+        ),
+        "{found:?}"
+    );
+}

@@ -1,0 +1,166 @@
+//! The reference, without a GPU: its derivatives are those of its values, its constants those of the
+//! literature, and its kinks those of PyTorch.
+
+use nonlin::{Activation, Chain, reference};
+
+fn value(chain: &Chain, x: f32) -> f64 {
+    reference::forward(chain, &[x]).unwrap()[0]
+}
+
+fn slope(chain: &Chain, x: f32) -> f64 {
+    reference::backward(chain, &[x], &[1.0]).unwrap()[0]
+}
+
+fn activation(text: &str) -> Chain {
+    text.parse().unwrap()
+}
+
+/// The derivative is the central difference of the value, away from knots. The inputs are f32, and 2^-8
+/// apart, so that the difference of two of them is exact; the difference's own error, h^2 / 6 times the
+/// third derivative, is taken out by a second one with half the step.
+#[test]
+fn derivatives_are_differences_of_values() {
+    let others = [
+        "swish(beta=0.3)",
+        "leaky_relu(-1.5)",
+        "softplus(2.5, 3)",
+        "swish(-2)",
+    ];
+    let chains = Activation::ALL
+        .iter()
+        .copied()
+        .map(Chain::from)
+        .chain(others.map(activation));
+    let longer = [
+        "scale(0.5) | silu | scale(2)",
+        "mish | scale(-3) | gelu_tanh | tanh",
+    ]
+    .map(activation);
+    for chain in chains.chain(longer) {
+        let knots: Vec<f64> = match chain.steps() {
+            [nonlin::Step::Activation(a)] => a.knots(),
+            _ => Vec::new(),
+        };
+        for i in -3000..3000 {
+            let x = i as f32 / 256.0 + 0.001953125;
+            if knots.iter().any(|knot| (f64::from(x) - knot).abs() < 0.02) {
+                continue;
+            }
+            let difference =
+                |h: f32| (value(&chain, x + h) - value(&chain, x - h)) / f64::from(2.0 * h);
+            let (coarse, fine) = (difference(1.0 / 256.0), difference(1.0 / 512.0));
+            let want = fine + (fine - coarse) / 3.0;
+            let got = slope(&chain, x);
+            assert!(
+                (got - want).abs() < 1e-8,
+                "{chain} at {x}: {got} against {want}"
+            );
+        }
+    }
+}
+
+#[test]
+fn known_constants() {
+    for (text, x, want) in [
+        ("sigmoid", 1.0, 0.731_058_578_630_004_9),
+        ("tanh", 0.5, 0.462_117_157_260_009_76),
+        ("silu", -2.0, -0.238_405_844_044_235_2),
+        ("swish(beta=2)", 1.0, 0.880_797_077_977_882_3),
+        ("gelu", 1.0, 0.841_344_746_068_542_9),
+        ("gelu", -10.0, -7.619_853_024_160_527e-23),
+        ("gelu_tanh", 1.0, 0.841_191_990_608_276_8),
+        ("mish", 1.0, 0.865_098_388_267_310_3),
+        ("softplus", 0.0, std::f64::consts::LN_2),
+        ("softplus", -80.0, 1.804_851_387_845_415_3e-35),
+        ("hardswish", 1.0, 2.0 / 3.0),
+        ("hardsigmoid", 1.0, 2.0 / 3.0),
+        ("leaky_relu", -2.0, -2.0 * f64::from(0.01f32)),
+        ("relu6", 7.0, 6.0),
+    ] {
+        let got = value(&activation(text), x);
+        assert!(
+            (got / want - 1.0).abs() < 1e-14,
+            "{text} at {x}: {got} against {want}"
+        );
+    }
+}
+
+/// At a kink, PyTorch 2.15's choice.
+#[test]
+fn kinks() {
+    for (text, x, want) in [
+        ("relu", 0.0, 0.0),
+        ("relu6", 0.0, 0.0),
+        ("relu6", 6.0, 0.0),
+        ("leaky_relu(0.25)", 0.0, 0.25),
+        ("hardsigmoid", -3.0, 0.0),
+        ("hardsigmoid", 3.0, 0.0),
+        ("hardswish", -3.0, 0.0),
+        ("hardswish", 3.0, 1.0),
+        ("softplus(1, 20)", 20.0, 0.999_999_997_938_846_3),
+    ] {
+        let got = slope(&activation(text), x);
+        assert!(
+            (got - want).abs() < 1e-15,
+            "{text} at {x}: {got} against {want}"
+        );
+    }
+}
+
+#[test]
+fn limits_at_infinity() {
+    let inf = f32::INFINITY;
+    for (text, down, up, slope_down, slope_up) in [
+        ("relu", 0.0, f64::INFINITY, 0.0, 1.0),
+        ("relu6", 0.0, 6.0, 0.0, 0.0),
+        (
+            "leaky_relu(0.5)",
+            f64::NEG_INFINITY,
+            f64::INFINITY,
+            0.5,
+            1.0,
+        ),
+        ("sigmoid", 0.0, 1.0, 0.0, 0.0),
+        ("tanh", -1.0, 1.0, 0.0, 0.0),
+        ("silu", 0.0, f64::INFINITY, 0.0, 1.0),
+        ("swish(beta=-2)", f64::NEG_INFINITY, 0.0, 1.0, 0.0),
+        ("hardsigmoid", 0.0, 1.0, 0.0, 0.0),
+        ("hardswish", 0.0, f64::INFINITY, 0.0, 1.0),
+        ("gelu", 0.0, f64::INFINITY, 0.0, 1.0),
+        ("gelu_tanh", 0.0, f64::INFINITY, 0.0, 1.0),
+        ("mish", 0.0, f64::INFINITY, 0.0, 1.0),
+        ("softplus", 0.0, f64::INFINITY, 0.0, 1.0),
+    ] {
+        let chain = activation(text);
+        let found = [
+            value(&chain, -inf),
+            value(&chain, inf),
+            slope(&chain, -inf),
+            slope(&chain, inf),
+        ];
+        assert_eq!(found, [down, up, slope_down, slope_up], "{text}");
+    }
+}
+
+#[test]
+fn nan_gives_nan() {
+    for activation in Activation::ALL {
+        let chain = Chain::from(*activation);
+        assert!(value(&chain, f32::NAN).is_nan(), "{chain}");
+        assert!(slope(&chain, f32::NAN).is_nan(), "{chain}");
+        assert!(
+            reference::backward(&chain, &[1.0], &[f32::NAN]).unwrap()[0].is_nan(),
+            "{chain}"
+        );
+    }
+}
+
+#[test]
+fn a_chain_is_its_steps_one_after_another() {
+    let chain = activation("scale(0.5) | silu | scale(-3) | tanh");
+    for x in [-4.0f32, -0.3, 0.0, 1.7] {
+        let half = f64::from(x) * 0.5;
+        let silu = half / (1.0 + (-half).exp());
+        assert!((value(&chain, x) - (-3.0 * silu).tanh()).abs() < 1e-15);
+    }
+}

@@ -1,0 +1,196 @@
+//! The shader files, without a GPU: each is WGSL that stands alone, and the files, the list of activations
+//! and what uses what agree. (That whole kernels translate to every backend is tested in src/compose.rs.)
+
+use naga::{Module, Scalar, TypeInner};
+use nonlin::Activation;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+fn shaders() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders")
+}
+
+/// Every shader file: its path below shaders/, with forward slashes, and its text.
+fn files() -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    for folder in std::fs::read_dir(shaders()).unwrap() {
+        let folder = folder.unwrap();
+        for file in std::fs::read_dir(folder.path()).unwrap() {
+            let file = file.unwrap();
+            let name = format!(
+                "{}/{}",
+                folder.file_name().to_str().unwrap(),
+                file.file_name().to_str().unwrap()
+            );
+            files.push((name, std::fs::read_to_string(file.path()).unwrap()));
+        }
+    }
+    assert!(files.len() >= 20, "the shaders are where they were");
+    files
+}
+
+/// Parses and validates WGSL.
+fn validated(name: &str, source: &str) -> Module {
+    let module = naga::front::wgsl::parse_str(source)
+        .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string_with_path(source, name)));
+    let flags = naga::valid::ValidationFlags::all();
+    naga::valid::Validator::new(flags, naga::valid::Capabilities::empty())
+        .validate(&module)
+        .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string_with_path(source, name)));
+    module
+}
+
+#[test]
+fn every_file_validates_alone() {
+    for (name, source) in files() {
+        validated(&name, &source);
+    }
+}
+
+#[test]
+fn every_file_satisfies_tint() {
+    for (name, _) in files() {
+        let run = std::process::Command::new("tint")
+            .args(["--format", "wgsl"])
+            .arg(shaders().join(&name))
+            .output();
+        // tint is no part of a usual installation.
+        let Ok(run) = run else { return };
+        assert!(
+            run.status.success(),
+            "{name}: {}",
+            String::from_utf8_lossy(&run.stderr)
+        );
+    }
+}
+
+#[test]
+fn files_and_list_agree() {
+    let stems = files();
+    let stems: BTreeSet<_> = stems
+        .iter()
+        .filter_map(|(name, _)| name.strip_prefix("act/")?.strip_suffix(".wgsl"))
+        .collect();
+    let names: BTreeSet<_> = Activation::ALL.iter().map(Activation::name).collect();
+    assert_eq!(stems, names);
+}
+
+/// `act_<name>` and `act_<name>_dx` take x and the parameters by name, all f32, and return f32.
+#[test]
+fn functions_are_as_promised() {
+    let is_f32 = |module: &Module, ty| module.types[ty].inner == TypeInner::Scalar(Scalar::F32);
+    for activation in Activation::ALL {
+        let name = activation.name();
+        let source = std::fs::read_to_string(shaders().join(format!("act/{name}.wgsl"))).unwrap();
+        let module = validated(name, &source);
+        for function in [format!("act_{name}"), format!("act_{name}_dx")] {
+            let (_, found) = module
+                .functions
+                .iter()
+                .find(|(_, f)| f.name.as_ref() == Some(&function))
+                .unwrap_or_else(|| panic!("shaders/act/{name}.wgsl has no {function}"));
+            let arguments: Vec<_> = found
+                .arguments
+                .iter()
+                .filter_map(|a| a.name.as_deref())
+                .collect();
+            let promised: Vec<_> = std::iter::once("x")
+                .chain(activation.parameters().iter().copied())
+                .collect();
+            assert_eq!(arguments, promised, "{function}");
+            assert!(
+                found.arguments.iter().all(|a| is_f32(&module, a.ty)),
+                "{function}"
+            );
+            assert!(
+                found.result.as_ref().is_some_and(|r| is_f32(&module, r.ty)),
+                "{function}"
+            );
+        }
+    }
+}
+
+/// What drivers get wrong (see ARCHITECTURE.md): built-ins that overflow or have no digits near zero, and
+/// comparisons that are meant to find NaN.
+#[test]
+fn no_file_uses_what_drivers_get_wrong() {
+    let forbidden = [
+        "tanh",
+        "sinh",
+        "cosh",
+        "pow",
+        "exp",
+        "exp2",
+        "log",
+        "log2",
+        "fma",
+        "quantizeToF16",
+    ];
+    for (name, source) in files() {
+        let code: String = source
+            .lines()
+            .map(|l| l.split("//").next().unwrap_or("").to_owned() + "\n")
+            .collect();
+        assert!(!code.contains("!="), "{name} compares with !=");
+        let called = code
+            .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '('))
+            .filter_map(|token| token.split_once('(').map(|(callee, _)| callee.to_owned()));
+        for callee in called {
+            assert!(
+                !forbidden.contains(&callee.as_str()),
+                "{name} calls {callee}"
+            );
+        }
+    }
+}
+
+/// A `//#use` names a file that is there; a stub stands for something in the used files, with the same
+/// name; and no file in math/ is left that nothing uses.
+#[test]
+fn uses_and_stubs_agree() {
+    let files = files();
+    let text = |name: &str| {
+        files
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, text)| text.as_str())
+    };
+    let uses = |source: &str| -> Vec<String> {
+        source
+            .lines()
+            .filter_map(|l| l.strip_prefix("//#use "))
+            .map(|u| u.trim().to_owned())
+            .collect()
+    };
+    let mut used = BTreeSet::new();
+    for (name, source) in &files {
+        let mut reach: Vec<String> = uses(source);
+        let mut at = 0;
+        while at < reach.len() {
+            let source = text(&reach[at]).unwrap_or_else(|| panic!("{name} uses {}", reach[at]));
+            reach.extend(uses(source));
+            at += 1;
+        }
+        for stub in source.lines().filter(|l| l.trim_end().ends_with("//#stub")) {
+            let head = stub
+                .split(['(', '{', ':', '='])
+                .next()
+                .unwrap_or_default()
+                .trim();
+            let known = |file: &String| {
+                let lines = text(file).unwrap_or_default().lines();
+                lines
+                    .filter(|l| !l.ends_with("//#stub"))
+                    .any(|l| l.starts_with(head))
+            };
+            assert!(
+                !head.is_empty() && reach.iter().any(known),
+                "{name}: nothing stands behind {stub}"
+            );
+        }
+        used.extend(reach);
+    }
+    for (name, _) in files.iter().filter(|(name, _)| name.starts_with("math/")) {
+        assert!(used.contains(name), "nothing uses {name}");
+    }
+}
