@@ -3,6 +3,7 @@
 //! `NONLIN_COUNT` asks for another number of inputs per trial. `NONLIN_EXHAUSTIVE=8` takes, in place of
 //! samples, every f32 whose magnitude is between 2^-8 and 2^8 (1 to 126 will do; it takes long).
 
+#[expect(dead_code, reason = "other tests use the rest")]
 mod common;
 
 use nonlin::check::{self, Report};

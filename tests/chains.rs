@@ -1,5 +1,6 @@
 //! Random chains on random data against the reference, forward and backward.
 
+#[expect(dead_code, reason = "other tests use the rest")]
 mod common;
 
 use nonlin::{Activation, Chain, Step, check};

@@ -1,112 +1,27 @@
 //! Every length from nothing to two tiles and one more, at awkward places, with sentinels on both sides
 //! and poisoned outputs: what a kernel must not touch stays as it was, what it must write is written.
 
+#[expect(dead_code, reason = "other tests use the rest")]
 mod common;
 
+use common::sentinels::{self, Places, SENTINEL, chain, input, value};
 use common::{download, submit, upload};
 use libtest_mimic::Failed;
 use nonlin::wgpu;
 use nonlin::{Chain, DType, Gpu, Kernels, Operand, Operands, Pass, Shape};
 
-/// A NaN that no kernel writes: what still holds it was not touched.
-const SENTINEL: u32 = 0x7fed_cba9;
-
-/// A chain whose values are exact in f32: every byte of the result is known.
-fn chain() -> Chain {
-    Chain::new().scale(2.0).act(nonlin::Activation::LeakyRelu {
-        negative_slope: 0.5,
-    })
-}
-
-fn value(x: f32) -> f32 {
-    if x > 0.0 { 2.0 * x } else { x }
-}
-
-fn slope(x: f32, dy: f32) -> f32 {
-    if x > 0.0 { 2.0 * dy } else { dy }
-}
-
-/// Where operands lie: the element at which each begins, and whether all lie in one buffer.
-#[derive(Clone, Copy)]
-struct Places {
-    first: [usize; 3],
-    one_buffer: bool,
-    /// Elements behind the last operand: none means that a buffer ends where its operand does.
-    behind: usize,
-}
-
-fn input(i: usize) -> f32 {
-    (i as f32 - 7.5) * if i % 2 == 0 { 1.0 } else { -1.0 }
-}
-
-/// Runs a pass at these places and compares every word of every buffer with what must be there.
+/// A chain's pass at these places, by the library.
 fn run(gpu: &Gpu, kernels: &Kernels, pass: Pass, len: usize, places: Places) -> Result<(), Failed> {
-    let count = pass.operands().len();
-    let filled = |operand: usize| -> Vec<u32> {
-        let is_output = operand == count - 1;
-        let dy = |i: usize| (i % 5) as f32 - 2.0;
-        let word = |i| {
-            if operand == 0 {
-                input(i).to_bits()
-            } else {
-                dy(i).to_bits()
-            }
+    sentinels::run(gpu, pass, len, places, |at| {
+        let operands = Operands::new().x(at[0]);
+        let operands = match pass {
+            Pass::Forward => operands.y(at[1]),
+            Pass::Backward => operands.dy(at[1]).dx(at[2]),
         };
-        (0..len)
-            .map(|i| if is_output { SENTINEL } else { word(i) })
-            .collect()
-    };
-    let wanted: Vec<u32> = (0..len)
-        .map(|i| match pass {
-            Pass::Forward => value(input(i)).to_bits(),
-            Pass::Backward => slope(input(i), (i % 5) as f32 - 2.0).to_bits(),
-        })
-        .collect();
-
-    // One text per buffer, of sentinels with the operands in it; in one buffer they follow each other.
-    let mut texts: Vec<Vec<u32>> = Vec::new();
-    let mut starts = Vec::new();
-    for operand in 0..count {
-        let mut text = if places.one_buffer {
-            texts.pop().unwrap_or_default()
-        } else {
-            Vec::new()
-        };
-        let start = text.len() + places.first[operand];
-        text.resize(start, SENTINEL);
-        text.extend(filled(operand));
-        text.resize(text.len() + places.behind, SENTINEL);
-        starts.push(start);
-        texts.push(text);
-    }
-    texts
-        .iter_mut()
-        .for_each(|text| text.resize(text.len().max(1), SENTINEL));
-    let buffers: Vec<_> = texts.iter().map(|text| upload(gpu, text)).collect();
-    let buffer = |operand: usize| &buffers[operand.min(buffers.len() - 1)];
-    let at = |operand| Operand::new(buffer(operand), starts[operand] as u64 * 4, len as u64);
-    let operands = Operands::new().x(at(0));
-    let operands = match pass {
-        Pass::Forward => operands.y(at(1)),
-        Pass::Backward => operands.dy(at(1)).dx(at(2)),
-    };
-    let bound = kernels.plan(&chain(), pass, DType::F32)?.bind(operands)?;
-    submit(gpu, |pass| bound.record(pass));
-
-    let last = texts.len() - 1;
-    texts[last][starts[count - 1]..][..len].copy_from_slice(&wanted);
-    for (index, (buffer, text)) in buffers.iter().zip(&texts).enumerate() {
-        let found = download(gpu, buffer);
-        if let Some(i) = (0..text.len()).find(|i| found[*i] != text[*i]) {
-            let (found, wanted) = (found[i], text[i]);
-            return Err(format!(
-                "{pass}, {len} elements at {:?}: word {i} of buffer {index} is {found:#010x}, not {wanted:#010x}",
-                places.first
-            )
-            .into());
-        }
-    }
-    Ok(())
+        let bound = kernels.plan(&chain(), pass, DType::F32)?.bind(operands)?;
+        submit(gpu, |pass| bound.record(pass));
+        Ok(())
+    })
 }
 
 /// The places tried for every length: whole words, single elements, one buffer, tight ends.

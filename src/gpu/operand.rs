@@ -6,9 +6,9 @@ use std::ops::Range;
 /// A range of elements in a buffer. The buffer needs the usage [`STORAGE`](wgpu::BufferUsages::STORAGE).
 #[derive(Clone, Copy, Debug)]
 pub struct Operand<'a> {
-    pub(super) buffer: &'a wgpu::Buffer,
-    pub(super) offset: u64,
-    pub(super) len: u64,
+    buffer: &'a wgpu::Buffer,
+    offset: u64,
+    len: u64,
 }
 
 impl<'a> Operand<'a> {
@@ -21,6 +21,26 @@ impl<'a> Operand<'a> {
             offset,
             len,
         }
+    }
+
+    /// The buffer.
+    pub fn buffer(&self) -> &'a wgpu::Buffer {
+        self.buffer
+    }
+
+    /// The first byte.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Elements.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
     }
 
     /// Checks the operand against its buffer and returns the bytes that it takes.

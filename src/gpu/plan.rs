@@ -85,7 +85,7 @@ impl Plan {
     /// [`Error::Device`] where wgpu refuses, as it does a buffer of another device.
     pub fn bind(&self, operands: Operands<'_>) -> Result<Bound, Error> {
         let placed = operands.placed(self.pass, self.dtype)?;
-        let len = placed.first().map_or(0, |first| first.operand.len);
+        let len = placed.first().map_or(0, |first| first.operand.len());
         let mut bound = Bound {
             pipeline: None,
             dispatches: Vec::new(),
@@ -110,7 +110,7 @@ impl Plan {
             .unwrap_or_else(|| unreachable!("a pass has operands"));
         let shared = inputs
             .iter()
-            .any(|input| input.operand.buffer == output.operand.buffer);
+            .any(|input| input.operand.buffer() == output.operand.buffer());
         let access = self.access(&placed);
         let kernel = self
             .family
@@ -146,7 +146,7 @@ impl Plan {
     fn access(&self, placed: &[Placed<'_>]) -> Access {
         let fits = |p: &Placed<'_>| {
             p.bytes.start.is_multiple_of(WORD)
-                && p.bytes.end.next_multiple_of(WORD) <= p.operand.buffer.size()
+                && p.bytes.end.next_multiple_of(WORD) <= p.operand.buffer().size()
         };
         if placed.iter().all(fits) {
             Access::Vec4
@@ -176,7 +176,7 @@ impl Plan {
             let end = (first + len * self.dtype.size()).next_multiple_of(word);
             offsets.push(((first - offset) / word) as u32);
             bindings.push(wgpu::BufferBinding {
-                buffer: p.operand.buffer,
+                buffer: p.operand.buffer(),
                 offset,
                 size: std::num::NonZeroU64::new(end - offset),
             });

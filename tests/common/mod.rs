@@ -1,9 +1,11 @@
 //! What the tests on adapters share: which adapters, trials that are ignored, or fail, without one, and
 //! buffers.
-#![expect(dead_code, reason = "each test uses some of it")]
+
+pub(crate) mod sentinels;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use nonlin::{Gpu, adapters, describe};
+use nonlin::wgpu;
+use nonlin::{Gpu, Operand, adapters, describe};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -11,11 +13,11 @@ use std::sync::Arc;
 const EXPECTED: [&str; 3] = ["lavapipe", "llvmpipe-gl", "swiftshader"];
 
 /// A short name for an adapter.
-fn key(info: &nonlin::wgpu::AdapterInfo) -> String {
+fn key(info: &wgpu::AdapterInfo) -> String {
     let name = info.name.to_lowercase();
     match info.backend {
-        nonlin::wgpu::Backend::Vulkan if name.contains("llvmpipe") => "lavapipe".into(),
-        nonlin::wgpu::Backend::Gl if name.contains("llvmpipe") => "llvmpipe-gl".into(),
+        wgpu::Backend::Vulkan if name.contains("llvmpipe") => "lavapipe".into(),
+        wgpu::Backend::Gl if name.contains("llvmpipe") => "llvmpipe-gl".into(),
         _ if name.contains("swiftshader") => "swiftshader".into(),
         _ => describe(info).replace(' ', "-"),
     }
@@ -92,14 +94,14 @@ pub(crate) fn verdict(report: &nonlin::check::Report) -> Result<(), Failed> {
 }
 
 /// Runs a bound plan, or anything else that records into a pass, and waits for it.
-pub(crate) fn submit(gpu: &Gpu, record: impl FnOnce(&mut nonlin::wgpu::ComputePass<'_>)) {
+pub(crate) fn submit(gpu: &Gpu, record: impl FnOnce(&mut wgpu::ComputePass<'_>)) {
     let mut encoder = gpu.device().create_command_encoder(&Default::default());
     record(&mut encoder.begin_compute_pass(&Default::default()));
     gpu.queue().submit([encoder.finish()]);
 }
 
 /// A buffer with these words in it, to be bound, written and read.
-pub(crate) fn upload(gpu: &Gpu, words: &[u32]) -> nonlin::wgpu::Buffer {
+pub(crate) fn upload(gpu: &Gpu, words: &[u32]) -> wgpu::Buffer {
     use nonlin::wgpu::{BufferDescriptor, BufferUsages};
     let buffer = gpu.device().create_buffer(&BufferDescriptor {
         label: Some("test"),
@@ -113,7 +115,7 @@ pub(crate) fn upload(gpu: &Gpu, words: &[u32]) -> nonlin::wgpu::Buffer {
 }
 
 /// What is in a buffer.
-pub(crate) fn download(gpu: &Gpu, buffer: &nonlin::wgpu::Buffer) -> Vec<u32> {
+pub(crate) fn download(gpu: &Gpu, buffer: &wgpu::Buffer) -> Vec<u32> {
     use nonlin::wgpu::{BufferDescriptor, BufferUsages, MapMode, PollType};
     let readback = gpu.device().create_buffer(&BufferDescriptor {
         label: Some("test readback"),
@@ -133,4 +135,66 @@ pub(crate) fn download(gpu: &Gpu, buffer: &nonlin::wgpu::Buffer) -> Vec<u32> {
     let words =
         bytemuck::cast_slice(&readback.get_mapped_range(..).expect("it is mapped")).to_vec();
     words
+}
+
+/// Runs a kernel given as text, in the form for whole words, bound as the library binds it. `values` are
+/// those of the chain's parameters.
+pub(crate) fn run_text(
+    gpu: &Gpu,
+    source: &str,
+    values: &[f32],
+    operands: &[Operand<'_>],
+) -> Result<(), Failed> {
+    let device = gpu.device();
+    let len = operands[0].len() as u32;
+    let groups = len.div_ceil(1024);
+    let mut args = vec![len, groups];
+    args.extend(
+        operands
+            .iter()
+            .map(|operand| (operand.offset() / 16) as u32),
+    );
+    args.resize(args.len().next_multiple_of(4), 0);
+    args.extend(values.iter().map(|value| value.to_bits()));
+    args.resize(args.len().next_multiple_of(4), 0);
+    let uniform = device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some("test arguments"),
+        size: args.len() as u64 * 4,
+        usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    });
+    gpu.queue()
+        .write_buffer(&uniform, 0, bytemuck::cast_slice(&args));
+    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        label: Some("test kernel"),
+        source: wgpu::ShaderSource::Wgsl(source.into()),
+    });
+    let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: Some("test kernel"),
+        layout: None,
+        module: &module,
+        entry_point: Some("main"),
+        compilation_options: Default::default(),
+        cache: None,
+    });
+    let buffers = operands.iter().map(|operand| operand.buffer());
+    let entries: Vec<_> = std::iter::once(&uniform)
+        .chain(buffers)
+        .enumerate()
+        .map(|(binding, buffer)| wgpu::BindGroupEntry {
+            binding: binding as u32,
+            resource: buffer.as_entire_binding(),
+        })
+        .collect();
+    let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+        label: None,
+        layout: &pipeline.get_bind_group_layout(0),
+        entries: &entries,
+    });
+    submit(gpu, |pass| {
+        pass.set_pipeline(&pipeline);
+        pass.set_bind_group(0, &bind_group, &[]);
+        pass.dispatch_workgroups(groups, 1, 1);
+    });
+    Ok(())
 }
