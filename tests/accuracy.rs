@@ -5,6 +5,8 @@
 
 #[expect(dead_code, reason = "other tests use the rest")]
 mod common;
+#[path = "common/digits.rs"]
+mod digits;
 
 use nonlin::check::{self, Report};
 use nonlin::{Activation, Chain, Error, Gpu, Pass};
@@ -35,6 +37,22 @@ fn main() -> std::process::ExitCode {
                     common::verdict(&report)
                 });
             }
+        }
+        for (text, _) in digits::chains() {
+            trials.add(format!("digits::{text}"), move |gpu| {
+                let chain: Chain = text.parse()?;
+                let (x, dy): (Vec<f32>, Vec<f32>) = (
+                    digits::array("digits_x.npy"),
+                    digits::array("digits_dy.npy"),
+                );
+                common::verdict(&check::forward(&chain, &x, &gpu.forward(&chain, &x)?)?)?;
+                common::verdict(&check::backward(
+                    &chain,
+                    &x,
+                    &dy,
+                    &gpu.backward(&chain, &x, &dy)?,
+                )?)
+            });
         }
     })
 }

@@ -39,7 +39,7 @@ pub(crate) struct Args {
     /// The steps; `nonlin list` shows what there is
     #[arg(default_value = "scale(0.5) | silu | scale(2)")]
     chain: String,
-    /// Elements
+    /// Elements, of 4 bytes each in every buffer; a chain of three steps needs eight buffers
     #[arg(long, default_value_t = 1 << 24, value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
     len: u64,
     /// Use the first adapter whose description contains this, in upper or lower case
@@ -385,20 +385,24 @@ impl Bench<'_> {
 
     /// Turns what wgpu reports during the work into an error; by default wgpu panics.
     fn guarded<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        // A buffer that got no memory also makes its every use invalid: the cause comes first.
         let filters = [
+            ErrorFilter::Validation,
             ErrorFilter::Internal,
             ErrorFilter::OutOfMemory,
-            ErrorFilter::Validation,
         ];
         let scopes = filters.map(|filter| self.gpu.device().push_error_scope(filter));
         let result = work();
-        // The first error caught is the cause of the others, and of any failure of the work.
         let mut caught = None;
         for scope in scopes.into_iter().rev() {
             let error = pollster::block_on(scope.pop());
             caught = caught.or(error);
         }
         match caught {
+            Some(wgpu::Error::OutOfMemory { .. }) => Err(Failure(format!(
+                "the device has not enough memory to bench {} elements",
+                self.len
+            ))),
             Some(error) => Err(device_error("the bench", error)),
             None => result,
         }

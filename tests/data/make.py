@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""Write the arrays of this folder.
+
+digits_x.npy and digits_dy.npy are what a hidden layer of a small network sees: a 64-64-10 perceptron,
+trained here on the UCI handwritten digits (1,797 images of 8 x 8; E. Alpaydin and C. Kaynak, 1998,
+CC BY 4.0; as scikit-learn ships them), gives the layer's values before its activation and the loss's
+gradients behind it, for 512 images: shape (512, 64), float32.
+
+torch/<number>.npy holds, for each text chain in torch/chains.txt (one a line), y and dx as PyTorch computes
+them in float64, from the first 1,024 elements: shape (2, 1024), float64.
+
+Needs torch, numpy and scikit-learn. Written with torch 2.15.0, numpy 2.4.6.
+"""
+
+import pathlib
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from sklearn.datasets import load_digits
+
+HERE = pathlib.Path(__file__).parent
+COUNT = 1024
+
+
+def f32(value):
+    """A parameter as the library holds it."""
+    return float(np.float32(value))
+
+
+CHAINS = {
+    "relu": F.relu,
+    "relu6": F.relu6,
+    "leaky_relu": lambda x: F.leaky_relu(x, f32(0.01)),
+    "leaky_relu(negative_slope=0.3)": lambda x: F.leaky_relu(x, f32(0.3)),
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "silu": F.silu,
+    "swish": lambda x: x * torch.sigmoid(x),
+    "swish(beta=1.5)": lambda x: x * torch.sigmoid(1.5 * x),
+    # F.hardsigmoid's float64 gradient is 1/6 rounded to float32.
+    "hardsigmoid": lambda x: F.relu6(x + 3) / 6,
+    "hardswish": F.hardswish,
+    "gelu": F.gelu,
+    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "mish": F.mish,
+    "softplus": F.softplus,
+    "softplus(beta=2, threshold=3)": lambda x: F.softplus(x, 2.0, 3.0),
+    "scale(0.5) | silu | scale(2)": lambda x: 2 * F.silu(0.5 * x),
+    "scale(-3) | mish | scale(0.25) | tanh": lambda x: torch.tanh(0.25 * F.mish(-3 * x)),
+}
+
+
+def hidden_layer():
+    """A trained network's hidden layer: its values, and the loss's gradients behind its activation."""
+    torch.manual_seed(0)
+    digits = load_digits()
+    images = torch.tensor(digits.data / 16, dtype=torch.float32)
+    labels = torch.tensor(digits.target)
+    first, second = torch.nn.Linear(64, 64), torch.nn.Linear(64, 10)
+    optimizer = torch.optim.Adam([*first.parameters(), *second.parameters()], lr=1e-2)
+    for step in range(300):
+        loss = F.cross_entropy(second(F.silu(first(images))), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    print(f"loss after training: {loss.item():.4f}")
+    x = first(images[:512])
+    y = F.silu(x).detach().requires_grad_()
+    F.cross_entropy(second(y), labels[:512], reduction="sum").backward()
+    return x.detach().numpy(), y.grad.numpy()
+
+
+x, dy = hidden_layer()
+np.save(HERE / "digits_x.npy", x)
+np.save(HERE / "digits_dy.npy", dy)
+print(f"x from {x.min()} to {x.max()}, |dy| up to {abs(dy).max()}")
+
+(HERE / "torch").mkdir(exist_ok=True)
+(HERE / "torch" / "chains.txt").write_text("".join(f"{chain}\n" for chain in CHAINS))
+for number, function in enumerate(CHAINS.values(), 1):
+    inputs = torch.tensor(x.ravel()[:COUNT].astype(np.float64), requires_grad=True)
+    y = function(inputs)
+    y.backward(torch.tensor(dy.ravel()[:COUNT].astype(np.float64)))
+    np.save(HERE / "torch" / f"{number}.npy", np.stack([y.detach().numpy(), inputs.grad.numpy()]))
