@@ -2,33 +2,33 @@
 //!
 //! For each pass three variants of the same work: a plain copy (the pass's reads and writes without
 //! arithmetic), the chain as one dispatch, and the chain as one dispatch for each step. Results are
-//! compared with the reference before anything is timed; then samples of the variants take turns, so
-//! that what disturbs the machine disturbs all of them.
+//! compared with the reference before anything is timed; then samples of the variants take turns,
+//! so that what disturbs the machine disturbs all of them.
 
 use crate::output::{Progress, complain, show, show_json, table};
 use crate::{Failure, Result, Verdict, adapters};
 use nonlin::wgpu::{self, BufferUsages, CommandEncoder, ErrorFilter};
-use nonlin::{Bound, Chain, DType, Error, Gpu, Operand, Operands, Pass, Plan, Shape};
+use nonlin::{Bound, Chain, DType, Error, Gpu, Operand, Operands, Pass, Plan, Shape, Step};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 /// Time a chain: fused, unfused, and against a plain copy
 ///
-/// copy reads and writes what the pass does and computes nothing: the roof. fused is the chain as one
-/// dispatch. unfused is one dispatch for each step, with the same kernels: forward through a buffer
-/// for each intermediate value, backward from each step's input (computed before, not timed) and the
-/// gradient that comes in.
+/// copy reads and writes what the pass does and computes nothing: the roof. fused is the chain as
+/// one dispatch. unfused is one dispatch for each step, with the same kernels: forward through a
+/// buffer for each intermediate value, backward from each step's input (computed before, not timed)
+/// and the gradient that comes in. Backward of a scale is a scale of the gradient, and reads no more.
 ///
 /// Results of all three are compared with the reference first; if they are wrong, nothing is timed
-/// and the exit code is 1. A sample is one submit, from handing it over until the device is done; it
-/// holds the variant several times over where once would take less than 5 ms. Samples of the variants
-/// take turns. Times are medians.
+/// and the exit code is 1. A sample is one submit, from handing it over until the device is done;
+/// it holds the variant several times over where once would take less than 5 ms. Samples of the
+/// variants take turns. Times are medians.
 ///
 /// --json prints {"adapter", "chain", "len", "dtype", "workgroup", "words", "samples", "passes":
 /// [{"pass", "repeats", "copy", "fused", "unfused", "speedup"}]}. Each variant has {"dispatches",
-/// "bytes", "median_ns", "min_ns", "max_ns", "ns_per_element", "gb_per_s", "ratio_to_copy"}; speedup
-/// is unfused over fused.
+/// "bytes", "median_ns", "min_ns", "max_ns", "ns_per_element", "gb_per_s", "ratio_to_copy"};
+/// speedup is unfused over fused.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -40,7 +40,8 @@ pub(crate) struct Args {
     #[arg(default_value = "scale(0.5) | silu | scale(2)")]
     chain: String,
     /// Elements, of 4 bytes each in every buffer; a chain of three steps needs eight buffers
-    #[arg(long, default_value_t = 1 << 24, value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
+    #[arg(long, default_value_t = 1 << 24)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
     len: u64,
     /// Use the first adapter whose description contains this, in upper or lower case
     #[arg(long, value_name = "TEXT")]
@@ -52,7 +53,8 @@ pub(crate) struct Args {
     #[arg(long)]
     words: Option<u32>,
     /// Samples of each variant
-    #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = 11)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     samples: u32,
     /// Print a JSON document
     #[arg(long)]
@@ -105,7 +107,8 @@ pub(crate) fn bench(args: &Args) -> Result<Verdict> {
         let len = args.len;
         let samples = args.samples;
         let mut text = format!(
-            "{adapter}\n{chain}\n{len} {DTYPE}, workgroup {workgroup}, words {words}, samples {samples}\n"
+            "{adapter}\n{chain}\n\
+             {len} {DTYPE}, workgroup {workgroup}, words {words}, samples {samples}\n"
         );
         text += &table(&rows(&passes, len), 2);
         for timed in &passes {
@@ -162,20 +165,21 @@ impl Bench<'_> {
 
         let forward = self.forward(&values)?;
         let backward = self.backward(&values, &dy, &dx, &gradients)?;
+        // The unfused forward pass also leaves the values that the backward pass starts from.
+        for (pass, variants, target) in [
+            (Pass::Forward, &forward, &values[steps]),
+            (Pass::Backward, &backward, &dx),
+        ] {
+            for variant in variants {
+                if let Some(wrong) = self.compare(variant, pass, target)? {
+                    return Ok((Vec::new(), Some(wrong)));
+                }
+            }
+        }
         let mut timed = Vec::new();
         let progress = Progress::new(u64::from(self.samples + WARM_UP) * 6);
         for (pass, variants) in [(Pass::Forward, forward), (Pass::Backward, backward)] {
             progress.doing(format!("{pass} of {}", self.chain));
-            let target = match pass {
-                Pass::Forward => &values[steps],
-                Pass::Backward => &dx,
-            };
-            // The unfused forward pass also leaves the values that the backward pass starts from.
-            for variant in &variants {
-                if let Some(wrong) = self.compare(variant, pass, target)? {
-                    return Ok((timed, Some(wrong)));
-                }
-            }
             timed.push(self.time(pass, variants, &progress)?);
         }
         Ok((timed, None))
@@ -227,13 +231,23 @@ impl Bench<'_> {
         let mut unfused = Variant::new("unfused", Vec::new(), 0);
         let mut from = dy;
         for (index, step) in self.chain.steps().iter().enumerate().rev() {
-            let plan = kernels.plan(&Chain::new().step(*step), Pass::Backward, DTYPE)?;
             let to = if index == 0 {
                 dx
             } else {
                 &gradients[index % gradients.len()]
             };
-            unfused.bound.push(bind(&plan, &values[index], from, to)?);
+            let pass = match step {
+                Step::Scale(_) => Pass::Forward,
+                _ => Pass::Backward,
+            };
+            let plan = kernels.plan(&Chain::new().step(*step), pass, DTYPE)?;
+            unfused.bound.push(match pass {
+                Pass::Forward => {
+                    let (x, y) = (self.operand(from), self.operand(to));
+                    plan.bind(Operands::new().x(x).y(y))?
+                }
+                Pass::Backward => bind(&plan, &values[index], from, to)?,
+            });
             unfused.bytes += plan.bytes(self.len);
             from = to;
         }

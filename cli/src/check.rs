@@ -13,10 +13,10 @@ use std::fmt::Write;
 /// of every point where a formula changes. The worst element decides. Exits with 1 if any element's
 /// error is more than is allowed to it.
 ///
-/// --json prints {"adapter", "passed", "results": [{"chain", "pass", "compared", "failed", "passed",
-/// "worst"}]}. worst is the element nearest to, or furthest over, what is allowed: {"index", "x",
-/// "dy", "got", "want", "ulp", "allowed"}; null if all are exact. Numbers that JSON does not have are
-/// the strings "nan", "inf" and "-inf".
+/// --json prints {"adapter", "passed", "results": [{"chain", "pass", "compared", "failed",
+/// "passed", "worst"}]}. worst is the element nearest to, or furthest over, what is allowed:
+/// {"index", "x", "dy", "got", "want", "ulp", "allowed"}; null if all are exact. Numbers that JSON
+/// does not have are the strings "nan", "inf" and "-inf".
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -30,7 +30,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TEXT")]
     adapter: Option<String>,
     /// Check about this many inputs
-    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1..=1 << 28))]
+    #[arg(long, default_value_t = 200_000)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1 << 28))]
     count: u32,
     /// Print a JSON document
     #[arg(long)]

@@ -1,7 +1,8 @@
 //! The `nonlin` command: the library at the terminal.
 //!
 //! A contract for scripts: results go to stdout, everything else to stderr; `--json` prints one
-//! document; the exit code is 0 when all is well, 1 when a check failed, 2 for wrong usage or input.
+//! document; the exit code is 0 when all is well, 1 when a check failed, 2 for wrong usage or
+//! input.
 
 mod adapters;
 mod bench;

@@ -171,7 +171,8 @@ impl Shape {
         )
     }
 
-    /// What stands before the data in a file of little-endian f32, byte for byte as NumPy writes it.
+    /// What stands before the data in a file of little-endian f32, byte for byte as NumPy writes
+    /// it.
     pub(crate) fn header(&self) -> Vec<u8> {
         let (fortran, growing) = match self.order {
             Order::C => ("False", self.dimensions.first()),

@@ -16,7 +16,8 @@ use std::path::PathBuf;
 /// Print the shader of a chain, as WGSL or in the language of a backend
 ///
 /// Other languages than WGSL are written by naga with the options that wgpu uses: SPIR-V 1.3, Metal
-/// Shading Language 2.4, HLSL for shader model 5.1, GLSL ES 3.10. The workgroup has 256 invocations.
+/// Shading Language 2.4, HLSL for shader model 5.1, GLSL ES 3.10. The workgroup has 256
+/// invocations.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -206,7 +207,8 @@ fn msl(module: &Module, info: &ModuleInfo) -> Result<Vec<u8>> {
 }
 
 fn hlsl(module: &Module, info: &ModuleInfo) -> Result<Vec<u8>> {
-    // Registers are counted apart for uniforms, buffers that are read, and buffers that are written.
+    // Registers are counted apart for uniforms, buffers that are read, and buffers that are
+    // written.
     let mut registers = [0; 3];
     let map = |(binding, uniform, written): (ResourceBinding, bool, bool)| {
         let next = &mut registers[if uniform { 0 } else { 1 + usize::from(written) }];

@@ -278,6 +278,7 @@ fn bench_says_what_it_cannot_do() {
         "nonlin: a buffer for --len elements takes 4398046511104 bytes; this device allows ";
     assert!(stderr.starts_with(message), "{stderr}");
     nonlin(&["bench", "--workgroup", "1", "--words", "99"]).refused(
-        "a workgroup of 1 with 99 words per invocation cannot run: an invocation handles 1 to 16 words",
+        "a workgroup of 1 with 99 words per invocation cannot run: \
+         an invocation handles 1 to 16 words",
     );
 }

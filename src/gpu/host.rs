@@ -14,10 +14,19 @@ pub struct Gpu {
     kernels: Kernels,
 }
 
-/// All adapters that can run compute shaders, hardware before software. The variables that wgpu reads,
+/// All adapters that can run compute shaders: hardware before software, GL after everything else. The
+/// variables that wgpu reads,
 /// such as `WGPU_BACKEND`, are honoured.
 pub fn adapters() -> Vec<wgpu::Adapter> {
-    let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+    adapters_on(wgpu::Backends::all())
+}
+
+fn adapters_on(backends: wgpu::Backends) -> Vec<wgpu::Adapter> {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+    descriptor.backends &= backends;
+    if descriptor.backends.is_empty() {
+        return Vec::new();
+    }
     let instance = wgpu::Instance::new(descriptor);
     let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
     adapters.retain(|adapter| {
@@ -34,7 +43,7 @@ pub fn adapters() -> Vec<wgpu::Adapter> {
             wgpu::DeviceType::Other => 3,
             wgpu::DeviceType::Cpu => 4,
         };
-        (kind, info.backend == wgpu::Backend::Gl)
+        (info.backend == wgpu::Backend::Gl, kind)
     });
     adapters
 }
@@ -79,16 +88,22 @@ impl Gpu {
     }
 
     fn find(wanted: Option<String>) -> Result<Self, Error> {
-        let all = adapters();
         let text = wanted.as_deref().unwrap_or("").to_lowercase();
-        let matches = |a: &&wgpu::Adapter| describe(&a.get_info()).to_lowercase().contains(&text);
-        match all.iter().find(matches) {
-            Some(adapter) => Self::open(adapter),
-            None => {
-                let found = all.iter().map(|a| describe(&a.get_info())).collect();
-                Err(Error::NoAdapter { wanted, found })
+        let mut found = Vec::new();
+        // GL last, and only where nothing else serves: looking for it is slow, and noisy on some systems.
+        for backends in [
+            wgpu::Backends::all() - wgpu::Backends::GL,
+            wgpu::Backends::GL,
+        ] {
+            for adapter in adapters_on(backends) {
+                let description = describe(&adapter.get_info());
+                if description.to_lowercase().contains(&text) {
+                    return Self::open(&adapter);
+                }
+                found.push(description);
             }
         }
+        Err(Error::NoAdapter { wanted, found })
     }
 
     /// Opens a device on an adapter, with all of the adapter's limits and no features.

@@ -19,7 +19,8 @@ fn guarded<T>(
     work: impl FnOnce() -> Result<T, Error>,
 ) -> Result<T, Error> {
     use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
-    let scopes = [Internal, OutOfMemory, Validation].map(|filter| device.push_error_scope(filter));
+    // The last one pushed is heard first: memory that ran out explains what is invalid after it.
+    let scopes = [Validation, Internal, OutOfMemory].map(|filter| device.push_error_scope(filter));
     let result = work();
     let errors = scopes
         .into_iter()

@@ -132,9 +132,8 @@ pub(crate) fn download(gpu: &Gpu, buffer: &wgpu::Buffer) -> Vec<u32> {
     gpu.device()
         .poll(PollType::wait_indefinitely())
         .expect("the device is there");
-    let words =
-        bytemuck::cast_slice(&readback.get_mapped_range(..).expect("it is mapped")).to_vec();
-    words
+    let view = readback.get_mapped_range(..).expect("it is mapped");
+    bytemuck::cast_slice(&view).to_vec()
 }
 
 /// Runs a kernel given as text, in the form for whole words, bound as the library binds it. `values` are

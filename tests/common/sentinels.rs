@@ -32,7 +32,7 @@ pub(crate) struct Places {
 }
 
 pub(crate) fn input(i: usize) -> f32 {
-    (i as f32 - 7.5) * if i % 2 == 0 { 1.0 } else { -1.0 }
+    (i as f32 - 7.5) * [1.0, -1.0][i % 2]
 }
 
 /// Has a pass run at these places, by whatever `execute` does with its operands, and compares every word

@@ -15,8 +15,8 @@ const ABSENT: &str = if cfg!(target_os = "macos") {
     "metal"
 };
 
-const NO_ADAPTER: &str = "no adapter that can run compute shaders. On Linux, Mesa's software Vulkan \
-                          is one: package mesa-vulkan-drivers";
+const NO_ADAPTER: &str = "no adapter that can run compute shaders. On Linux, Mesa's software \
+                          Vulkan is one: package mesa-vulkan-drivers";
 
 fn without_adapter(args: &[&str]) -> Ran {
     command(args)

@@ -188,7 +188,8 @@ fn files_that_cannot_be_read() {
         ),
         (
             npy(&header("<f4", "(1000000000000000,)"), &bytes),
-            "is truncated: (1000000000000000,) of f32 needs 4000000000000000 bytes of data, and 24 are there",
+            "is truncated: (1000000000000000,) of f32 needs 4000000000000000 bytes of data, \
+             and 24 are there",
         ),
         (
             npy(&header("<f4", "(4294967296, 4294967296)"), &bytes),
