@@ -42,8 +42,9 @@ fn act_gelu_tanh(x: f32) -> f32 {
     return select(v, m_exp_times(e, v), x < 0.0);
 }
 
-// s (1 + x (1 - s) (C1 + 3 C3 x^2)) with s = 1 / (1 + e^-2u), over the denominator (1 + q)^2. Below zero
-// little is left of 1 + x (C1 + 3 C3 x^2): its leading part is added first, without rounding.
+// s (1 + x (1 - s) (C1 + 3 C3 x^2)) with s = 1 / (1 + e^-2u), over the denominator (1 + q)^2 = 1 + t. Below
+// zero little is left of 1 + x (C1 + 3 C3 x^2): its leading part is added first, without rounding. Far
+// below, n - n t / (1 + t) is n / (1 + t) with less of the rounding.
 fn act_gelu_tanh_dx(x: f32) -> f32 {
     let bounded = clamp(x, -GELU_TANH_END, GELU_TANH_END);
     let square = gelu_tanh_square(abs(bounded));
@@ -53,7 +54,12 @@ fn act_gelu_tanh_dx(x: f32) -> f32 {
     // 3 C3 = 876/4096 + 1.97261318e-4
     let steep = 0.2138671875 * square.x
         + (0.2138671875 * square.y + (1.97261318e-4 * (bounded * bounded) + 2.01912161e-3));
-    let linear = (1.0 + 1.59375 * head) + (bounded * steep + 1.59375 * (bounded - head));
-    let v = select(1.0 + q * linear, linear + q, x < 0.0) / (1.0 + q * (2.0 + q));
+    let lead = 1.0 + 1.59375 * head;
+    let rest = bounded * steep + 1.59375 * (bounded - head);
+    let n = select(1.0 + q * (lead + rest), lead + (rest + q), x < 0.0);
+    let t = q * (2.0 + q);
+    let deep = x < -1.0;
+    let part = n * select(1.0, t, deep) / (1.0 + t);
+    let v = select(part, n - part, deep);
     return select(v, m_exp_times(e, v), x < 0.0);
 }
