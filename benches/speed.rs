@@ -111,7 +111,7 @@ impl Bench {
                 .enumerate()
                 .map(|(index, step)| {
                     let from = [x, a, b][index];
-                    plan(step).bind(
+                    plan(step, pass).bind(
                         Operands::new()
                             .x(self.at(from))
                             .y(self.at([a, b, c][index])),
