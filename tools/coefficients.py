@@ -3,12 +3,12 @@
 
 Needs mpmath. Prints, for each function, the coefficients (lowest power first) as decimal numbers
 with 9 significant digits, the least that identifies an f32, and the largest relative error of the
-fit itself, measured on 4,000 points with the coefficients already rounded to f32.
+fit itself (relative to the whole that the fit is a part of), measured on 4,000 points with the coefficients already rounded to f32.
 """
 
 import struct
 
-from mpmath import cos, erfc, exp, expm1, lu_solve, log1p, matrix, mp, mpf, pi, sqrt, tanh
+from mpmath import cos, erfc, exp, findroot, log1p, lu_solve, matrix, mp, mpf, pi, sqrt, tanh
 
 mp.dps = 50
 
@@ -42,9 +42,9 @@ def solve(rows, rhs):
     return list(lu_solve(a, b))
 
 
-def report(name, kind, coefficients, approximation, f, a, b):
-    worst = max(abs(approximation(x) / f(x) - 1) for x in nodes(a, b, 4000))
-    print(f"{name}: {kind}, relative error {float(worst):.2e} ({float(worst) * 2**24:.3f} x 2^-24)")
+def report(name, kind, coefficients, approximation, f, scale, a, b):
+    worst = max(abs((approximation(x) - f(x)) / scale(x)) for x in nodes(a, b, 4000))
+    print(f"{name}: {kind}, error {float(worst):.2e} ({float(worst) * 2**24:.3f} x 2^-24)")
     for label, c in coefficients:
         print(f"  {label}: " + ", ".join(f"{float(k):.9g}" for k in c))
 
@@ -61,35 +61,34 @@ def polynomial(name, f, a, b, degree, fixed=()):
         rows = [[x**k / f(x) for k in free] for x in points]
         rhs = [1 - horner(c, x) / f(x) for x in points]
         c.append(f32(solve(rows, rhs)[0]))
-    report(name, f"polynomial of degree {degree}", [("c", c)], lambda x: horner(c, x), f, mpf(a), mpf(b))
+    report(name, f"polynomial of degree {degree}", [("c", c)], lambda x: horner(c, x), f, f, mpf(a), mpf(b))
     return c
 
 
-def rational(name, f, a, b, p_degree, q_degree, p0=None, rounds=12):
-    """f(x) ~ P(x) / Q(x), Q(0) = 1, least relative error by iterated weights."""
+def rational(name, f, scale, a, b, p_degree, q_degree, rounds=12):
+    """f(x) ~ P(x) / Q(x), Q(0) = 1, least error relative to scale(x), by iterated weights."""
     points = nodes(mpf(a), mpf(b), 16 * (p_degree + q_degree))
     weight = [mpf(1)] * len(points)
     for _ in range(rounds):
         rows, rhs = [], []
         for x, w in zip(points, weight):
-            y = f(x)
-            row = [w * x**k / y for k in range(p_degree + 1)]
-            row += [-w * x**k for k in range(1, q_degree + 1)]
+            w, y = w / scale(x), f(x)
+            row = [w * x**k for k in range(p_degree + 1)]
+            row += [-w * y * x**k for k in range(1, q_degree + 1)]
             rows.append(row)
-            rhs.append(w)
+            rhs.append(w * y)
         s = solve(rows, rhs)
         p, q = s[: p_degree + 1], [mpf(1)] + s[p_degree + 1 :]
         weight = [1 / horner(q, x) for x in points]
     p, q = [f32(k) for k in p], [f32(k) for k in q]
     g = lambda x: horner(p, x) / horner(q, x)
-    report(name, f"rational ({p_degree}, {q_degree})", [("p", p), ("q", q)], g, f, mpf(a), mpf(b))
-    return p, q
+    report(name, f"rational ({p_degree}, {q_degree})", [("p", p), ("q", q)], g, f, scale, mpf(a), mpf(b))
 
 
 if __name__ == "__main__":
     half_ln2 = float(mp.log(2) / 2) * 1.001
     polynomial("exp(r)", exp, -half_ln2, half_ln2, 6, fixed=(1, 1))
-    polynomial("log1p(q) / q", lambda q: log1p(q) / q, 1e-9, 1, 10, fixed=(1,))
+    polynomial("log1p(q) / q", lambda q: log1p(q) / q, 1e-9, 1, 8, fixed=(1,))
     polynomial(
         "(tanh(x) / x - 1) / x^2, of x^2",
         lambda s: (tanh(sqrt(s)) / sqrt(s) - 1) / s,
@@ -97,7 +96,15 @@ if __name__ == "__main__":
         0.36,
         5,
     )
-    # The tail of the normal distribution without its exponential: Q(a) exp(a^2 / 2).
+
+    # The normal distribution's upper tail Q(a), without its exponential.
+    c = sqrt(2 * pi)
     tail = lambda a: erfc(a / sqrt(2)) / 2 * exp(a * a / 2)
-    for d in [(4, 5), (5, 6)]:
-        rational("Q(a) exp(a^2/2)", tail, 0, 15, *d)
+    # a tail(a) = u / (c u + P(a)) with u = a Q(a): P / Q is 1 / tail(a) - c a.
+    rational("1 / tail(a) - c a", lambda a: 1 / tail(a) - c * a, lambda a: 1 / tail(a), 0, 15, 4, 5)
+    # a / c - tail(a) = (a - root) (1/2 + P(a) / Q(a)).
+    root = findroot(lambda a: tail(a) - a / c, 0.75)
+    head = f32(root)
+    print(f"root of tail(a) - a / c: {float(head):.9g} + {float(root - head):.9g}")
+    factor = lambda a: (a / c - tail(a)) / (a - root)
+    rational("(a / c - tail(a)) / (a - root) - 1/2", lambda a: factor(a) - 0.5, factor, 0, 20, 4, 4)

@@ -18,22 +18,27 @@ fn act_mish(x: f32) -> f32 {
     return select(v, m_exp_times(e, v), down);
 }
 
-// The derivative is n / d with d the denominator above squared and n a polynomial in q and x. Taking
-// out a constant, b + (n - b d) / d, leaves less of the rounding: 1 above zero, 3/8 down to -1. Further
-// down lies the root, at -1.19, where 4 + 4 x is exact and no constant must be in the way.
+// The derivative is n / d with d the denominator above squared and n a polynomial in q and x. Written
+// as b + (n - b d) / d it keeps less of the rounding: b = 1 above zero, and 1 + x, which is nearly exact,
+// below; but between -2 and -1, where the root is, b would be in the way.
 fn act_mish_dx(x: f32) -> f32 {
     let bounded = clamp(x, -MISH_END, MISH_END);
     let e = m_exp(-abs(bounded), 0.0);
     let q = m_exp_value(e);
     let square = q * q;
     let slope = 4.0 * bounded;
+    let line = 1.0 + bounded;
     let down = x < 0.0;
-    let b = select(select(0.0, 0.375, x > -1.0), 1.0, !down);
+    let middle = x > -2.0 && x < -1.0;
+
     let above = square * ((slope - 2.0) + q * ((slope - 4.0) - 4.0 * q));
-    let below = (4.0 - 4.0 * b + slope)
-        + (q * (6.0 - 8.0 * b + slope) + square * (4.0 - 8.0 * b + q * (1.0 - 4.0 * b - b * q)));
+    let below = -q * ((2.0 + slope) * (1.0 + 2.0 * q) + square * ((3.0 + slope) + q * line));
+    let whole = 4.0 * line + (q * (6.0 + slope) + square * (4.0 + q));
+    let n = select(select(above, below, down), whole, middle);
+    let b = select(select(1.0, line, down), 0.0, middle);
+
     let inner = 8.0 + q * (select(8.0, 4.0, down) + select(4.0, 1.0, down) * q);
     let d = select(1.0, 4.0, down) + (select(4.0, 8.0, down) * q + square * inner);
-    let v = b + select(above, below, down) / d;
+    let v = b + n / d;
     return select(v, m_exp_times(e, v), down);
 }

@@ -14,9 +14,8 @@ fn act_softplus(x: f32, beta: f32, threshold: f32) -> f32 {
     let e = m_exp(-min(abs(z), 250.0), 0.0);
     let q = m_exp_value(e);
     let ratio = m_log1p_ratio(q);
-    let above = (z + q * ratio) / beta;
-    let below = m_exp_times(e, ratio / beta);
-    return select(select(above, below, z < 0.0), x, z > threshold);
+    let v = select(z + q * ratio, ratio, z < 0.0) / beta;
+    return select(select(v, m_exp_times(e, v), z < 0.0), x, z > threshold);
 }
 
 fn act_softplus_dx(x: f32, beta: f32, threshold: f32) -> f32 {
