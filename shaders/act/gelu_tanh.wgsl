@@ -44,7 +44,8 @@ fn act_gelu_tanh(x: f32) -> f32 {
 
 // s (1 + x (1 - s) (C1 + 3 C3 x^2)) with s = 1 / (1 + e^-2u), over the denominator (1 + q)^2 = 1 + t. Below
 // zero little is left of 1 + x (C1 + 3 C3 x^2): its leading part is added first, without rounding. Far
-// below, n - n t / (1 + t) is n / (1 + t) with less of the rounding.
+// below, t is small: there 1 - t / (1 + t) is joined to the exponential's 1 + s, which rounds less than a
+// quotient does.
 fn act_gelu_tanh_dx(x: f32) -> f32 {
     let bounded = clamp(x, -GELU_TANH_END, GELU_TANH_END);
     let square = gelu_tanh_square(abs(bounded));
@@ -59,7 +60,8 @@ fn act_gelu_tanh_dx(x: f32) -> f32 {
     let n = select(1.0 + q * (lead + rest), lead + (rest + q), x < 0.0);
     let t = q * (2.0 + q);
     let deep = x < -1.0;
-    let part = n * select(1.0, t, deep) / (1.0 + t);
-    let v = select(part, n - part, deep);
-    return select(v, m_exp_times(e, v), x < 0.0);
+    let part = select(n, t, deep) / (1.0 + t);
+    let v = select(part, n, deep);
+    let s = select(e.s, e.s - part * (1.0 + e.s), deep);
+    return select(v, m_exp_times(Exp(s, e.k), v), x < 0.0);
 }
