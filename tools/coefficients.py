@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fit the polynomial and rational approximations used in shaders/math/*.wgsl.
+"""Fit the polynomial and rational approximations used in shaders/math and shaders/act.
 
 Needs mpmath. Prints, for each function, the coefficients (lowest power first) as decimal numbers
 with 9 significant digits, the least that identifies an f32, and the largest relative error of the
@@ -8,7 +8,7 @@ fit itself (relative to the whole that the fit is a part of), measured on 4,000 
 
 import struct
 
-from mpmath import cos, erfc, exp, findroot, log1p, lu_solve, matrix, mp, mpf, pi, sqrt, tanh
+from mpmath import cos, erfc, exp, expm1, findroot, log1p, lu_solve, matrix, mp, mpf, pi, sqrt, tanh
 
 mp.dps = 50
 
@@ -96,6 +96,16 @@ if __name__ == "__main__":
         0.36,
         5,
     )
+
+    polynomial("(exp(x) - 1 - x) / x^2", lambda x: (expm1(x) - x) / x**2, -1, -1e-9, 6)
+    polynomial(
+        "(1 - tanh(x) / x) / x^2, of x^2",
+        lambda s: (1 - tanh(sqrt(s)) / sqrt(s)) / s,
+        1e-9,
+        1,
+        7,
+    )
+    polynomial("(tanh(x) / x)^2, of x^2", lambda s: (tanh(sqrt(s)) / sqrt(s)) ** 2, 1e-9, 0.81, 7, fixed=(1,))
 
     # The normal distribution's upper tail Q(a), without its exponential.
     c = sqrt(2 * pi)

@@ -45,7 +45,7 @@ fn act_gelu_tanh(x: f32) -> f32 {
 // s (1 + x (1 - s) (C1 + 3 C3 x^2)) with s = 1 / (1 + e^-2u), over the denominator (1 + q)^2 = 1 + t. Below
 // zero little is left of 1 + x (C1 + 3 C3 x^2): its leading part is added first, without rounding. Far
 // below, t is small: there 1 - t / (1 + t) is joined to the exponential's 1 + s, which rounds less than a
-// quotient does.
+// quotient does. Near zero the quotient is 1/2 and a little: 1/2 is taken out of it.
 fn act_gelu_tanh_dx(x: f32) -> f32 {
     let bounded = clamp(x, -GELU_TANH_END, GELU_TANH_END);
     let square = gelu_tanh_square(abs(bounded));
@@ -57,11 +57,13 @@ fn act_gelu_tanh_dx(x: f32) -> f32 {
         + (0.2138671875 * square.y + (1.97261318e-4 * (bounded * bounded) + 2.01912161e-3));
     let lead = 1.0 + 1.59375 * head;
     let rest = bounded * steep + 1.59375 * (bounded - head);
-    let n = select(1.0 + q * (lead + rest), lead + (rest + q), x < 0.0);
+    let near = x > -0.5 && x < 0.0;
+    let below = select(lead + (rest + q), (lead - 0.5) + (rest - 0.5 * q * q), near);
+    let n = select(1.0 + q * (lead + rest), below, x < 0.0);
     let t = q * (2.0 + q);
     let deep = x < -1.0;
     let part = select(n, t, deep) / (1.0 + t);
-    let v = select(part, n, deep);
+    let v = select(part, n, deep) + select(0.0, 0.5, near);
     let s = select(e.s, e.s - part * (1.0 + e.s), deep);
     return select(v, m_exp_times(Exp(s, e.k), v), x < 0.0);
 }

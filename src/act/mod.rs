@@ -21,13 +21,21 @@ pub(crate) struct Room {
     /// The zeros of the derivative around which it has no relative accuracy, in units of x times
     /// the parameter that `product` names.
     pub(crate) roots: &'static [f64],
+    /// Where parameters decide whether terms of the value cancel, and at which x: the sum of the
+    /// terms' magnitudes. The value's ULP are measured there, for near a root no sum in f32 has
+    /// relative accuracy; where no terms cancel it is the value itself.
+    pub(crate) y_terms: fn(x: f64, p: &[f64]) -> f64,
+    /// The same of the derivative's terms.
+    pub(crate) dx_terms: fn(x: f64, p: &[f64]) -> f64,
     /// The parameter, by index, that multiplies x before anything else. That product is rounded to
     /// f32, which the checker allows for.
     pub(crate) product: Option<usize>,
+    /// How often that product is rounded: once for each operation that it takes.
+    pub(crate) roundings: f64,
 }
 
 impl Room {
-    /// Most activations: 4 ULP, no knots, no roots, no product. `source`, `y` and `dx` are to be
+    /// Most activations: 4 ULP, no knots, no roots, no terms, no product. `source`, `y` and `dx` are to be
     /// given.
     const PLAIN: Room = Room {
         source: "",
@@ -36,7 +44,10 @@ impl Room {
         budget: 4.0,
         knots: |_| Vec::new(),
         roots: &[],
+        y_terms: |_, _| 0.0,
+        dx_terms: |_, _| 0.0,
         product: None,
+        roundings: 1.0,
     };
 }
 
@@ -118,21 +129,58 @@ macro_rules! activations {
 }
 
 activations! {
+    identity ["linear"] = Identity, "x";
     relu [] = Relu, "max(x, 0)";
     relu6 [] = Relu6, "min(max(x, 0), 6)";
-    leaky_relu [] = LeakyRelu { negative_slope: 0.01 }, "x if x > 0 else negative_slope * x";
-    sigmoid [] = Sigmoid, "1 / (1 + exp(-x))";
+    leaky_relu ["leakyrelu"] = LeakyRelu { negative_slope: 0.01 }, "x if x > 0 else negative_slope * x";
+    relu_squared ["relu2", "squared_relu"] = ReluSquared, "max(x, 0)^2";
+    threshold [] = Threshold { threshold: 0.0, value: 0.0 }, "x if x > threshold else value";
+    thresholded_relu [] = ThresholdedRelu { alpha: 1.0 }, "x if x > alpha else 0";
+    elu [] = Elu { alpha: 1.0 }, "x if x > 0 else alpha * (exp(x) - 1)";
+    selu [] = Selu,
+        "1.0507009873554805 * (x if x > 0 else 1.6732632423543772 * (exp(x) - 1))";
+    celu [] = Celu { alpha: 1.0 }, "x if x > 0 else alpha * (exp(x / alpha) - 1)";
+    sigmoid ["logistic"] = Sigmoid, "1 / (1 + exp(-x))";
+    logsigmoid ["log_sigmoid"] = Logsigmoid, "log(sigmoid(x))";
     tanh [] = Tanh, "tanh(x)";
     silu [] = Silu, "x * sigmoid(x)";
-    swish [] = Swish { beta: 1.0 }, "x * sigmoid(beta * x)";
-    hardsigmoid ["hard_sigmoid"] = Hardsigmoid, "min(max(x + 3, 0), 6) / 6";
-    hardswish ["hard_swish"] = Hardswish, "x * min(max(x + 3, 0), 6) / 6";
-    gelu [] = Gelu, "x * (1 + erf(x / sqrt(2))) / 2";
-    gelu_tanh ["gelu_pytorch_tanh", "gelu_new"] = GeluTanh,
+    swish ["acon_a"] = Swish { beta: 1.0 }, "x * sigmoid(beta * x)";
+    quick_gelu ["gelu_quick", "quickgelu"] = QuickGelu, "x * sigmoid(1.702 * x)";
+    gelu ["gelu_erf", "gelu_python"] = Gelu, "x * (1 + erf(x / sqrt(2))) / 2";
+    gelu_tanh [
+        "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_new", "gelu_fast", "gelu_accurate",
+        "gelu_approximate", "gelu-approximate"
+    ] = GeluTanh,
         "x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) / 2";
     mish [] = Mish, "x * tanh(softplus(x))";
     softplus [] = Softplus { beta: 1.0, threshold: 20.0 },
         "log(1 + exp(beta * x)) / beta if beta * x <= threshold else x";
+    softsign ["soft_sign"] = Softsign, "x / (1 + |x|)";
+    hardsigmoid ["hard_sigmoid"] = Hardsigmoid, "min(max(x + 3, 0), 6) / 6";
+    onnx_hardsigmoid [] = OnnxHardsigmoid { alpha: 0.2, beta: 0.5 },
+        "min(max(alpha * x + beta, 0), 1)";
+    hardswish ["hard_swish", "hard_silu"] = Hardswish, "x * min(max(x + 3, 0), 6) / 6";
+    hardtanh ["hard_tanh"] = Hardtanh { min_val: -1.0, max_val: 1.0 }, "min(max(x, min_val), max_val)";
+    hard_mish [] = HardMish, "x * min(max(x + 2, 0), 2) / 2";
+    tanhshrink ["tanh_shrink"] = Tanhshrink, "x - tanh(x)";
+    softshrink ["soft_shrink"] = Softshrink { lambd: 0.5 },
+        "x - lambd if x > lambd else x + lambd if x < -lambd else 0";
+    hardshrink ["hard_shrink"] = Hardshrink { lambd: 0.5 }, "0 if -lambd <= x <= lambd else x";
+    shrink [] = Shrink { lambd: 0.5, bias: 0.0 },
+        "x + bias if x < -lambd else x - bias if x > lambd else 0";
+    sparse_plus [] = SparsePlus, "0 if x <= -1 else x if x >= 1 else (x + 1)^2 / 4";
+    sparse_sigmoid [] = SparseSigmoid, "min(max(x + 1, 0), 2) / 2";
+    squareplus [] = Squareplus { b: 4.0 }, "(x + sqrt(x^2 + b)) / 2";
+    star_relu ["starrelu"] = StarRelu { scale: 0.894_427_2, bias: -0.447_213_6 },
+        "scale * max(x, 0)^2 + bias";
+    xielu [] = Xielu { alpha_p: 0.8, alpha_n: 0.8, beta: 0.5, eps: -1e-6 },
+        "alpha_p * x^2 + beta * x if x > 0 else alpha_n * (exp(min(x, eps)) - 1 - x) + beta * x";
+    acon_b [] = AconB { p: 0.25, beta: 1.0 },
+        "(1 - p) * x * sigmoid(beta * (1 - p) * x) + p * x";
+    acon_c [] = AconC { p1: 1.0, p2: 0.25, beta: 1.0 },
+        "(p1 - p2) * x * sigmoid(beta * (p1 - p2) * x) + p2 * x";
+    abs [] = Abs, "|x|";
+    exp ["exponential"] = Exp, "exp(x)";
 }
 
 impl Activation {

@@ -28,6 +28,18 @@ def f32(value):
     return float(np.float32(value))
 
 
+def sparse_plus(x):
+    """jax.nn.sparse_plus."""
+    return torch.where(x <= -1, 0.0, torch.where(x >= 1, x, (x + 1) ** 2 / 4))
+
+
+def xielu(x, alpha_p, alpha_n, beta, eps):
+    """transformers.activations.XIELUActivation, given the effective alpha_p and alpha_n."""
+    up = alpha_p * x * x + beta * x
+    down = (torch.expm1(torch.minimum(x, torch.tensor(eps, dtype=x.dtype))) - x) * alpha_n + beta * x
+    return torch.where(x > 0, up, down)
+
+
 CHAINS = {
     "relu": F.relu,
     "relu6": F.relu6,
@@ -46,6 +58,37 @@ CHAINS = {
     "mish": F.mish,
     "softplus": F.softplus,
     "softplus(beta=2, threshold=3)": lambda x: F.softplus(x, 2.0, 3.0),
+    "identity": lambda x: x * 1.0,
+    "abs": torch.abs,
+    "exp": torch.exp,
+    "relu_squared": lambda x: F.relu(x) ** 2,
+    "threshold": lambda x: F.threshold(x, 0.0, 0.0),
+    "threshold(threshold=-0.5, value=2)": lambda x: F.threshold(x, -0.5, 2.0),
+    "thresholded_relu": lambda x: F.threshold(x, 1.0, 0.0),
+    "elu": F.elu,
+    "elu(alpha=0.5)": lambda x: F.elu(x, 0.5),
+    "selu": F.selu,
+    "celu": F.celu,
+    "celu(alpha=2)": lambda x: F.celu(x, 2.0),
+    "logsigmoid": F.logsigmoid,
+    "quick_gelu": lambda x: x * torch.sigmoid(1.702 * x),
+    "softsign": F.softsign,
+    "hardtanh": F.hardtanh,
+    "hardtanh(min_val=-0.5, max_val=2)": lambda x: F.hardtanh(x, -0.5, 2.0),
+    "hard_mish": lambda x: 0.5 * x * (x + 2).clamp(0, 2),
+    "tanhshrink": F.tanhshrink,
+    "softshrink": F.softshrink,
+    "hardshrink": F.hardshrink,
+    "shrink": F.hardshrink,
+    "shrink(lambd=0.25, bias=0.25)": lambda x: F.softshrink(x, 0.25),
+    "onnx_hardsigmoid": lambda x: torch.clamp(f32(0.2) * x + 0.5, 0, 1),
+    "squareplus": lambda x: (x + torch.sqrt(x * x + 4)) / 2,
+    "sparse_plus": sparse_plus,
+    "sparse_sigmoid": lambda x: torch.clamp(x + 1, 0, 2) / 2,
+    "star_relu": lambda x: f32(0.8944271909999159) * F.relu(x) ** 2 + f32(-0.4472135954999579),
+    "xielu": lambda x: xielu(x, f32(0.8), f32(0.8), 0.5, f32(-1e-6)),
+    "acon_b": lambda x: 0.75 * x * torch.sigmoid(0.75 * x) + 0.25 * x,
+    "acon_c(p1=1.5, p2=-0.5, beta=2)": lambda x: 2 * x * torch.sigmoid(4 * x) - 0.5 * x,
     "scale(0.5) | silu | scale(2)": lambda x: 2 * F.silu(0.5 * x),
     "scale(-3) | mish | scale(0.25) | tanh": lambda x: torch.tanh(0.25 * F.mish(-3 * x)),
 }

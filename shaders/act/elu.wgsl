@@ -1,0 +1,16 @@
+//#use math/exp.wgsl
+//#use math/expm1.wgsl
+struct Exp { s: f32, k: i32 } //#stub
+fn m_exp(hi: f32, lo: f32) -> Exp { return Exp(hi + lo, 0); } //#stub
+fn m_exp_times(e: Exp, v: f32) -> f32 { return v * e.s; } //#stub
+fn m_expm1(e: Exp) -> f32 { return e.s; } //#stub
+
+fn act_elu(x: f32, alpha: f32) -> f32 {
+    let down = alpha * m_expm1(m_exp(clamp(x, -250.0, 0.0), 0.0));
+    return select(down, x, x > 0.0);
+}
+
+fn act_elu_dx(x: f32, alpha: f32) -> f32 {
+    let down = m_exp_times(m_exp(clamp(x, -250.0, 0.0), 0.0), alpha);
+    return select(down, 1.0, x > 0.0);
+}

@@ -1,0 +1,19 @@
+//#use math/exp.wgsl
+//#use math/expm1.wgsl
+struct Exp { s: f32, k: i32 } //#stub
+fn m_exp(hi: f32, lo: f32) -> Exp { return Exp(hi + lo, 0); } //#stub
+fn m_exp_times(e: Exp, v: f32) -> f32 { return v * e.s; } //#stub
+fn m_expm1(e: Exp) -> f32 { return e.s; } //#stub
+
+const SELU_UP: f32 = 1.05070102;
+const SELU_DOWN: f32 = 1.75809932;
+
+fn act_selu(x: f32) -> f32 {
+    let down = SELU_DOWN * m_expm1(m_exp(clamp(x, -250.0, 0.0), 0.0));
+    return select(down, SELU_UP * x, x > 0.0);
+}
+
+fn act_selu_dx(x: f32) -> f32 {
+    let down = m_exp_times(m_exp(clamp(x, -250.0, 0.0), 0.0), SELU_DOWN);
+    return select(down, SELU_UP, x > 0.0);
+}

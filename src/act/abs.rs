@@ -1,0 +1,15 @@
+//! The absolute value. Its derivative is 0 at 0.
+
+use super::Room;
+
+pub(super) const ROOM: Room = Room {
+    source: "torch.abs",
+    y: |x, _| x.abs(),
+    dx: |x, _| match x {
+        _ if x > 0.0 => 1.0,
+        _ if x < 0.0 => -1.0,
+        _ => 0.0,
+    },
+    knots: |_| vec![0.0],
+    ..Room::PLAIN
+};

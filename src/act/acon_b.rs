@@ -1,0 +1,14 @@
+//! ACON-B: acon_c with p1 = 1.
+
+use super::{Room, acon_c};
+
+pub(super) const ROOM: Room = Room {
+    source: "Ma et al. 2020, Activate or Not, arXiv:2009.04759",
+    y: |x, p| (acon_c::ROOM.y)(x, &[1.0, p[0], p[1]]),
+    dx: |x, p| (acon_c::ROOM.dx)(x, &[1.0, p[0], p[1]]),
+    y_terms: |x, p| (acon_c::ROOM.y_terms)(x, &[1.0, p[0], p[1]]),
+    dx_terms: |x, p| (acon_c::ROOM.dx_terms)(x, &[1.0, p[0], p[1]]),
+    product: Some(1),
+    roundings: 3.0,
+    ..Room::PLAIN
+};

@@ -1,0 +1,27 @@
+//! ACON-C with constant parameters.
+
+use super::{Room, sigmoid64};
+
+pub(super) const ROOM: Room = Room {
+    source: "Ma et al. 2020, Activate or Not, arXiv:2009.04759",
+    // (p1 - p2) x s + p2 x, with 1 - s = sigmoid(-z) in place of the difference.
+    y: |x, p| terms(x, p).into_iter().sum::<f64>() * x,
+    dx: |x, p| terms(x, p).into_iter().sum::<f64>() + bend(x, p),
+    y_terms: |x, p| terms(x, p).map(f64::abs).into_iter().sum::<f64>() * x.abs(),
+    dx_terms: |x, p| terms(x, p).map(f64::abs).into_iter().sum::<f64>() + bend(x, p).abs(),
+    // beta (p1 - p2) x: a difference and two products.
+    product: Some(2),
+    roundings: 3.0,
+    ..Room::PLAIN
+};
+
+fn terms(x: f64, p: &[f64]) -> [f64; 2] {
+    let z = p[2] * (p[0] - p[1]) * x;
+    [p[0] * sigmoid64(z), p[1] * sigmoid64(-z)]
+}
+
+/// (p1 - p2) z s (1 - s)
+fn bend(x: f64, p: &[f64]) -> f64 {
+    let z = p[2] * (p[0] - p[1]) * x;
+    (p[0] - p[1]) * z * sigmoid64(z) * sigmoid64(-z)
+}

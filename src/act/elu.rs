@@ -1,0 +1,11 @@
+//! ELU.
+
+use super::Room;
+
+pub(super) const ROOM: Room = Room {
+    source: "Clevert et al. 2015, arXiv:1511.07289; torch.nn.ELU",
+    y: |x, p| if x > 0.0 { x } else { p[0] * x.exp_m1() },
+    dx: |x, p| if x > 0.0 { 1.0 } else { p[0] * x.exp() },
+    knots: |_| vec![0.0],
+    ..Room::PLAIN
+};

@@ -1,0 +1,12 @@
+//! Hard shrinkage.
+
+use super::Room;
+
+pub(super) const ROOM: Room = Room {
+    source: "Donoho and Johnstone 1994, Ideal Spatial Adaptation by Wavelet Shrinkage; \
+             torch.nn.Hardshrink",
+    y: |x, p| if x >= -p[0] && x <= p[0] { 0.0 } else { x },
+    dx: |x, p| if x >= -p[0] && x <= p[0] { 0.0 } else { 1.0 },
+    knots: |p| vec![-p[0], p[0]],
+    ..Room::PLAIN
+};

@@ -1,0 +1,12 @@
+//! Hard tanh.
+
+use super::Room;
+
+pub(super) const ROOM: Room = Room {
+    source: "Collobert 2004, Large Scale Machine Learning; torch.nn.Hardtanh",
+    // Not clamp, which panics where the bounds are the wrong way round.
+    y: |x, p| x.max(p[0]).min(p[1]),
+    dx: |x, p| if x > p[0] && x < p[1] { 1.0 } else { 0.0 },
+    knots: |p| vec![p[0], p[1]],
+    ..Room::PLAIN
+};

@@ -1,0 +1,21 @@
+//! ONNX's hard sigmoid, with any slope and offset.
+
+use super::Room;
+
+pub(super) const ROOM: Room = Room {
+    source: "ONNX operator HardSigmoid, version 6",
+    y: |x, p| (p[0] * x + p[1]).clamp(0.0, 1.0),
+    dx: |x, p| {
+        let line = p[0] * x + p[1];
+        if line > 0.0 && line < 1.0 { p[0] } else { 0.0 }
+    },
+    knots: |p| vec![-p[1] / p[0], (1.0 - p[1]) / p[0]],
+    y_terms: |x, p| match p[0] * x {
+        line if line > -p[1] && line < 1.0 - p[1] => line.abs() + p[1].abs(),
+        _ => 0.0,
+    },
+    // On which side of a knot x lies is decided by the product and 1 - beta, as rounded.
+    product: Some(0),
+    roundings: 2.0,
+    ..Room::PLAIN
+};

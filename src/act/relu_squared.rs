@@ -1,0 +1,11 @@
+//! Squared ReLU.
+
+use super::Room;
+
+pub(super) const ROOM: Room = Room {
+    source: "So et al. 2021, Primer, arXiv:2109.08668",
+    y: |x, _| x.max(0.0).powi(2),
+    dx: |x, _| 2.0 * x.max(0.0),
+    knots: |_| vec![0.0],
+    ..Room::PLAIN
+};

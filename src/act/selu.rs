@@ -1,0 +1,14 @@
+//! SELU.
+
+use super::Room;
+
+pub(super) const ROOM: Room = Room {
+    source: "Klambauer et al. 2017, arXiv:1706.02515; torch.nn.SELU",
+    y: |x, _| if x > 0.0 { SCALE * x } else { SCALE * ALPHA * x.exp_m1() },
+    dx: |x, _| if x > 0.0 { SCALE } else { SCALE * ALPHA * x.exp() },
+    knots: |_| vec![0.0],
+    ..Room::PLAIN
+};
+
+const ALPHA: f64 = 1.673_263_242_354_377_2;
+const SCALE: f64 = 1.050_700_987_355_480_5;

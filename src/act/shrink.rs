@@ -1,0 +1,15 @@
+//! ONNX's shrinkage: soft for bias = lambd, hard for bias = 0.
+
+use super::Room;
+
+pub(super) const ROOM: Room = Room {
+    source: "ONNX operator Shrink, version 9",
+    y: |x, p| match x {
+        _ if x < -p[0] => x + p[1],
+        _ if x > p[0] => x - p[1],
+        _ => 0.0,
+    },
+    dx: |x, p| if x < -p[0] || x > p[0] { 1.0 } else { 0.0 },
+    knots: |p| vec![-p[0], p[0]],
+    ..Room::PLAIN
+};

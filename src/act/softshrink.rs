@@ -1,0 +1,15 @@
+//! Soft shrinkage.
+
+use super::Room;
+
+pub(super) const ROOM: Room = Room {
+    source: "Donoho 1995, De-Noising by Soft-Thresholding; torch.nn.Softshrink",
+    y: |x, p| match x {
+        _ if x > p[0] => x - p[0],
+        _ if x < -p[0] => x + p[0],
+        _ => 0.0,
+    },
+    dx: |x, p| if x > p[0] || x < -p[0] { 1.0 } else { 0.0 },
+    knots: |p| vec![-p[0], p[0]],
+    ..Room::PLAIN
+};

@@ -1,0 +1,12 @@
+//! Softsign.
+
+use super::Room;
+
+pub(super) const ROOM: Room = Room {
+    source: "Turian et al. 2009, Quadratic Features and Deep Architectures for Chunking; \
+             torch.nn.Softsign",
+    y: |x, _| x / (1.0 + x.abs()),
+    dx: |x, _| (1.0 + x.abs()).powi(-2),
+    knots: |_| vec![0.0],
+    ..Room::PLAIN
+};

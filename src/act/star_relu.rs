@@ -1,0 +1,12 @@
+//! StarReLU.
+
+use super::Room;
+
+pub(super) const ROOM: Room = Room {
+    source: "Yu et al. 2022, MetaFormer Baselines for Vision, arXiv:2210.13452",
+    y: |x, p| p[0] * x.max(0.0).powi(2) + p[1],
+    dx: |x, p| 2.0 * p[0] * x.max(0.0),
+    knots: |_| vec![0.0],
+    y_terms: |x, p| (p[0] * x.max(0.0).powi(2)).abs() + p[1].abs(),
+    ..Room::PLAIN
+};

@@ -1,0 +1,55 @@
+//! xIELU with constant parameters, as transformers has it: below zero the exponential sees min(x, eps), so
+//! that the value jumps by alpha_n eps at zero, and the slope is beta - alpha_n between eps and zero.
+//! alpha_p and alpha_n are the effective values, behind the softplus.
+
+use super::Room;
+
+pub(super) const ROOM: Room = Room {
+    source: "Huang and Schlag 2024, arXiv:2411.13010; transformers.activations.XIELUActivation",
+    y: |x, p| {
+        let u = x.min(p[3]);
+        match x {
+            _ if x > 0.0 => p[0] * x * x + p[2] * x,
+            // In either form nothing cancels but what the parameters make cancel.
+            _ if u < -1.0 => p[1] * u.exp_m1() + (p[2] - p[1]) * x,
+            _ => p[1] * (bent(u) + (u - x)) + p[2] * x,
+        }
+    },
+    dx: |x, p| {
+        if x > 0.0 {
+            return 2.0 * p[0] * x + p[2];
+        }
+        let inner = match x {
+            _ if x < p[3] => x.exp_m1(),
+            _ if x > p[3] => -1.0,
+            _ => 0.5 * x.exp() - 1.0,
+        };
+        p[1] * inner + p[2]
+    },
+    knots: |p| vec![0.0, p[3]],
+    y_terms: |x, p| {
+        let u = x.min(p[3]);
+        match x {
+            _ if x > 0.0 => (p[0] * x * x).abs() + (p[2] * x).abs(),
+            _ if u < -1.0 => (p[1] * u.exp_m1()).abs() + ((p[2] - p[1]) * x).abs(),
+            _ => p[1].abs() * (bent(u) + (u - x).abs()) + (p[2] * x).abs(),
+        }
+    },
+    dx_terms: |x, p| {
+        if x > 0.0 {
+            (2.0 * p[0] * x).abs() + p[2].abs()
+        } else {
+            (p[1] * x.exp_m1()).abs() + p[2].abs()
+        }
+    },
+    ..Room::PLAIN
+};
+
+/// e^u - 1 - u; where it cancels, by the exponential's Taylor series.
+fn bent(u: f64) -> f64 {
+    if u < -0.5 {
+        return u.exp_m1() - u;
+    }
+    let series = (3..20).rev().fold(1.0, |sum, n| 1.0 + sum * u / f64::from(n));
+    series * u * u / 2.0
+}
