@@ -7,15 +7,17 @@
 //!
 //! Further rules:
 //! - Within [`ROOT_WINDOW`] of a root of its derivative, the derivative's ULP are measured at 2^-3 where
-//!   it is smaller than that: no formula in f32 has relative accuracy there.
+//!   it is smaller than that: no formula in f32 has relative accuracy there. Where parameters decide
+//!   which terms cancel, ULP are measured at the sum of the terms' magnitudes.
 //! - A value that leaves the range of f32 may be infinite from there on; one below 2^-126 may be zero,
 //!   at the input as well, since drivers flush subnormals.
+//! - What is stored as f16 or bf16 is rounded once more, by half a ULP of that dtype.
 //! - A NaN in x or dy must give NaN. Where the reference itself has no value (infinity times zero),
 //!   anything is accepted.
 
 use crate::reference::{Step64, at};
-use crate::ulp::ulp;
-use crate::{Activation, Chain, Error, error::same_length};
+use crate::ulp::{ulp, ulp_in};
+use crate::{Activation, Chain, DType, Element, Error, error::same_length};
 
 /// How far from a root of a derivative its ULP are measured at [`ROOT_SCALE`].
 pub const ROOT_WINDOW: f64 = 0.25;
@@ -42,7 +44,7 @@ pub struct Finding {
     pub got: f32,
     /// The reference.
     pub want: f64,
-    /// The error, in ULP of f32 at the reference (at [`ROOT_SCALE`] near a root).
+    /// The error, in ULP of the result's dtype at the reference (at [`ROOT_SCALE`] near a root).
     pub ulp: f64,
     /// The error allowed here, in the same unit.
     pub allowed: f64,
@@ -228,20 +230,24 @@ impl Enclosure {
         };
         let f = if derivative { room.dx } else { room.y };
         let middle = (self.lo + self.hi) / 2.0;
-        let xs = [self.lo, middle, self.hi]
-            .into_iter()
-            .filter(|x| !x.is_nan());
+        let mut xs = vec![self.lo, middle, self.hi];
+        if self.lo < self.hi {
+            // Values and derivatives turn at zero and at knots, if they turn within so short an interval.
+            let inside = |x: &f64| self.lo < *x && *x < self.hi;
+            xs.extend((room.knots)(p).into_iter().chain([0.0]).filter(inside));
+        }
+        let xs = xs.into_iter().filter(|x| !x.is_nan());
         let image = match room.product {
             None => Self::hull(xs.map(|x| at(f, x, p))),
             // The kernel rounds the product of x and the parameter: the function is seen at either
             // end of that rounding.
-            Some(index) if p[index] != 1.0 => {
+            Some(index) if p[index] != 1.0 || room.roundings > 1.0 => {
                 let nudged = |by: f64| {
                     let mut p = p.clone();
                     p[index] *= 1.0 + by;
                     p
                 };
-                let half = ROUNDING * f64::from(f32::EPSILON);
+                let half = room.roundings * ROUNDING * f64::from(f32::EPSILON);
                 let around = [nudged(-half), nudged(0.0), nudged(half)];
                 Self::hull(
                     xs.flat_map(|x| around.iter().map(move |p| at(f, x, p)).collect::<Vec<_>>()),
@@ -249,19 +255,37 @@ impl Enclosure {
             }
             Some(_) => Self::hull(xs.map(|x| at(f, x, p))),
         };
-        image.widened(
-            room.budget,
-            if derivative {
-                root_floor(step, middle)
-            } else {
-                0.0
-            },
-        )
+        image.widened(room.budget, floor(step, middle, derivative))
     }
 
-    /// Judges a result against the reference value and this enclosure: its error and what is allowed,
-    /// in ULP. `flushed`: the input is one that a driver may take for zero.
-    fn judge(self, got: f32, want: f64, floor: f64, flushed: bool) -> (f64, f64) {
+    /// What becomes of the values when they are rounded to a dtype for storage.
+    fn rounded_to(self, dtype: DType) -> Enclosure {
+        if dtype == DType::F32 || self.is_anything() {
+            return self;
+        }
+        let (max, ..) = dtype.format();
+        let half = |v: f64| {
+            if v.is_infinite() {
+                0.0
+            } else {
+                ROUNDING * ulp_in(dtype, v)
+            }
+        };
+        let Enclosure { mut lo, mut hi } = self;
+        (lo, hi) = (lo - half(lo), hi + half(hi));
+        if hi > max {
+            (lo, hi) = (lo.min(max), f64::INFINITY);
+        }
+        if lo < -max {
+            (lo, hi) = (f64::NEG_INFINITY, hi.max(-max));
+        }
+        Enclosure { lo, hi }
+    }
+
+    /// Judges a result of a dtype against the reference value and this enclosure: its error and what is
+    /// allowed, in ULP. `flushed`: the input is one that a driver may take for zero.
+    fn judge(self, dtype: DType, got: f32, want: f64, floor: f64, flushed: bool) -> (f64, f64) {
+        let Enclosure { lo, hi } = self.rounded_to(dtype);
         if self.is_anything() {
             return (0.0, 0.0);
         }
@@ -269,39 +293,39 @@ impl Enclosure {
         if got.is_nan() {
             return (f64::INFINITY, 0.0);
         }
-        let inside = got >= self.lo && got <= self.hi;
+        let inside = got >= lo && got <= hi;
         if inside && (flushed || got == 0.0 || got.is_infinite()) {
             // Right, or flushed or overflowed where that is allowed: an error in ULP says nothing.
             return (0.0, 0.0);
         }
-        let unit = ulp(want.abs().min(MAX).max(floor));
-        // Infinite results and references count as the value behind the largest f32.
-        let bounded = |v: f64| v.clamp(-MAX - ulp(MAX), MAX + ulp(MAX));
+        let (max, ..) = dtype.format();
+        let unit = ulp_in(dtype, want.abs().min(max).max(floor));
+        // Infinite results and references count as the value behind the largest finite one.
+        let end = max + ulp_in(dtype, max);
+        let bounded = |v: f64| v.clamp(-end, end);
         let ulps = (bounded(got) - bounded(want)).abs() / unit;
-        if inside {
-            let side = if got > want { self.hi } else { self.lo };
-            (
-                ulps,
-                ((bounded(side) - bounded(want)).abs() / unit).max(ulps),
-            )
-        } else {
-            let side = if got > self.hi { self.hi } else { self.lo };
-            (ulps, (bounded(side) - bounded(want)).abs() / unit)
-        }
+        let above = if inside { got > want } else { got > hi };
+        let side = if above { hi } else { lo };
+        let allowed = (bounded(side) - bounded(want)).abs() / unit;
+        (ulps, if inside { allowed.max(ulps) } else { allowed })
     }
 }
 
-/// The magnitude below which a derivative's ULP are not measured at `x`.
-fn root_floor(step: &Step64, x: f64) -> f64 {
+/// The magnitude below which a value's or a derivative's ULP are not measured at `x`.
+fn floor(step: &Step64, x: f64, derivative: bool) -> f64 {
     let Step64::Activation(room, p) = step else {
         return 0.0;
     };
+    if !derivative {
+        return at(room.y_terms, x, p);
+    }
     let z = room.product.map_or(x, |index| p[index] * x);
     let near = room
         .roots
         .iter()
         .any(|root| (z - root).abs() <= ROOT_WINDOW);
-    if near { ROOT_SCALE } else { 0.0 }
+    let scale = if near { ROOT_SCALE } else { 0.0 };
+    at(room.dx_terms, x, p).max(scale)
 }
 
 /// Compares `y`, computed by the chain from `x`, with the reference.
@@ -316,26 +340,30 @@ fn root_floor(step: &Step64, x: f64) -> f64 {
 /// assert!(!report.passes());
 /// # Ok::<(), nonlin::Error>(())
 /// ```
-pub fn forward(chain: &Chain, x: &[f32], y: &[f32]) -> Result<Report, Error> {
+pub fn forward<X: Element, Y: Element>(chain: &Chain, x: &[X], y: &[Y]) -> Result<Report, Error> {
     same_length("x", x.len() as u64, "y", y.len() as u64)?;
     let steps = Step64::of(chain)?;
     let wants = crate::reference::forward(chain, x)?;
     let mut report = Report::default();
     for (index, ((x, got), want)) in x.iter().zip(y).zip(wants).enumerate() {
+        let (x, got) = (x.to_f32(), got.to_f32());
         let (ulp, allowed) = if x.is_nan() {
-            must_be_nan(*got)
+            must_be_nan(got)
         } else {
-            let start = Enclosure::exact(*x);
-            steps
+            let value = steps
                 .iter()
-                .fold(start, |e, step| e.through(step, false))
-                .judge(*got, want, 0.0, x.is_subnormal())
+                .fold(Enclosure::exact(x), |e, step| e.through(step, false));
+            let floor = match steps.as_slice() {
+                [step] => floor(step, f64::from(x), false),
+                _ => 0.0,
+            };
+            value.judge(Y::DTYPE, got, want, floor, x.is_subnormal())
         };
         report.add(Finding {
             index,
-            x: *x,
+            x,
             dy: None,
-            got: *got,
+            got,
             want,
             ulp,
             allowed,
@@ -348,14 +376,19 @@ pub fn forward(chain: &Chain, x: &[f32], y: &[f32]) -> Result<Report, Error> {
 ///
 /// # Errors
 /// As [`reference::backward`](crate::reference::backward), and [`Error::LengthMismatch`].
-pub fn backward(chain: &Chain, x: &[f32], dy: &[f32], dx: &[f32]) -> Result<Report, Error> {
+pub fn backward<X: Element, G: Element, D: Element>(
+    chain: &Chain,
+    x: &[X],
+    dy: &[G],
+    dx: &[D],
+) -> Result<Report, Error> {
     same_length("x", x.len() as u64, "dx", dx.len() as u64)?;
     let steps = Step64::of(chain)?;
     let wants = crate::reference::backward(chain, x, dy)?;
     let mut report = Report::default();
     let mut slopes = Vec::with_capacity(steps.len());
     for (index, want) in wants.into_iter().enumerate() {
-        let (x, dy, got) = (x[index], dy[index], dx[index]);
+        let (x, dy, got) = (x[index].to_f32(), dy[index].to_f32(), dx[index].to_f32());
         let (ulp, allowed) = if x.is_nan() || dy.is_nan() {
             must_be_nan(got)
         } else {
@@ -376,10 +409,16 @@ pub fn backward(chain: &Chain, x: &[f32], dy: &[f32], dx: &[f32]) -> Result<Repo
                     _ => gradient.times(*slope).widened(ROUNDING, 0.0),
                 });
             let floor = match steps.as_slice() {
-                [step] => root_floor(step, f64::from(x)) * f64::from(dy).abs(),
+                [step] => floor(step, f64::from(x), true) * f64::from(dy).abs(),
                 _ => 0.0,
             };
-            gradient.judge(got, want, floor, x.is_subnormal() || dy.is_subnormal())
+            gradient.judge(
+                D::DTYPE,
+                got,
+                want,
+                floor,
+                x.is_subnormal() || dy.is_subnormal(),
+            )
         };
         report.add(Finding {
             index,
@@ -558,6 +597,24 @@ mod tests {
         let dx = |ulps: f64| [(want + ulps * ulp(ROOT_SCALE)) as f32];
         assert!(backward(&chain, &[x], &[1.0], &dx(3.9)).unwrap().passes());
         assert!(!backward(&chain, &[x], &[1.0], &dx(4.1)).unwrap().passes());
+    }
+
+    #[test]
+    fn where_parameters_let_terms_cancel_the_scale_is_the_terms() {
+        let passes = |text: &str, x: f32, scale: f64, ulps: f64| {
+            let chain: Chain = text.parse().unwrap();
+            let want = crate::reference::forward(&chain, &[x]).unwrap()[0];
+            let y = (want + ulps * ulp(scale)) as f32;
+            forward(&chain, &[x], &[y]).unwrap().passes()
+        };
+        // 0.71^2 - 0.5 is nearly zero, 0.71^2 + 0.5 and 2^2 + 0.5 are not.
+        assert!(passes("star_relu(1, -0.5)", 0.71, 1.0, 3.9));
+        assert!(!passes("star_relu(1, -0.5)", 0.71, 1.0, 4.1));
+        for x in [0.71, 2.0] {
+            let scale = f64::from(x).powi(2) + 0.5;
+            assert!(passes("star_relu(1, 0.5)", x, scale, 3.4), "{x}");
+            assert!(!passes("star_relu(1, 0.5)", x, scale, 4.6), "{x}");
+        }
     }
 
     #[test]

@@ -70,6 +70,20 @@ pub enum Error {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A name that is no dtype's.
+    #[error("unknown dtype \"{text}\"; known are f32, f16, bf16")]
+    UnknownDType {
+        /// The name as given.
+        text: String,
+    },
+    /// A prefix that WGSL names cannot begin with.
+    #[error(
+        "\"{prefix}\" cannot begin names in WGSL; letters, digits and underscores can, a letter first"
+    )]
+    BadPrefix {
+        /// The prefix as given.
+        prefix: String,
+    },
     /// Operands, or slices, that must have one length and do not.
     #[error("{first} has {first_len} elements but {second} has {second_len}; they must agree")]
     LengthMismatch {

@@ -11,7 +11,7 @@
 //! - **knot**: an input where an activation changes formula. **root**: a zero of a derivative.
 //! - **budget**: the error allowed, in ULP (units in the last place).
 //!
-//! # Three doors
+//! # Doors
 //! With slices, and nothing else, use [`Gpu`]:
 //! ```no_run
 //! let gpu = nonlin::Gpu::new()?;
@@ -35,12 +35,15 @@
 //! # Ok(())
 //! # }
 //! ```
+//! In a kernel of your own, paste the text of [`Chain::functions`].
+//!
 //! Without a GPU, use [`reference`](mod@reference), which is f64; [`check`] compares results with it.
 //!
 //! # Numbers
 //! Every value and derivative is within [`Activation::budget`] ULP of the reference over all f32, on
 //! every adapter that the tests run on. NaN gives NaN, an infinite input the limit; subnormal numbers
-//! may be flushed to zero. Inputs and results are f32, and so is the arithmetic.
+//! may be flushed to zero. Operands are stored as f32, f16 or bf16, each as it likes; arithmetic is f32, and a
+//! result is rounded once.
 
 mod act;
 mod chain;
@@ -54,7 +57,8 @@ pub mod ulp;
 
 pub use act::Activation;
 pub use chain::{Chain, Pass, Step};
-pub use dtype::DType;
+pub use dtype::{DType, DTypes, Element};
 pub use error::Error;
 pub use gpu::{Bound, Gpu, Kernels, Operand, Operands, Plan, Shape, adapters, describe};
+pub use half;
 pub use wgpu;

@@ -2,7 +2,7 @@
 //! definitions. Nothing of it is shared with the shaders.
 
 use crate::act::Room;
-use crate::{Chain, Error, Step};
+use crate::{Chain, Element, Error, Step};
 
 /// The value of `f` at `x`; NaN for NaN; for an infinite `x` the limit, taken from a point so far out that
 /// anything which still grows there has left the range of f32.
@@ -51,7 +51,7 @@ impl Step64 {
     }
 }
 
-/// The chain's value for each element of `x`.
+/// The chain's value for each element of `x`, of any [`Element`] type.
 ///
 /// # Errors
 /// [`Error::EmptyChain`], and [`Error::BadValue`] for a parameter that is not finite.
@@ -61,22 +61,29 @@ impl Step64 {
 /// assert!((y[0] - 1.4621171572600097).abs() < 1e-15);
 /// # Ok::<(), nonlin::Error>(())
 /// ```
-pub fn forward(chain: &Chain, x: &[f32]) -> Result<Vec<f64>, Error> {
+pub fn forward<X: Element>(chain: &Chain, x: &[X]) -> Result<Vec<f64>, Error> {
     let steps = Step64::of(chain)?;
-    Ok(x.iter()
-        .map(|x| steps.iter().fold(f64::from(*x), |v, step| step.y(v)))
-        .collect())
+    let y = |x: &X| {
+        steps
+            .iter()
+            .fold(f64::from(x.to_f32()), |v, step| step.y(v))
+    };
+    Ok(x.iter().map(y).collect())
 }
 
 /// The gradient with respect to `x`, given that with respect to the chain's value, `dy`.
 ///
 /// # Errors
 /// As [`forward`], and [`Error::LengthMismatch`] where `x` and `dy` differ in length.
-pub fn backward(chain: &Chain, x: &[f32], dy: &[f32]) -> Result<Vec<f64>, Error> {
+pub fn backward<X: Element, G: Element>(
+    chain: &Chain,
+    x: &[X],
+    dy: &[G],
+) -> Result<Vec<f64>, Error> {
     let steps = Step64::of(chain)?;
     crate::error::same_length("x", x.len() as u64, "dy", dy.len() as u64)?;
-    let gradient = |(x, dy): (&f32, &f32)| {
-        let (mut v, mut gradient) = (f64::from(*x), f64::from(*dy));
+    let gradient = |(x, dy): (&X, &G)| {
+        let (mut v, mut gradient) = (f64::from(x.to_f32()), f64::from(dy.to_f32()));
         for step in &steps {
             gradient *= step.dx(v);
             v = step.y(v);

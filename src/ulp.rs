@@ -1,4 +1,6 @@
-//! Units in the last place of f32, measured at an f64 value.
+//! Units in the last place, measured at an f64 value.
+
+use crate::DType;
 
 /// The distance between neighbouring f32 values at `y`: 2^-23 of the power of two below |y|, and 2^-149
 /// among the subnormals. Infinite for an infinite `y`, NaN for NaN.
@@ -8,11 +10,25 @@
 /// assert_eq!(nonlin::ulp::ulp(0.0), f64::from(f32::from_bits(1)));
 /// ```
 pub fn ulp(y: f64) -> f64 {
+    ulp_in(DType::F32, y)
+}
+
+/// The distance between neighbouring values of a dtype at `y`, as [`ulp`] is for f32.
+///
+/// ```
+/// use nonlin::{DType, ulp::ulp_in};
+///
+/// assert_eq!(ulp_in(DType::F16, 1.0), 2f64.powi(-10));
+/// assert_eq!(ulp_in(DType::F16, 1e-7), 2f64.powi(-24));
+/// assert_eq!(ulp_in(DType::BF16, 1.0), 2f64.powi(-7));
+/// ```
+pub fn ulp_in(dtype: DType, y: f64) -> f64 {
     if !y.is_finite() {
         return y.abs();
     }
-    let exponent = ((y.to_bits() >> 52) & 0x7ff) as i32 - 1023;
-    libm::ldexp(1.0, exponent.max(-126) - 23)
+    let (_, min_normal, digits) = dtype.format();
+    let exponent = |v: f64| ((v.to_bits() >> 52) & 0x7ff) as i32 - 1023;
+    libm::ldexp(1.0, exponent(y).max(exponent(min_normal)) - digits)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Every activation, value and derivative, over the whole range of f32, on every adapter.
+//! Every activation, value and derivative, over the whole range of f32, on every adapter; and all 65,536
+//! inputs of f16 and bf16.
 //!
 //! `NONLIN_COUNT` asks for another number of inputs per trial. `NONLIN_EXHAUSTIVE=8` takes, in place of
 //! samples, every f32 whose magnitude is between 2^-8 and 2^8 (1 to 126 will do; it takes long).
@@ -9,7 +10,7 @@ mod common;
 mod digits;
 
 use nonlin::check::{self, Report};
-use nonlin::{Activation, Chain, Error, Gpu, Pass};
+use nonlin::{Activation, Chain, Element, Error, Gpu, Pass, half};
 
 const COUNT: usize = 1 << 20;
 
@@ -24,6 +25,23 @@ fn main() -> std::process::ExitCode {
             "swish(beta=-20)",
             "leaky_relu(-1.5)",
             "softplus(2.5, 3)",
+            "elu(0.3)",
+            "celu(0.37)",
+            "celu(2)",
+            "threshold(0.5, -2)",
+            "shrink(1.5, 0.25)",
+            "squareplus(0.5)",
+            "squareplus(0)",
+            "squareplus(1e30)",
+            "onnx_hardsigmoid(-0.7, 0.1)",
+            "star_relu(-2, 3)",
+            "xielu(2, 0.3, -1, -0.5)",
+            "xielu(0.5, 1, 0, -2)",
+            "acon_b(0, 2)",
+            "acon_b(-0.5)",
+            "acon_c(1.3, -0.7, 2)",
+            "acon_c(1, 0, 3)",
+            "acon_c(2, 1, 0)",
         ]
         .map(|text| text.parse().expect("a known activation"));
         for activation in Activation::ALL.iter().copied().chain(others) {
@@ -35,6 +53,16 @@ fn main() -> std::process::ExitCode {
                         Some(binades) => every_f32(gpu, &chain, pass, binades)?,
                     };
                     common::verdict(&report)
+                });
+            }
+        }
+        for activation in Activation::ALL.iter().copied() {
+            for pass in Pass::ALL {
+                trials.add(format!("{activation}::{pass}::f16"), move |gpu| {
+                    common::verdict(&every_half::<half::f16>(gpu, &activation.into(), pass)?)
+                });
+                trials.add(format!("{activation}::{pass}::bf16"), move |gpu| {
+                    common::verdict(&every_half::<half::bf16>(gpu, &activation.into(), pass)?)
                 });
             }
         }
@@ -57,11 +85,17 @@ fn main() -> std::process::ExitCode {
     })
 }
 
-fn compare(gpu: &Gpu, chain: &Chain, pass: Pass, x: &[f32]) -> Result<Report, Error> {
+/// All values of a 16-bit dtype.
+fn every_half<T: Element>(gpu: &Gpu, chain: &Chain, pass: Pass) -> Result<Report, Error> {
+    let patterns: Vec<u16> = (0..=u16::MAX).collect();
+    compare::<T>(gpu, chain, pass, bytemuck::cast_slice(&patterns))
+}
+
+fn compare<T: Element>(gpu: &Gpu, chain: &Chain, pass: Pass, x: &[T]) -> Result<Report, Error> {
     match pass {
         Pass::Forward => check::forward(chain, x, &gpu.forward(chain, x)?),
         Pass::Backward => {
-            let dy = vec![1.0; x.len()];
+            let dy = vec![T::from_f64(1.0); x.len()];
             check::backward(chain, x, &dy, &gpu.backward(chain, x, &dy)?)
         }
     }

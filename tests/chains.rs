@@ -3,9 +3,10 @@
 #[expect(dead_code, reason = "other tests use the rest")]
 mod common;
 
-use nonlin::{Activation, Chain, Step, check};
+use libtest_mimic::Failed;
+use nonlin::{Activation, Chain, Element, Gpu, Step, check, half};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestError, TestRunner};
+use proptest::test_runner::{Config, TestError, TestRng, TestRunner};
 
 fn step() -> impl Strategy<Value = Step> {
     let activation =
@@ -35,51 +36,54 @@ fn data() -> impl Strategy<Value = f32> {
     ]
 }
 
+/// Random chains on random data, stored as T.
+fn random_chains<T: Element + std::fmt::Debug>(gpu: &Gpu) -> Result<(), Failed> {
+    let chains = proptest::collection::vec(step(), 1..6);
+    let elements = proptest::collection::vec((data(), data()), 1..400);
+    // Each new structure compiles two kernels: a few cases are many elements.
+    let config = Config {
+        cases: 24,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    let rng = TestRng::deterministic_rng(config.rng_algorithm);
+    let outcome =
+        TestRunner::new_with_rng(config, rng).run(&(chains, elements), |(steps, elements)| {
+            let chain = steps.into_iter().fold(Chain::new(), Chain::step);
+            let fail = |e: nonlin::Error| TestCaseError::fail(e.to_string());
+            prop_assert_eq!(&chain.to_string().parse::<Chain>().map_err(fail)?, &chain);
+            let stored = |v: f32| T::from_f64(v.into());
+            let (x, dy): (Vec<T>, Vec<T>) = elements
+                .into_iter()
+                .map(|(x, dy)| (stored(x), stored(dy)))
+                .unzip();
+            let y = gpu.forward(&chain, &x).map_err(fail)?;
+            let dx = gpu.backward(&chain, &x, &dy).map_err(fail)?;
+            for report in [
+                check::forward(&chain, &x, &y).map_err(fail)?,
+                check::backward(&chain, &x, &dy, &dx).map_err(fail)?,
+            ] {
+                let worst = report
+                    .worst
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                prop_assert!(report.passes(), "{}: {}", chain, worst);
+            }
+            Ok(())
+        });
+    match outcome {
+        Ok(()) => Ok(()),
+        Err(TestError::Fail(reason, _)) => Err(reason.to_string().into()),
+        Err(TestError::Abort(reason)) => Err(reason.to_string().into()),
+    }
+}
+
 fn main() -> std::process::ExitCode {
     common::main(|trials| {
-        trials.add("random_chains", |gpu| {
-            let chains = proptest::collection::vec(step(), 1..6);
-            let elements = proptest::collection::vec((data(), data()), 1..400);
-            // Each new structure compiles two kernels: a few cases are many elements.
-            let config = Config {
-                cases: 48,
-                failure_persistence: None,
-                ..Config::default()
-            };
-            let rng = proptest::test_runner::TestRng::deterministic_rng(config.rng_algorithm);
-            let outcome = TestRunner::new_with_rng(config, rng).run(
-                &(chains, elements),
-                |(steps, elements)| {
-                    let chain = steps.into_iter().fold(Chain::new(), Chain::step);
-                    let parsed: Chain = chain
-                        .to_string()
-                        .parse()
-                        .map_err(|e: nonlin::Error| TestCaseError::fail(e.to_string()))?;
-                    prop_assert_eq!(&parsed, &chain);
-                    let (x, dy): (Vec<f32>, Vec<f32>) = elements.into_iter().unzip();
-                    let fail = |e: nonlin::Error| TestCaseError::fail(e.to_string());
-                    let y = gpu.forward(&chain, &x).map_err(fail)?;
-                    let dx = gpu.backward(&chain, &x, &dy).map_err(fail)?;
-                    for report in [
-                        check::forward(&chain, &x, &y).map_err(fail)?,
-                        check::backward(&chain, &x, &dy, &dx).map_err(fail)?,
-                    ] {
-                        let worst = report
-                            .worst
-                            .as_ref()
-                            .map(ToString::to_string)
-                            .unwrap_or_default();
-                        prop_assert!(report.passes(), "{}: {}", chain, worst);
-                    }
-                    Ok(())
-                },
-            );
-            match outcome {
-                Ok(()) => Ok(()),
-                Err(TestError::Fail(reason, _)) => Err(reason.to_string().into()),
-                Err(TestError::Abort(reason)) => Err(reason.to_string().into()),
-            }
-        });
+        trials.add("random_chains::f32", random_chains::<f32>);
+        trials.add("random_chains::f16", random_chains::<half::f16>);
+        trials.add("random_chains::bf16", random_chains::<half::bf16>);
         // The promise is made for these by name.
         for text in [
             "scale(0.5) | silu | scale(2)",

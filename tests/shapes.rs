@@ -4,112 +4,178 @@
 #[expect(dead_code, reason = "other tests use the rest")]
 mod common;
 
-use common::sentinels::{self, Places, SENTINEL, chain, input, value};
+use common::sentinels::{self, Places, chain, input, value};
 use common::{download, submit, upload};
 use libtest_mimic::Failed;
 use nonlin::wgpu;
-use nonlin::{Chain, DType, Gpu, Kernels, Operand, Operands, Pass, Shape};
+use nonlin::{Chain, DType, DTypes, Element, Gpu, Kernels, Operand, Operands, Pass, Shape, half};
 
 /// A chain's pass at these places, by the library.
-fn run(gpu: &Gpu, kernels: &Kernels, pass: Pass, len: usize, places: Places) -> Result<(), Failed> {
-    sentinels::run(gpu, pass, len, places, |at| {
+fn run(
+    gpu: &Gpu,
+    kernels: &Kernels,
+    pass: Pass,
+    dtypes: DTypes,
+    len: usize,
+    places: Places,
+) -> Result<(), Failed> {
+    let of_operands = match pass {
+        Pass::Forward => vec![dtypes.x, dtypes.y],
+        Pass::Backward => vec![dtypes.x, dtypes.dy, dtypes.dx],
+    };
+    sentinels::run(gpu, pass, &of_operands, len, places, |at| {
         let operands = Operands::new().x(at[0]);
         let operands = match pass {
             Pass::Forward => operands.y(at[1]),
             Pass::Backward => operands.dy(at[1]).dx(at[2]),
         };
-        let bound = kernels.plan(&chain(), pass, DType::F32)?.bind(operands)?;
+        let bound = kernels.plan(&chain(), pass, dtypes)?.bind(operands)?;
         submit(gpu, |pass| bound.record(pass));
         Ok(())
     })
 }
 
-/// The places tried for every length: whole words, single elements, one buffer, tight ends.
-const PLACES: [(&str, Places); 6] = [
+const fn places(first: [usize; 3], one_buffer: bool, behind: usize) -> Places {
+    Places {
+        first,
+        one_buffer,
+        behind,
+        in_place: None,
+    }
+}
+
+/// The places tried for every length: whole words, single elements, one buffer, tight ends, in place.
+const PLACES: [(&str, Places); 10] = [
+    ("words", places([0, 0, 0], false, 8)),
+    ("words_off", places([4, 68, 132], false, 8)),
+    ("elements", places([1, 0, 3], false, 3)),
+    ("odd_output", places([2, 5, 1], false, 3)),
+    ("tight", places([0, 4, 8], false, 0)),
+    ("one_buffer", places([0, 64, 64], true, 64)),
+    ("one_buffer_touching", places([1, 0, 0], true, 0)),
     (
-        "words",
+        "over_x",
         Places {
-            first: [0, 0, 0],
-            one_buffer: false,
-            behind: 8,
+            in_place: Some(0),
+            ..places([0, 8, 0], false, 8)
         },
     ),
     (
-        "words_off",
+        "over_the_last_input",
         Places {
-            first: [4, 68, 132],
-            one_buffer: false,
-            behind: 8,
+            in_place: Some(usize::MAX),
+            ..places([3, 1, 0], false, 1)
         },
     ),
     (
-        "elements",
+        "over_the_last_input_in_one_buffer",
         Places {
-            first: [1, 0, 3],
-            one_buffer: false,
-            behind: 3,
-        },
-    ),
-    (
-        "tight",
-        Places {
-            first: [0, 4, 8],
-            one_buffer: false,
-            behind: 0,
-        },
-    ),
-    (
-        "one_buffer",
-        Places {
-            first: [0, 64, 64],
-            one_buffer: true,
-            behind: 64,
-        },
-    ),
-    (
-        "one_buffer_touching",
-        Places {
-            first: [1, 0, 0],
-            one_buffer: true,
-            behind: 0,
+            in_place: Some(usize::MAX),
+            ..places([4, 4, 0], true, 4)
         },
     ),
 ];
+
+/// Operands of different dtypes.
+const MIXED: DTypes = DTypes {
+    x: DType::F16,
+    y: DType::F32,
+    dy: DType::BF16,
+    dx: DType::F16,
+};
+
+/// `usize::MAX` stands for the pass's last input: x forward, dy backward.
+fn resolved(places: Places, pass: Pass) -> Places {
+    let last = pass.operands().len() - 2;
+    Places {
+        in_place: places.in_place.map(|input| input.min(last)),
+        ..places
+    }
+}
+
+/// An f32 stored as a 16-bit dtype is rounded as the `half` crate rounds it, bit for bit, ties included.
+fn rounding<T: Element>(gpu: &Gpu) -> Result<(), Failed> {
+    // A stride of 2^12 + 1 takes in ties, and values beside them, of all magnitudes; and every value of the
+    // dtype is an input as well.
+    let strided = (0..=u32::MAX).step_by(4097).map(f32::from_bits);
+    let ties =
+        (0..=u16::MAX).flat_map(|i| [u32::from(i) << 16 | 0x8000, u32::from(i) << 16 | 0x7fff]);
+    let halves = (0..=u16::MAX).map(|i| bytemuck::cast::<u16, half::f16>(i).to_f32());
+    let between = (0..0x7bff).map(|i| {
+        let at = |i: u16| bytemuck::cast::<u16, half::f16>(i).to_f32();
+        (at(i) + at(i + 1)) / 2.0
+    });
+    let all = strided
+        .chain(ties.map(f32::from_bits))
+        .chain(halves)
+        .chain(between);
+    // Subnormal f32 may be flushed on the way.
+    let mut x: Vec<f32> = all.filter(|x| !x.is_nan() && !x.is_subnormal()).collect();
+    x.truncate(x.len() / 4 * 4);
+    let source = upload(gpu, bytemuck::cast_slice(&x));
+    let target = upload(gpu, &vec![0; x.len() / 2]);
+    let dtypes = DTypes {
+        y: T::DTYPE,
+        ..DType::F32.into()
+    };
+    let at = |buffer| Operand::new(buffer, 0, x.len() as u64);
+    let plan = gpu
+        .kernels()
+        .plan(&Chain::new().scale(1.0), Pass::Forward, dtypes)?;
+    let bound = plan.bind(Operands::new().x(at(&source)).y(at(&target)))?;
+    submit(gpu, |pass| bound.record(pass));
+    let words = download(gpu, &target);
+    let found: &[u16] = bytemuck::cast_slice(&words);
+    for (x, found) in x.iter().zip(found) {
+        let wanted: u16 = bytemuck::cast(T::from_f64(f64::from(*x)));
+        if *found != wanted {
+            return Err(format!("{x:e} became {found:#06x}, not {wanted:#06x}").into());
+        }
+    }
+    Ok(())
+}
 
 fn main() -> std::process::ExitCode {
     common::main(|trials| {
         for (name, places) in PLACES {
             for pass in Pass::ALL {
-                // A small tile, so that all lengths up to two tiles and one are soon tried.
-                for shape in [
-                    Shape {
+                let places = resolved(places, pass);
+                for dtype in DType::ALL.iter().copied() {
+                    // A small tile, so that all lengths up to two tiles and one are soon tried.
+                    let shape = Shape {
                         workgroup: 16,
                         words: 1,
-                    },
-                    Shape {
+                    };
+                    trials.add(format!("{name}::{pass}::{dtype}"), move |gpu| {
+                        let kernels = Kernels::with_shape(gpu.device(), shape)?;
+                        (0..=129)
+                            .try_for_each(|len| run(gpu, &kernels, pass, dtype.into(), len, places))
+                    });
+                }
+                if places.in_place.is_none() {
+                    let shape = Shape {
                         workgroup: 8,
                         words: 3,
-                    },
-                ] {
-                    let trial = format!("{name}::{pass}::{}x{}", shape.workgroup, shape.words);
-                    trials.add(trial, move |gpu| {
+                    };
+                    trials.add(format!("{name}::{pass}::mixed"), move |gpu| {
                         let kernels = Kernels::with_shape(gpu.device(), shape)?;
-                        let tile = (4 * shape.workgroup * shape.words) as usize;
-                        (0..=2 * tile + 1).try_for_each(|len| run(gpu, &kernels, pass, len, places))
+                        (0..=193).try_for_each(|len| run(gpu, &kernels, pass, MIXED, len, places))
                     });
                 }
             }
         }
         for pass in Pass::ALL {
-            trials.add(format!("default_shape::{pass}"), move |gpu| {
-                let places = PLACES[0].1;
-                let tile = 1024;
-                let lengths = [tile - 1, tile, tile + 1, 2 * tile, 2 * tile + 1, 1_000_003];
-                lengths
-                    .into_iter()
-                    .try_for_each(|len| run(gpu, gpu.kernels(), pass, len, places))
-            });
+            for dtype in DType::ALL.iter().copied() {
+                trials.add(format!("default_shape::{pass}::{dtype}"), move |gpu| {
+                    let run = |len| run(gpu, gpu.kernels(), pass, dtype.into(), len, PLACES[0].1);
+                    [1023, 1024, 1025, 2048, 2049, 1_000_003]
+                        .into_iter()
+                        .try_for_each(run)
+                });
+            }
         }
+        trials.add("rounding_to_nearest_even::f16", rounding::<half::f16>);
+        trials.add("rounding_to_nearest_even::bf16", rounding::<half::bf16>);
         trials.add("more_groups_than_a_row_holds", |gpu| {
             // 65,537 groups of 16 elements: a grid of two rows.
             let kernels = Kernels::with_shape(
@@ -120,8 +186,22 @@ fn main() -> std::process::ExitCode {
                 },
             )?;
             let len = 65_536 * 16 + 5;
-            run(gpu, &kernels, Pass::Forward, len, PLACES[0].1)?;
-            run(gpu, &kernels, Pass::Backward, len, PLACES[4].1)
+            run(
+                gpu,
+                &kernels,
+                Pass::Forward,
+                DType::F32.into(),
+                len,
+                PLACES[0].1,
+            )?;
+            run(
+                gpu,
+                &kernels,
+                Pass::Backward,
+                DType::BF16.into(),
+                len,
+                PLACES[5].1,
+            )
         });
         trials.add("larger_than_a_binding", |gpu| {
             // The same adapter with a device that binds 4 KiB at most: three or four dispatches.
@@ -142,7 +222,13 @@ fn main() -> std::process::ExitCode {
             let len = 3000;
             for (_, places) in PLACES {
                 for pass in Pass::ALL {
-                    run(&small, small.kernels(), pass, len, places)?;
+                    let places = resolved(places, pass);
+                    for dtype in DType::ALL {
+                        run(&small, small.kernels(), pass, (*dtype).into(), len, places)?;
+                    }
+                    if places.in_place.is_none() {
+                        run(&small, small.kernels(), pass, MIXED, len, places)?;
+                    }
                 }
             }
             let buffer = upload(&small, &vec![0; len]);
@@ -156,10 +242,7 @@ fn main() -> std::process::ExitCode {
             Ok(())
         });
         trials.add("recorded_again_with_other_data", |gpu| {
-            let (x, y) = (
-                upload(gpu, &[1.5f32.to_bits(); 8]),
-                upload(gpu, &[SENTINEL; 8]),
-            );
+            let (x, y) = (upload(gpu, &[1.5f32.to_bits(); 8]), upload(gpu, &[0; 8]));
             let at = |buffer| Operand::new(buffer, 0, 8);
             let plan = gpu.kernels().plan(&chain(), Pass::Forward, DType::F32)?;
             let bound = plan.bind(Operands::new().x(at(&x)).y(at(&y)))?;
@@ -176,7 +259,7 @@ fn main() -> std::process::ExitCode {
         });
         trials.add("two_values_of_one_structure_in_one_pass", |gpu| {
             let x = upload(gpu, &[3f32.to_bits(); 8]);
-            let outputs = [upload(gpu, &[SENTINEL; 8]), upload(gpu, &[SENTINEL; 8])];
+            let outputs = [upload(gpu, &[0; 8]), upload(gpu, &[0; 8])];
             let bind = |factor: f32, y| {
                 let chain = Chain::new().scale(factor);
                 let plan = gpu.kernels().plan(&chain, Pass::Forward, DType::F32)?;

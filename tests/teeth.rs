@@ -7,7 +7,7 @@ use common::sentinels::{self, Places};
 use common::{download, run_text, upload};
 use libtest_mimic::Failed;
 use nonlin::check::{self, Report};
-use nonlin::{Chain, Gpu, Operand, Pass};
+use nonlin::{Chain, DType, Element, Gpu, Operand, Pass, half};
 
 /// A mistake: in the kernel of this chain and pass, `right` becomes `wrong`.
 struct Mistake {
@@ -18,7 +18,7 @@ struct Mistake {
     wrong: &'static str,
 }
 
-const MISTAKES: [Mistake; 15] = [
+const MISTAKES: [Mistake; 19] = [
     Mistake {
         name: "swapped_select",
         chain: "leaky_relu",
@@ -58,14 +58,14 @@ const MISTAKES: [Mistake; 15] = [
         name: "nan_is_lost",
         chain: "relu",
         pass: Pass::Forward,
-        right: ", nan);",
-        wrong: ", Mask());",
+        right: ", f32_is_nan(x_bits))",
+        wrong: ", false)",
     },
     Mistake {
         name: "nan_is_lost_backward",
         chain: "relu6",
         pass: Pass::Backward,
-        right: "is_nan(w_x) | ",
+        right: "f32_is_nan(x_bits) || ",
         wrong: "",
     },
     Mistake {
@@ -74,6 +74,34 @@ const MISTAKES: [Mistake; 15] = [
         pass: Pass::Forward,
         right: "0.166665182",
         wrong: "0.16666",
+    },
+    Mistake {
+        name: "exponential_less_one_by_subtraction",
+        chain: "elu",
+        pass: Pass::Forward,
+        right: "max(power - 1.0, -1.0) + e.s * power",
+        wrong: "m_exp_value(e) - 1.0",
+    },
+    Mistake {
+        name: "a_product_in_one_part",
+        chain: "quick_gelu",
+        pass: Pass::Backward,
+        right: "vec2(1.70166016 * head, 1.70166016 * (a - head) + 3.39843750e-4 * a)",
+        wrong: "vec2(1.702 * a, 0.0)",
+    },
+    Mistake {
+        name: "a_tie_goes_to_one_side",
+        chain: "xielu",
+        pass: Pass::Backward,
+        right: "select(down, 0.5 * down - 0.5, x == eps)",
+        wrong: "down",
+    },
+    Mistake {
+        name: "an_offset_slightly_off",
+        chain: "star_relu",
+        pass: Pass::Forward,
+        right: "scale * up * up + bias",
+        wrong: "scale * up * up + 1.0000005 * bias",
     },
     Mistake {
         name: "built_in_tanh",
@@ -121,8 +149,8 @@ const MISTAKES: [Mistake; 15] = [
         name: "one_lane_reads_its_neighbour",
         chain: "mish",
         pass: Pass::Forward,
-        right: "chain_y(v_x.w)",
-        wrong: "chain_y(v_x.z)",
+        right: "element(w_x[3])",
+        wrong: "element(w_x[2])",
     },
 ];
 
@@ -151,10 +179,60 @@ const LOOSE_ENDS: [Mistake; 3] = [
     },
 ];
 
+/// Mistakes with 16-bit elements, f16 unless the name says bf16.
+const HALVES: [Mistake; 4] = [
+    Mistake {
+        name: "f16_rounds_towards_zero",
+        chain: "silu",
+        pass: Pass::Forward,
+        right: "0xfffu + ((magnitude >> 13u) & 1u)",
+        wrong: "0u",
+    },
+    Mistake {
+        name: "f16_overflow_wraps",
+        chain: "scale(16)",
+        pass: Pass::Forward,
+        right: "min(normal, 0x7c00u)",
+        wrong: "normal",
+    },
+    Mistake {
+        name: "f16_subnormals_are_flushed",
+        chain: "scale(0.5)",
+        pass: Pass::Forward,
+        right: "small, magnitude < 0x38800000u",
+        wrong: "0u, magnitude < 0x38800000u",
+    },
+    Mistake {
+        name: "bf16_rounds_towards_zero",
+        chain: "gelu",
+        pass: Pass::Backward,
+        right: "bits + 0x7fffu + ((bits >> 16u) & 1u)",
+        wrong: "bits",
+    },
+];
+
+/// The same at an operand's end, where 32 bits are shared with a neighbour.
+const LOOSE_HALVES: [Mistake; 2] = [
+    Mistake {
+        name: "f16_neighbour_is_overwritten",
+        chain: "",
+        pass: Pass::Forward,
+        right: "y[args.y + i].y = (y[args.y + i].y & 0xffff0000u) | (result.y & 0xffffu);",
+        wrong: "y[args.y + i].y = result.y;",
+    },
+    Mistake {
+        name: "f16_last_element_forgotten",
+        chain: "",
+        pass: Pass::Backward,
+        right: "if left == 3u {",
+        wrong: "if left == 4u {",
+    },
+];
+
 impl Mistake {
     /// The kernel of a chain, as it is and with the mistake.
-    fn texts(&self, chain: &Chain) -> Result<[String; 2], Failed> {
-        let right = chain.wgsl(self.pass)?;
+    fn texts(&self, gpu: &Gpu, chain: &Chain, dtype: DType) -> Result<[String; 2], Failed> {
+        let right = gpu.kernels().plan(chain, self.pass, dtype)?.wgsl();
         if !right.contains(self.right) {
             return Err(format!(
                 "the kernel of {chain} no longer contains \"{}\"",
@@ -165,81 +243,103 @@ impl Mistake {
         let wrong = right.replace(self.right, self.wrong);
         Ok([right, wrong])
     }
-}
 
-fn values(chain: &Chain) -> Vec<f32> {
-    chain
-        .steps()
-        .iter()
-        .flat_map(|step| step.values())
-        .collect()
+    /// The comparison must pass the kernel as it is, and reject it with the mistake.
+    fn must_be_seen<T: Element>(&self, gpu: &Gpu, x: &[T]) -> Result<(), Failed> {
+        let chain: Chain = self.chain.parse()?;
+        let [right, wrong] = self.texts(gpu, &chain, T::DTYPE)?;
+        common::verdict(&compare(gpu, &chain, self.pass, &right, x)?)?;
+        match compare(gpu, &chain, self.pass, &wrong, x)?.passes() {
+            true => Err("the comparison accepts the mistake".into()),
+            false => Ok(()),
+        }
+    }
+
+    /// The sentinels must pass the kernel as it is, and reject it with the mistake.
+    fn must_leave_traces(&self, gpu: &Gpu, dtype: DType) -> Result<(), Failed> {
+        let chain = sentinels::chain();
+        let texts = self.texts(gpu, &chain, dtype)?;
+        let places = Places {
+            first: [0, 0, 0],
+            one_buffer: false,
+            behind: 1024,
+            in_place: None,
+        };
+        let dtypes = vec![dtype; self.pass.operands().len()];
+        let [right, wrong] = texts.map(|text| {
+            sentinels::run(gpu, self.pass, &dtypes, 1003, places, |operands| {
+                run_text(gpu, &text, &chain.values(), operands)
+            })
+        });
+        right?;
+        match wrong {
+            Ok(()) => Err("the sentinels do not see the mistake".into()),
+            Err(_) => Ok(()),
+        }
+    }
 }
 
 /// What the accuracy trials do, with a kernel given as text.
-fn compare(gpu: &Gpu, chain: &Chain, pass: Pass, source: &str) -> Result<Report, Failed> {
-    let mut x = check::inputs(chain, 1 << 16);
-    x.truncate(x.len() / 4 * 4);
-    let dy: Vec<f32> = (0..x.len())
-        .map(|i| {
-            if i < 1000 && i % 7 == 0 {
-                f32::NAN
-            } else {
-                1.0
-            }
-        })
-        .collect();
-    let bits = |data: &[f32]| -> Vec<u32> { data.iter().map(|v| v.to_bits()).collect() };
-    let len = x.len() as u64;
-    let inputs = [upload(gpu, &bits(&x)), upload(gpu, &bits(&dy))];
-    let output = upload(gpu, &vec![0; x.len()]);
-    let at = |buffer| Operand::new(buffer, 0, len);
+fn compare<T: Element>(
+    gpu: &Gpu,
+    chain: &Chain,
+    pass: Pass,
+    source: &str,
+    x: &[T],
+) -> Result<Report, Failed> {
+    let dy = |i| {
+        if i < 1000 && i % 7 == 0 {
+            f64::NAN
+        } else {
+            1.0
+        }
+    };
+    let dy: Vec<T> = (0..x.len()).map(|i| T::from_f64(dy(i))).collect();
+    let words = |data: &[T]| -> Vec<u32> { bytemuck::pod_collect_to_vec(data) };
+    let inputs = [upload(gpu, &words(x)), upload(gpu, &words(&dy))];
+    let output = upload(gpu, &vec![0; words(x).len()]);
+    let at = |buffer| Operand::new(buffer, 0, x.len() as u64);
     let operands: Vec<_> = match pass {
         Pass::Forward => vec![at(&inputs[0]), at(&output)],
         Pass::Backward => vec![at(&inputs[0]), at(&inputs[1]), at(&output)],
     };
-    run_text(gpu, source, &values(chain), &operands)?;
-    let result: Vec<f32> = download(gpu, &output)
-        .into_iter()
-        .map(f32::from_bits)
-        .collect();
+    run_text(gpu, source, &chain.values(), &operands)?;
+    let result: Vec<T> = bytemuck::pod_collect_to_vec(&download(gpu, &output));
     Ok(match pass {
-        Pass::Forward => check::forward(chain, &x, &result)?,
-        Pass::Backward => check::backward(chain, &x, &dy, &result)?,
+        Pass::Forward => check::forward(chain, x, &result)?,
+        Pass::Backward => check::backward(chain, x, &dy, &result)?,
     })
+}
+
+/// All values of a 16-bit dtype.
+fn every_half<T: Element>() -> Vec<T> {
+    let patterns: Vec<u16> = (0..=u16::MAX).collect();
+    bytemuck::pod_collect_to_vec(&patterns)
 }
 
 fn main() -> std::process::ExitCode {
     common::main(|trials| {
         for mistake in &MISTAKES {
             trials.add(mistake.name, |gpu| {
-                let chain: Chain = mistake.chain.parse()?;
-                let [right, wrong] = mistake.texts(&chain)?;
-                common::verdict(&compare(gpu, &chain, mistake.pass, &right)?)?;
-                match compare(gpu, &chain, mistake.pass, &wrong)?.passes() {
-                    true => Err("the comparison accepts the mistake".into()),
-                    false => Ok(()),
-                }
+                let mut x = check::inputs(&mistake.chain.parse()?, 1 << 16);
+                x.truncate(x.len() / 4 * 4);
+                mistake.must_be_seen(gpu, &x)
+            });
+        }
+        for mistake in &HALVES {
+            trials.add(mistake.name, |gpu| match mistake.name.starts_with("bf16") {
+                true => mistake.must_be_seen::<half::bf16>(gpu, &every_half()),
+                false => mistake.must_be_seen::<half::f16>(gpu, &every_half()),
             });
         }
         for mistake in &LOOSE_ENDS {
             trials.add(mistake.name, |gpu| {
-                let chain = sentinels::chain();
-                let texts = mistake.texts(&chain)?;
-                let places = Places {
-                    first: [0, 0, 0],
-                    one_buffer: false,
-                    behind: 1024,
-                };
-                let [right, wrong] = texts.map(|text| {
-                    sentinels::run(gpu, mistake.pass, 1003, places, |operands| {
-                        run_text(gpu, &text, &values(&chain), operands)
-                    })
-                });
-                right?;
-                match wrong {
-                    Ok(()) => Err("the sentinels do not see the mistake".into()),
-                    Err(_) => Ok(()),
-                }
+                mistake.must_leave_traces(gpu, DType::F32)
+            });
+        }
+        for mistake in &LOOSE_HALVES {
+            trials.add(mistake.name, |gpu| {
+                mistake.must_leave_traces(gpu, DType::F16)
             });
         }
     })

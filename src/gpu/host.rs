@@ -1,9 +1,9 @@
 //! The blocking door: slices in, vectors out.
 
 use super::{Bound, Kernels, Operand, Operands, guarded};
-use crate::{Chain, DType, Error, Pass};
+use crate::{Chain, Element, Error, Pass};
 
-/// Elements that are on the device at one time: 64 MiB an operand.
+/// Elements that are on the device at one time: 64 MiB an f32 operand.
 const CHUNK: usize = 16 << 20;
 
 /// A device with its queue and kernels, for callers who have none of their own.
@@ -15,18 +15,9 @@ pub struct Gpu {
 }
 
 /// All adapters that can run compute shaders: hardware before software, GL after everything else. The
-/// variables that wgpu reads,
-/// such as `WGPU_BACKEND`, are honoured.
+/// variables that wgpu reads, such as `WGPU_BACKEND`, are honoured.
 pub fn adapters() -> Vec<wgpu::Adapter> {
-    adapters_on(wgpu::Backends::all())
-}
-
-fn adapters_on(backends: wgpu::Backends) -> Vec<wgpu::Adapter> {
-    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
-    descriptor.backends &= backends;
-    if descriptor.backends.is_empty() {
-        return Vec::new();
-    }
+    let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
     let instance = wgpu::Instance::new(descriptor);
     let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
     adapters.retain(|adapter| {
@@ -90,18 +81,12 @@ impl Gpu {
     fn find(wanted: Option<String>) -> Result<Self, Error> {
         let text = wanted.as_deref().unwrap_or("").to_lowercase();
         let mut found = Vec::new();
-        // GL last, and only where nothing else serves: looking for it is slow, and noisy on some systems.
-        for backends in [
-            wgpu::Backends::all() - wgpu::Backends::GL,
-            wgpu::Backends::GL,
-        ] {
-            for adapter in adapters_on(backends) {
-                let description = describe(&adapter.get_info());
-                if description.to_lowercase().contains(&text) {
-                    return Self::open(&adapter);
-                }
-                found.push(description);
+        for adapter in adapters() {
+            let description = describe(&adapter.get_info());
+            if description.to_lowercase().contains(&text) {
+                return Self::open(&adapter);
             }
+            found.push(description);
         }
         Err(Error::NoAdapter { wanted, found })
     }
@@ -163,11 +148,12 @@ impl Gpu {
         &self.kernels
     }
 
-    /// The chain's value for each element of `x`. Blocks until it is there; any length will do.
+    /// The chain's value for each element of `x`: of f32, `half::f16` or `half::bf16`. Blocks until it is
+    /// there; any length will do.
     ///
     /// # Errors
     /// Those of [`Kernels::plan`]; [`Error::Device`] where the device has no memory or is lost.
-    pub fn forward(&self, chain: &Chain, x: &[f32]) -> Result<Vec<f32>, Error> {
+    pub fn forward<T: Element>(&self, chain: &Chain, x: &[T]) -> Result<Vec<T>, Error> {
         self.run(chain, Pass::Forward, &[x])
     }
 
@@ -176,15 +162,15 @@ impl Gpu {
     ///
     /// # Errors
     /// [`Error::LengthMismatch`], and those of [`forward`](Self::forward).
-    pub fn backward(&self, chain: &Chain, x: &[f32], dy: &[f32]) -> Result<Vec<f32>, Error> {
+    pub fn backward<T: Element>(&self, chain: &Chain, x: &[T], dy: &[T]) -> Result<Vec<T>, Error> {
         crate::error::same_length("x", x.len() as u64, "dy", dy.len() as u64)?;
         self.run(chain, Pass::Backward, &[x, dy])
     }
 
-    fn run(&self, chain: &Chain, pass: Pass, inputs: &[&[f32]]) -> Result<Vec<f32>, Error> {
-        let plan = self.kernels.plan(chain, pass, DType::F32)?;
+    fn run<T: Element>(&self, chain: &Chain, pass: Pass, inputs: &[&[T]]) -> Result<Vec<T>, Error> {
+        let plan = self.kernels.plan(chain, pass, T::DTYPE)?;
         let len = inputs[0].len();
-        let limit = self.device.limits().max_buffer_size / DType::F32.size();
+        let limit = self.device.limits().max_buffer_size / T::DTYPE.size();
         let chunk = len.min(CHUNK).min(limit as usize / 4 * 4);
         let mut result = Vec::with_capacity(len);
         if len == 0 {
@@ -192,7 +178,7 @@ impl Gpu {
         }
         let usage = wgpu::BufferUsages::STORAGE;
         // Whole words, so that the last one has room.
-        let size = (chunk.next_multiple_of(4) * size_of::<f32>()) as u64;
+        let size = (chunk.next_multiple_of(4) * size_of::<T>()) as u64;
         guarded(&self.device, "running a chain", || {
             let buffer = |label, usage| {
                 let descriptor = wgpu::BufferDescriptor {
@@ -213,8 +199,7 @@ impl Gpu {
             for start in (0..len).step_by(chunk) {
                 let count = chunk.min(len - start);
                 for (source, input) in sources.iter().zip(inputs) {
-                    let bytes = bytemuck::cast_slice(&input[start..start + count]);
-                    self.queue.write_buffer(source, 0, bytes);
+                    self.write(source, bytemuck::cast_slice(&input[start..start + count]));
                 }
                 let at = |buffer| Operand::new(buffer, 0, count as u64);
                 let operands = Operands::new().x(at(&sources[0]));
@@ -222,12 +207,11 @@ impl Gpu {
                     Pass::Forward => operands.y(at(&target)),
                     Pass::Backward => operands.dy(at(&sources[1])).dx(at(&target)),
                 };
-                let bytes = count as u64 * DType::F32.size();
                 self.read(
                     &plan.bind(operands)?,
                     &target,
                     &readback,
-                    bytes,
+                    count,
                     &mut result,
                 )?;
             }
@@ -235,19 +219,31 @@ impl Gpu {
         })
     }
 
-    /// Runs a bound plan once and appends what it left in `target` to `result`.
-    fn read(
+    /// Writes bytes to a buffer's beginning. wgpu writes whole 32-bit words: half a word is filled up.
+    fn write(&self, buffer: &wgpu::Buffer, bytes: &[u8]) {
+        let (whole, rest) = bytes.split_at(bytes.len() / 4 * 4);
+        self.queue.write_buffer(buffer, 0, whole);
+        if !rest.is_empty() {
+            let mut word = [0; 4];
+            word[..rest.len()].copy_from_slice(rest);
+            self.queue.write_buffer(buffer, whole.len() as u64, &word);
+        }
+    }
+
+    /// Runs a bound plan once and appends the `count` elements that it left in `target` to `result`.
+    fn read<T: Element>(
         &self,
         bound: &Bound,
         target: &wgpu::Buffer,
         readback: &wgpu::Buffer,
-        bytes: u64,
-        result: &mut Vec<f32>,
+        count: usize,
+        result: &mut Vec<T>,
     ) -> Result<(), Error> {
         let failed = |message: String| Error::Device {
             doing: "reading the result",
             message,
         };
+        let bytes = ((count * size_of::<T>()) as u64).next_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT);
         let mut encoder = self.device.create_command_encoder(&Default::default());
         bound.record(&mut encoder.begin_compute_pass(&Default::default()));
         encoder.copy_buffer_to_buffer(target, 0, readback, 0, bytes);
@@ -267,7 +263,7 @@ impl Gpu {
         let view = readback
             .get_mapped_range(..bytes)
             .map_err(|e| failed(e.to_string()))?;
-        result.extend_from_slice(bytemuck::cast_slice(&view));
+        result.extend_from_slice(&bytemuck::cast_slice(&view)[..count]);
         drop(view);
         readback.unmap();
         Ok(())

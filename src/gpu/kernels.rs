@@ -1,8 +1,8 @@
 //! The cache of compiled kernels of one device.
 
 use super::{Plan, guarded};
-use crate::compose::{self, Access, Body};
-use crate::{Chain, DType, Error, Pass};
+use crate::compose::{self, Access, Body, Form};
+use crate::{Chain, DType, DTypes, Error, Pass};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 pub struct Shape {
     /// Invocations in a workgroup.
     pub workgroup: u32,
-    /// Words (of 16 bytes where the operands' places allow it) that each invocation handles.
+    /// Words (of 4 elements where the operands' places allow it) that each invocation handles.
     pub words: u32,
 }
 
@@ -50,14 +50,14 @@ struct Key {
     /// The names of the steps; none for a plain copy.
     steps: Vec<&'static str>,
     pass: Pass,
-    dtype: DType,
+    dtypes: Vec<DType>,
 }
 
 /// A kernel in all its forms, each compiled when first needed.
 #[derive(Debug)]
 pub(super) struct Family {
-    /// By access and sharing.
-    forms: [OnceLock<Result<Kernel, Error>>; 4],
+    /// By access, sharing, and the input that the output takes the place of.
+    forms: [OnceLock<Result<Kernel, Error>>; 12],
 }
 
 /// A compiled kernel.
@@ -119,20 +119,21 @@ impl Kernels {
         }
     }
 
-    /// Compiles a pass of a chain, unless that is done already.
+    /// Compiles a pass of a chain, unless that is done already. The dtypes are those of the pass's
+    /// operands; one [`DType`] stands for all of them.
     ///
     /// # Errors
     /// [`Error::EmptyChain`], [`Error::BadValue`], and [`Error::Device`] where the driver refuses.
-    pub fn plan(&self, chain: &Chain, pass: Pass, dtype: DType) -> Result<Plan, Error> {
+    pub fn plan(
+        &self,
+        chain: &Chain,
+        pass: Pass,
+        dtypes: impl Into<DTypes>,
+    ) -> Result<Plan, Error> {
         chain.validate()?;
-        let steps = chain.structure();
-        Plan::new(
-            self,
-            self.family(steps, pass, dtype),
-            Some(chain),
-            pass,
-            dtype,
-        )
+        let dtypes = dtypes.into().of(pass);
+        let family = self.family(chain.structure(), pass, &dtypes);
+        Plan::new(self, family, Some(chain), pass, dtypes)
     }
 
     /// A plan that reads and writes what a chain's pass does, and computes nothing (backward combines
@@ -141,13 +142,9 @@ impl Kernels {
     /// # Errors
     /// [`Error::Device`] where the driver refuses.
     pub fn copy(&self, pass: Pass, dtype: DType) -> Result<Plan, Error> {
-        Plan::new(
-            self,
-            self.family(Vec::new(), pass, dtype),
-            None,
-            pass,
-            dtype,
-        )
+        let dtypes = DTypes::from(dtype).of(pass);
+        let family = self.family(Vec::new(), pass, &dtypes);
+        Plan::new(self, family, None, pass, dtypes)
     }
 
     /// How many kernels were compiled so far.
@@ -160,55 +157,71 @@ impl Kernels {
         self.inner.shape
     }
 
-    fn family(&self, steps: Vec<&'static str>, pass: Pass, dtype: DType) -> Arc<Family> {
+    fn family(&self, steps: Vec<&'static str>, pass: Pass, dtypes: &[DType]) -> Arc<Family> {
         let mut families = self
             .inner
             .families
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+        let key = Key {
+            steps,
+            pass,
+            dtypes: dtypes.to_vec(),
+        };
         let fresh = || {
             Arc::new(Family {
                 forms: Default::default(),
             })
         };
-        Arc::clone(
-            families
-                .entry(Key { steps, pass, dtype })
-                .or_insert_with(fresh),
-        )
+        Arc::clone(families.entry(key).or_insert_with(fresh))
     }
 }
 
 impl Family {
-    /// The kernel's form for these operands, compiled if need be.
+    /// The kernel in this form, compiled if need be.
     pub(super) fn kernel(
         &self,
         inner: &Inner,
         body: Body<'_>,
-        access: Access,
-        shared: bool,
+        form: &Form,
     ) -> Result<&Kernel, Error> {
-        let form = &self.forms[usize::from(access == Access::Scalar) * 2 + usize::from(shared)];
-        let kernel = form.get_or_init(|| inner.compile(body, access, shared));
+        let places = usize::from(form.access == Access::Scalar) * 2 + usize::from(form.shared);
+        let index = places * 3 + form.in_place.map_or(0, |input| input + 1);
+        let kernel = self.forms[index].get_or_init(|| inner.compile(body, form));
         kernel.as_ref().map_err(Clone::clone)
     }
 }
 
 /// A kernel's name, for labels: wgpu's messages and debuggers show it.
-pub(super) fn label(body: Body<'_>, dtype: DType) -> String {
-    match body {
-        Body::Chain(chain, pass) => {
-            format!("nonlin {} {pass} {dtype}", chain.structure().join("|"))
-        }
-        Body::Copy(pass) => format!("nonlin copy {pass} {dtype}"),
-    }
+pub(super) fn label(body: Body<'_>, dtypes: &[DType]) -> String {
+    let steps = match body {
+        Body::Chain(chain, _) => chain.structure().join("|"),
+        Body::Copy(_) => "copy".into(),
+    };
+    let same = dtypes.windows(2).all(|pair| pair[0] == pair[1]);
+    let names: Vec<_> = dtypes.iter().map(|dtype| dtype.name()).collect();
+    let dtypes = if same {
+        names[0].to_owned()
+    } else {
+        names.join(",")
+    };
+    format!("nonlin {steps} {} {dtypes}", body.pass())
 }
 
 impl Inner {
-    fn compile(&self, body: Body<'_>, access: Access, shared: bool) -> Result<Kernel, Error> {
-        let source = compose::kernel(body, access, shared, self.shape.words);
-        let places = if shared { " in one buffer" } else { "" };
-        let label = format!("{} {access:?}{places}", label(body, DType::F32));
+    fn compile(&self, body: Body<'_>, form: &Form) -> Result<Kernel, Error> {
+        let source = compose::kernel(body, form);
+        let shared = if form.shared { " in one buffer" } else { "" };
+        let in_place = if form.in_place.is_some() {
+            " in place"
+        } else {
+            ""
+        };
+        let label = format!(
+            "{} {:?}{shared}{in_place}",
+            label(body, &form.dtypes),
+            form.access
+        );
         let device = &self.device;
         let entry = |binding: usize, ty| wgpu::BindGroupLayoutEntry {
             binding: binding as u32,
@@ -220,9 +233,14 @@ impl Inner {
             },
             count: None,
         };
-        let last = body.pass().operands().len();
+        let operands = body.pass().operands().len();
+        // The binding that is written, and how many there are.
+        let (written, last) = match form.in_place {
+            Some(input) => (input + 1, operands - 1),
+            None => (operands, operands),
+        };
         let storage = |binding| wgpu::BufferBindingType::Storage {
-            read_only: !shared && binding != last,
+            read_only: !form.shared && binding != written,
         };
         let entries: Vec<_> = std::iter::once(entry(0, wgpu::BufferBindingType::Uniform))
             .chain((1..=last).map(|binding| entry(binding, storage(binding))))

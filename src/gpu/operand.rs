@@ -13,8 +13,8 @@ pub struct Operand<'a> {
 
 impl<'a> Operand<'a> {
     /// `len` elements from byte `offset` on. The offset must be a multiple of the element's size;
-    /// nothing else is asked of it, but operands whose offsets are multiples of 16 are read and
-    /// written faster.
+    /// nothing else is asked of it, but operands whose offsets are multiples of 4 elements, in buffers
+    /// with room for whole groups of 4, are read and written faster.
     pub fn new(buffer: &'a wgpu::Buffer, offset: u64, len: u64) -> Self {
         Operand {
             buffer,
@@ -132,7 +132,7 @@ impl<'a> Operands<'a> {
 
     /// The operands of a pass in the order of its bindings, each checked against its buffer, all against
     /// each other.
-    pub(super) fn placed(&self, pass: Pass, dtype: DType) -> Result<Vec<Placed<'a>>, Error> {
+    pub(super) fn placed(&self, pass: Pass, dtypes: &[DType]) -> Result<Vec<Placed<'a>>, Error> {
         let given = [
             ("x", self.x),
             ("y", self.y),
@@ -144,8 +144,8 @@ impl<'a> Operands<'a> {
                 return Err(Error::UnexpectedOperand { pass, operand });
             }
         }
-        let mut placed: Vec<Placed<'a>> = Vec::with_capacity(pass.operands().len());
-        for name in pass.operands() {
+        let mut placed: Vec<Placed<'a>> = Vec::with_capacity(dtypes.len());
+        for (name, dtype) in pass.operands().iter().zip(dtypes) {
             let value = given
                 .iter()
                 .find(|(operand, _)| operand == name)
@@ -157,28 +157,41 @@ impl<'a> Operands<'a> {
             if let Some(first) = placed.first() {
                 crate::error::same_length(first.name, first.operand.len, name, operand.len)?;
             }
+            let bytes = operand.bytes(name, *dtype)?;
             placed.push(Placed {
                 name,
                 operand,
-                bytes: operand.bytes(name, dtype)?,
+                bytes,
+                dtype: *dtype,
             });
-        }
-        if let Some((output, inputs)) = placed.split_last() {
-            for input in inputs {
-                let apart =
-                    input.bytes.end <= output.bytes.start || output.bytes.end <= input.bytes.start;
-                if input.operand.buffer == output.operand.buffer && !apart {
-                    return Err(Error::Overlap {
-                        first: input.name,
-                        first_bytes: input.bytes.clone(),
-                        second: output.name,
-                        second_bytes: output.bytes.clone(),
-                    });
-                }
-            }
         }
         Ok(placed)
     }
+}
+
+/// Whether the output takes the place of an input, and which; overlap of any other kind is an error.
+pub(super) fn in_place(placed: &[Placed<'_>]) -> Result<Option<usize>, Error> {
+    let Some((output, inputs)) = placed.split_last() else {
+        return Ok(None);
+    };
+    let mut found = None;
+    for (index, input) in inputs.iter().enumerate() {
+        let apart = input.bytes.end <= output.bytes.start || output.bytes.end <= input.bytes.start;
+        if input.operand.buffer != output.operand.buffer || apart {
+            continue;
+        }
+        if found.is_none() && input.bytes == output.bytes && input.dtype == output.dtype {
+            found = Some(index);
+            continue;
+        }
+        return Err(Error::Overlap {
+            first: input.name,
+            first_bytes: input.bytes.clone(),
+            second: output.name,
+            second_bytes: output.bytes.clone(),
+        });
+    }
+    Ok(found)
 }
 
 /// An operand that was checked.
@@ -186,4 +199,5 @@ pub(super) struct Placed<'a> {
     pub(super) name: &'static str,
     pub(super) operand: Operand<'a>,
     pub(super) bytes: Range<u64>,
+    pub(super) dtype: DType,
 }

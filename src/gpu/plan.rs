@@ -1,14 +1,14 @@
 //! Plans, and plans bound to operands.
 
 use super::kernels::{Family, Inner, label};
-use super::operand::Placed;
+use super::operand::{Placed, in_place};
 use super::{Kernels, Operands, guarded};
-use crate::compose::{self, Access, Body};
+use crate::compose::{self, Access, Body, Form};
 use crate::{Chain, DType, Error, Pass};
 use std::sync::Arc;
 
-/// Bytes of a word in [`Access::Vec4`].
-const WORD: u64 = 16;
+/// Elements in a word of [`Access::Vec4`].
+const WORD: u64 = 4;
 
 /// A compiled pass of a chain, with its parameters. Cheap to make again once it was made.
 #[derive(Clone, Debug)]
@@ -18,7 +18,8 @@ pub struct Plan {
     /// None for a plain copy.
     chain: Option<Chain>,
     pass: Pass,
-    dtype: DType,
+    /// In the order of the pass's operands.
+    dtypes: Vec<DType>,
 }
 
 impl Plan {
@@ -27,7 +28,7 @@ impl Plan {
         family: Arc<Family>,
         chain: Option<&Chain>,
         pass: Pass,
-        dtype: DType,
+        dtypes: Vec<DType>,
     ) -> Result<Self, Error> {
         let inner = Arc::clone(&kernels.inner);
         let plan = Plan {
@@ -35,11 +36,11 @@ impl Plan {
             family,
             chain: chain.cloned(),
             pass,
-            dtype,
+            dtypes,
         };
         // The form that most operands need; what the driver has to say against it, it says here.
         plan.family
-            .kernel(&plan.inner, plan.body(), Access::Vec4, false)?;
+            .kernel(&plan.inner, plan.body(), &plan.plain())?;
         Ok(plan)
     }
 
@@ -50,6 +51,18 @@ impl Plan {
         }
     }
 
+    /// The form for operands apart from each other at the best of places.
+    fn plain(&self) -> Form {
+        let (dtypes, words) = (self.dtypes.clone(), self.inner.shape.words);
+        Form {
+            access: Access::Vec4,
+            shared: false,
+            in_place: None,
+            dtypes,
+            words,
+        }
+    }
+
     /// The pass.
     pub fn pass(&self) -> Pass {
         self.pass
@@ -57,26 +70,28 @@ impl Plan {
 
     /// What the kernel is called in wgpu's messages and in debuggers.
     pub fn label(&self) -> String {
-        label(self.body(), self.dtype)
+        label(self.body(), &self.dtypes)
     }
 
-    /// The kernel's WGSL, in the form that operands at 16-byte places get.
+    /// The kernel's WGSL, in the form that operands apart from each other get, at places that are
+    /// multiples of 4 elements.
     pub fn wgsl(&self) -> String {
-        compose::kernel(self.body(), Access::Vec4, false, self.inner.shape.words)
+        compose::kernel(self.body(), &self.plain())
     }
 
     /// Bytes read and written for `len` elements.
     pub fn bytes(&self, len: u64) -> u64 {
-        len * self.dtype.size() * self.pass.operands().len() as u64
+        len * self.dtypes.iter().map(|dtype| dtype.size()).sum::<u64>()
     }
 
     /// Binds the plan to operands: checks everything, makes what recording needs. The result holds on
     /// to the buffers and can be recorded any number of times.
     ///
-    /// Operands may lie in one buffer, but the one that is written must not overlap another. An operand
-    /// larger than the device's binding limit is covered by several dispatches. The first binding of
-    /// operands at places that are not multiples of 16 bytes, or in one buffer, compiles a kernel for
-    /// such places.
+    /// Operands may lie in one buffer. The one that is written may take the place of one that is read
+    /// (y that of x, dx that of dy or x), if their dtypes are the same; otherwise it must not overlap another.
+    /// An operand larger than the device's binding limit is covered by several dispatches. The first
+    /// binding of operands in place, in one buffer, or at places that are not multiples of 4 elements
+    /// compiles a kernel for such places.
     ///
     /// # Errors
     /// [`Error::MissingOperand`], [`Error::UnexpectedOperand`], [`Error::LengthMismatch`],
@@ -84,7 +99,8 @@ impl Plan {
     /// [`Error::TooLarge`] for a chain with more parameters than a uniform buffer holds;
     /// [`Error::Device`] where wgpu refuses, as it does a buffer of another device.
     pub fn bind(&self, operands: Operands<'_>) -> Result<Bound, Error> {
-        let placed = operands.placed(self.pass, self.dtype)?;
+        let mut placed = operands.placed(self.pass, &self.dtypes)?;
+        let in_place = in_place(&placed)?;
         let len = placed.first().map_or(0, |first| first.operand.len());
         let mut bound = Bound {
             pipeline: None,
@@ -104,55 +120,45 @@ impl Plan {
             });
         }
 
-        let alignment = u64::from(limits.min_storage_buffer_offset_alignment);
-        let (output, inputs) = placed
-            .split_last()
-            .unwrap_or_else(|| unreachable!("a pass has operands"));
-        let shared = inputs
-            .iter()
-            .any(|input| input.operand.buffer() == output.operand.buffer());
-        let access = self.access(&placed);
-        let kernel = self
-            .family
-            .kernel(&self.inner, self.body(), access, shared)?;
+        let access = access(&placed);
+        if in_place.is_some() {
+            placed.pop();
+        }
+        let written = in_place.unwrap_or(placed.len() - 1);
+        let shared = (0..placed.len()).any(|index| {
+            index != written && placed[index].operand.buffer() == placed[written].operand.buffer()
+        });
+        let form = Form {
+            access,
+            shared,
+            in_place,
+            ..self.plain()
+        };
+        let kernel = self.family.kernel(&self.inner, self.body(), &form)?;
 
         // A dispatch reaches as far as one binding and one grid do; both ends of a binding may have to
-        // be rounded outwards. Pieces begin at aligned places, so that each has the whole's offsets.
+        // be rounded outwards. Pieces begin at aligned places whatever the dtype, so that each has the
+        // whole's offsets.
+        let alignment = u64::from(limits.min_storage_buffer_offset_alignment);
+        let largest = self
+            .dtypes
+            .iter()
+            .map(|dtype| dtype.size())
+            .fold(1, u64::max);
         let binding = limits.max_storage_buffer_binding_size.min(1 << 31);
-        let piece =
-            (binding.saturating_sub(alignment + WORD) / alignment * alignment).max(alignment);
-        let per_dispatch = piece / self.dtype.size();
+        let room = binding.saturating_sub(alignment + WORD * largest) / largest;
+        let piece = (room / alignment * alignment).max(alignment);
         guarded(&self.inner.device, "binding operands", || {
-            bound
-                .dispatches
-                .reserve_exact(len.div_ceil(per_dispatch) as usize);
-            for start in (0..len).step_by(per_dispatch as usize) {
-                let len = per_dispatch.min(len - start);
-                bound.dispatches.push(self.dispatch(
-                    &placed,
-                    &kernel.layout,
-                    access,
-                    start,
-                    len,
-                )?);
+            bound.dispatches.reserve_exact(len.div_ceil(piece) as usize);
+            for start in (0..len).step_by(piece as usize) {
+                let len = piece.min(len - start);
+                bound
+                    .dispatches
+                    .push(self.dispatch(&placed, &kernel.layout, &form, start, len)?);
             }
             bound.pipeline = Some(kernel.pipeline.clone());
             Ok(bound)
         })
-    }
-
-    /// Whole words serve where each operand begins at a multiple of 16 bytes and its buffer does not end
-    /// inside its last word.
-    fn access(&self, placed: &[Placed<'_>]) -> Access {
-        let fits = |p: &Placed<'_>| {
-            p.bytes.start.is_multiple_of(WORD)
-                && p.bytes.end.next_multiple_of(WORD) <= p.operand.buffer().size()
-        };
-        if placed.iter().all(fits) {
-            Access::Vec4
-        } else {
-            Access::Scalar
-        }
     }
 
     /// One dispatch, for `len` elements from `start` on.
@@ -160,31 +166,42 @@ impl Plan {
         &self,
         placed: &[Placed<'_>],
         layout: &wgpu::BindGroupLayout,
-        access: Access,
+        form: &Form,
         start: u64,
         len: u64,
     ) -> Result<Dispatch, Error> {
         let device = &self.inner.device;
         let alignment = u64::from(self.inner.limits.min_storage_buffer_offset_alignment);
-        let word = self.dtype.size() * access.lanes();
 
-        let mut offsets = Vec::with_capacity(placed.len());
+        let mut offsets = Vec::with_capacity(self.dtypes.len());
         let mut bindings = Vec::with_capacity(placed.len());
         for p in placed {
-            let first = p.bytes.start + start * self.dtype.size();
+            // What offsets count, and what bindings must be multiples of.
+            let (unit, whole) = match form.access {
+                Access::Vec4 => (WORD * p.dtype.size(), WORD * p.dtype.size()),
+                Access::Scalar => (p.dtype.size(), wgpu::COPY_BUFFER_ALIGNMENT),
+            };
+            let first = p.bytes.start + start * p.dtype.size();
             let offset = first / alignment * alignment;
-            let end = (first + len * self.dtype.size()).next_multiple_of(word);
-            offsets.push(((first - offset) / word) as u32);
+            let end = (first + len * p.dtype.size()).next_multiple_of(whole);
+            offsets.push(((first - offset) / unit) as u32);
             bindings.push(wgpu::BufferBinding {
                 buffer: p.operand.buffer(),
                 offset,
                 size: std::num::NonZeroU64::new(end - offset),
             });
         }
+        offsets.extend(form.in_place.map(|input| offsets[input]));
 
+        // Where 32 bits hold two results, the first may be alone in its word.
+        let written = self.dtypes.last().map_or(4, |dtype| dtype.size());
+        let words = match (form.access, written) {
+            (Access::Vec4, _) => len.div_ceil(WORD),
+            (Access::Scalar, 4) => len,
+            (Access::Scalar, _) => len / 2 + 1,
+        };
         let shape = self.inner.shape;
-        let per_group = u64::from(shape.workgroup) * u64::from(shape.words) * access.lanes();
-        let groups = len.div_ceil(per_group);
+        let groups = words.div_ceil(u64::from(shape.workgroup) * u64::from(shape.words));
         let most = u64::from(self.inner.limits.max_compute_workgroups_per_dimension);
         let rows = groups.div_ceil(most);
         // Rows of equal length: a grid of 65,536 groups is 2 x 32,768, not 2 x 65,535.
@@ -238,6 +255,21 @@ impl Plan {
         words.extend(values.map(f32::to_bits));
         words.resize(words.len().next_multiple_of(4), 0);
         words
+    }
+}
+
+/// Whole words serve where each operand begins at a multiple of one and its buffer does not end inside its
+/// last one.
+fn access(placed: &[Placed<'_>]) -> Access {
+    let fits = |p: &Placed<'_>| {
+        let word = WORD * p.dtype.size();
+        p.bytes.start.is_multiple_of(word)
+            && p.bytes.end.next_multiple_of(word) <= p.operand.buffer().size()
+    };
+    if placed.iter().all(fits) {
+        Access::Vec4
+    } else {
+        Access::Scalar
     }
 }
 

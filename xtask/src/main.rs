@@ -16,7 +16,7 @@ usage: cargo xtask <COMMAND> [--no-install]
 commands:
   demo   build the command `nonlin`, find an adapter, and run a real array forward and backward
          through a fused chain: checked against the reference, timed against the unfused form
-  test   everything CI runs: format, lints, documentation, tests, example, demo
+  test   everything CI runs: format, lints, documentation, tests, examples, demo
 
 options:
   --no-install   install and download nothing. Otherwise, on Linux, Mesa's software drivers are
@@ -185,6 +185,11 @@ fn test_steps(variables: &[(&'static str, String)]) -> Vec<Step> {
             "embedding",
             "the library inside another wgpu program",
             &["cargo", "run", "--example", "embed"],
+        ),
+        Step::new(
+            "epilogue",
+            "an activation in somebody's own matmul",
+            &["cargo", "run", "--example", "matmul_epilogue"],
         ),
         Step::new("build", "the command `nonlin`, for the demo", &command),
     ]
