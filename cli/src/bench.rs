@@ -3,14 +3,20 @@
 //! For each pass three variants of the same work: a plain copy (the pass's reads and writes without
 //! arithmetic), the chain as one dispatch, and the chain as one dispatch for each step. Results are
 //! compared with the reference before anything is timed; then samples of the variants take turns,
-//! so that what disturbs the machine disturbs all of them.
+//! so that what disturbs the machine disturbs all of them. The catalogue (`--all`) has the first
+//! two variants of every activation.
 
-use crate::output::{Progress, complain, show, show_json, table};
+use crate::output::{Progress, complain, dtypes, show, show_json, table};
 use crate::{Failure, Result, Verdict, adapters};
+use nonlin::half::{bf16, f16};
 use nonlin::wgpu::{self, BufferUsages, CommandEncoder, ErrorFilter};
-use nonlin::{Bound, Chain, DType, Error, Gpu, Operand, Operands, Pass, Plan, Shape, Step};
+use nonlin::{
+    Activation, Bound, Chain, DType, Element, Error, Gpu, Operand, Operands, Pass, Plan, Shape,
+    Step,
+};
 use serde_json::{Value, json};
 use std::fmt::Write;
+use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
 /// Time a chain: fused, unfused, and against a plain copy
@@ -20,26 +26,38 @@ use std::time::{Duration, Instant};
 /// buffer for each intermediate value, backward from each step's input (computed before, not timed)
 /// and the gradient that comes in. Backward of a scale is a scale of the gradient, and reads no more.
 ///
-/// Results of all three are compared with the reference first; if they are wrong, nothing is timed
-/// and the exit code is 1. A sample is one submit, from handing it over until the device is done;
-/// it holds the variant several times over where once would take less than 5 ms. Samples of the
-/// variants take turns. Times are medians.
+/// Results of all dispatches are compared with the reference first; if they are wrong, nothing is
+/// timed and the exit code is 1. A sample is one submit, from handing it over until the device is
+/// done; it holds the variant several times over where once would take less than 5 ms. Samples of
+/// the variants take turns. Times are medians.
 ///
-/// --json prints {"adapter", "chain", "len", "dtype", "workgroup", "words", "samples", "passes":
-/// [{"pass", "repeats", "copy", "fused", "unfused", "speedup"}]}. Each variant has {"dispatches",
-/// "bytes", "median_ns", "min_ns", "max_ns", "ns_per_element", "gb_per_s", "ratio_to_copy"};
-/// speedup is unfused over fused.
+/// --all times every activation instead, with its default parameters, as one dispatch and against
+/// the copy. One whose results are wrong is not timed; that is said on stderr, and the exit code
+/// is 1.
+///
+/// --json prints {"adapter", "len", "dtype", "workgroup", "words", "samples", "chain", "passes":
+/// [{"chain", "pass", "repeats", "copy", "fused", "unfused", "speedup"}]}. Each variant has
+/// {"dispatches", "bytes", "median_ns", "min_ns", "max_ns", "ns_per_element", "gb_per_s",
+/// "ratio_to_copy"}; speedup is unfused over fused. With --all there is no "chain", and instead of
+/// "passes" there is "results": [{"chain", "pass", "repeats", "copy", "fused"}].
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
     nonlin bench
     nonlin bench 'gelu | scale(2)' --len 1000000 --samples 31
+    nonlin bench --all --dtype f16
     nonlin bench silu --workgroup 64 --words 4 --json")]
 pub(crate) struct Args {
     /// The steps; `nonlin list` shows what there is
     #[arg(default_value = "scale(0.5) | silu | scale(2)")]
     chain: String,
-    /// Elements, of 4 bytes each in every buffer; a chain of three steps needs eight buffers
+    /// Time every activation
+    #[arg(long, conflicts_with = "chain")]
+    all: bool,
+    /// How elements are stored
+    #[arg(long, default_value = "f32", value_parser = dtypes())]
+    dtype: DType,
+    /// Elements in every buffer; a chain of three steps needs eight buffers
     #[arg(long, default_value_t = 1 << 24)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
     len: u64,
@@ -61,8 +79,6 @@ pub(crate) struct Args {
     json: bool,
 }
 
-const DTYPE: DType = DType::F32;
-
 /// Untimed samples of each variant.
 const WARM_UP: u32 = 2;
 
@@ -73,83 +89,85 @@ const SAMPLE: Duration = Duration::from_millis(5);
 const COMPARED: u64 = 1 << 15;
 
 pub(crate) fn bench(args: &Args) -> Result<Verdict> {
-    let chain: Chain = args.chain.parse()?;
-    let mut gpu = adapters::open(args.adapter.as_deref())?;
-    let default = gpu.kernels().shape();
-    let workgroup = args.workgroup.unwrap_or(default.workgroup);
-    let words = args.words.unwrap_or(default.words);
-    gpu = gpu.with_shape(Shape { workgroup, words })?;
-
-    let bench = Bench {
-        gpu: &gpu,
-        chain: &chain,
-        len: args.len,
-        samples: args.samples,
-    };
-    let (passes, wrong) = bench.guarded(|| bench.passes())?;
-    if let Some(wrong) = wrong {
-        complain(&wrong);
-        return Ok(Verdict::CheckFailed);
+    match args.dtype {
+        DType::F16 => bench_as::<f16>(args),
+        DType::BF16 => bench_as::<bf16>(args),
+        _ => bench_as::<f32>(args),
     }
-    let adapter = adapters::name(&gpu);
-    if args.json {
-        show_json(&json!({
-            "adapter": adapter,
-            "chain": chain.to_string(),
-            "len": args.len,
-            "dtype": DTYPE.name(),
-            "workgroup": workgroup,
-            "words": words,
-            "samples": args.samples,
-            "passes": passes.iter().map(|timed| timed.json(args.len)).collect::<Vec<_>>(),
-        }))?;
-    } else {
-        let len = args.len;
-        let samples = args.samples;
-        let mut text = format!(
-            "{adapter}\n{chain}\n\
-             {len} {DTYPE}, workgroup {workgroup}, words {words}, samples {samples}\n"
-        );
-        text += &table(&rows(&passes, len), 2);
-        for timed in &passes {
-            let (pass, speedup) = (timed.pass, timed.speedup());
-            _ = writeln!(
-                text,
-                "{pass}: fused is {speedup:.2} times as fast as unfused"
-            );
-        }
-        show(text)?;
-    }
-    Ok(Verdict::Fine)
 }
 
-struct Bench<'a> {
+fn bench_as<T: Element>(args: &Args) -> Result<Verdict> {
+    let chain: Chain = args.chain.parse()?;
+    let gpu = adapters::open(args.adapter.as_deref())?;
+    let default = gpu.kernels().shape();
+    let gpu = gpu.with_shape(Shape {
+        workgroup: args.workgroup.unwrap_or(default.workgroup),
+        words: args.words.unwrap_or(default.words),
+    })?;
+    let bench = Bench::<T> {
+        gpu: &gpu,
+        len: args.len,
+        samples: args.samples,
+        dtype: PhantomData,
+    };
+    let (timed, wrong) = bench.guarded(|| match args.all {
+        true => bench.catalogue(),
+        false => bench.passes(&chain),
+    })?;
+    wrong.iter().for_each(|wrong| complain(wrong));
+    if !timed.is_empty() {
+        match args.all {
+            true => bench.show_catalogue(&timed, args.json)?,
+            false => bench.show_passes(&chain, &timed, args.json)?,
+        }
+    }
+    Ok(match wrong.as_slice() {
+        [] => Verdict::Fine,
+        _ => Verdict::CheckFailed,
+    })
+}
+
+/// What was timed, and what is wrong with that which was not.
+type Outcome = (Vec<Timed>, Vec<String>);
+
+struct Bench<'a, T> {
     gpu: &'a Gpu,
-    chain: &'a Chain,
     len: u64,
     samples: u32,
+    dtype: PhantomData<T>,
+}
+
+/// A dispatch of a variant.
+struct Part {
+    /// None for a copy.
+    chain: Option<Chain>,
+    pass: Pass,
+    bound: Bound,
+    inputs: Vec<wgpu::Buffer>,
+    output: wgpu::Buffer,
 }
 
 /// One way to do a pass: dispatches in order, and how long they took.
 struct Variant {
     name: &'static str,
-    bound: Vec<Bound>,
+    parts: Vec<Part>,
     bytes: u64,
     times: Vec<Duration>,
 }
 
-/// The three variants of a pass.
+/// The variants of a chain's pass, the copy first.
 struct Timed {
+    chain: Chain,
     pass: Pass,
     repeats: u32,
-    variants: [Variant; 3],
+    variants: Vec<Variant>,
 }
 
-impl Bench<'_> {
-    /// Times both passes; or says what is wrong with the results.
-    fn passes(&self) -> Result<(Vec<Timed>, Option<String>)> {
+impl<T: Element> Bench<'_, T> {
+    /// Times both passes of a chain.
+    fn passes(&self, chain: &Chain) -> Result<Outcome> {
         let x = self.inputs("x", x_at)?;
-        let steps = self.chain.steps().len();
+        let steps = chain.steps().len();
         // The input of each step, and behind the last one the chain's value.
         let mut values = vec![x];
         for _ in 0..steps {
@@ -163,150 +181,231 @@ impl Bench<'_> {
             gradients.push(self.buffer("gradient")?);
         }
 
-        let forward = self.forward(&values)?;
-        let backward = self.backward(&values, &dy, &dx, &gradients)?;
+        let whole = |pass| self.whole(chain, pass, &values[0], &values[steps], &dy, &dx);
+        let mut forward = whole(Pass::Forward)?;
+        forward.push(self.unfused_forward(chain, &values)?);
+        let mut backward = whole(Pass::Backward)?;
+        backward.push(self.unfused_backward(chain, &values, &dy, &dx, &gradients)?);
         // The unfused forward pass also leaves the values that the backward pass starts from.
-        for (pass, variants, target) in [
-            (Pass::Forward, &forward, &values[steps]),
-            (Pass::Backward, &backward, &dx),
-        ] {
-            for variant in variants {
-                if let Some(wrong) = self.compare(variant, pass, target)? {
-                    return Ok((Vec::new(), Some(wrong)));
+        for variants in [&forward, &backward] {
+            if let Some(wrong) = self.compare_all(variants)? {
+                return Ok((Vec::new(), vec![wrong]));
+            }
+        }
+        let progress = Progress::new(u64::from(self.samples + WARM_UP) * 6);
+        let mut timed = Vec::new();
+        for (pass, variants) in [(Pass::Forward, forward), (Pass::Backward, backward)] {
+            timed.push(self.time(chain, pass, variants, &progress)?);
+        }
+        Ok((timed, Vec::new()))
+    }
+
+    /// Times both passes of every activation.
+    fn catalogue(&self) -> Result<Outcome> {
+        let (x, dy) = (self.inputs("x", x_at)?, self.inputs("dy", dy_at)?);
+        let (y, dx) = (self.buffer("y")?, self.buffer("dx")?);
+        let (mut timed, mut wrong) = (Vec::new(), Vec::new());
+        let each = u64::from(self.samples + WARM_UP) * 2;
+        let progress = Progress::new(each * 2 * Activation::ALL.len() as u64);
+        for activation in Activation::ALL {
+            let chain = Chain::from(*activation);
+            for pass in Pass::ALL {
+                let variants = self.whole(&chain, pass, &x, &y, &dy, &dx)?;
+                match self.compare_all(&variants)? {
+                    None => timed.push(self.time(&chain, pass, variants, &progress)?),
+                    Some(message) => {
+                        wrong.push(message);
+                        progress.advance(each);
+                    }
                 }
             }
         }
-        let mut timed = Vec::new();
-        let progress = Progress::new(u64::from(self.samples + WARM_UP) * 6);
-        for (pass, variants) in [(Pass::Forward, forward), (Pass::Backward, backward)] {
-            progress.doing(format!("{pass} of {}", self.chain));
-            timed.push(self.time(pass, variants, &progress)?);
-        }
-        Ok((timed, None))
+        Ok((timed, wrong))
     }
 
-    fn forward(&self, values: &[wgpu::Buffer]) -> Result<[Variant; 3]> {
-        let bind = |plan: &Plan, from, to| {
-            let (x, y) = (self.operand(from), self.operand(to));
-            plan.bind(Operands::new().x(x).y(y))
-        };
-        let kernels = self.gpu.kernels();
-        let (x, y) = (&values[0], &values[values.len() - 1]);
-        let whole = |name, plan: Plan| -> Result<Variant> {
-            Ok(Variant::new(
-                name,
-                vec![bind(&plan, x, y)?],
-                plan.bytes(self.len),
-            ))
-        };
-        let copy = whole("copy", kernels.copy(Pass::Forward, DTYPE)?)?;
-        let fused = whole("fused", kernels.plan(self.chain, Pass::Forward, DTYPE)?)?;
-        let mut unfused = Variant::new("unfused", Vec::new(), 0);
-        for (step, values) in self.chain.steps().iter().zip(values.windows(2)) {
-            let plan = kernels.plan(&Chain::new().step(*step), Pass::Forward, DTYPE)?;
-            unfused.bound.push(bind(&plan, &values[0], &values[1])?);
-            unfused.bytes += plan.bytes(self.len);
-        }
-        Ok([copy, fused, unfused])
-    }
-
-    fn backward(
+    /// A pass as one dispatch, behind the copy of the same bytes.
+    fn whole(
         &self,
+        chain: &Chain,
+        pass: Pass,
+        x: &wgpu::Buffer,
+        y: &wgpu::Buffer,
+        dy: &wgpu::Buffer,
+        dx: &wgpu::Buffer,
+    ) -> Result<Vec<Variant>> {
+        let (inputs, output) = match pass {
+            Pass::Forward => (vec![x], y),
+            Pass::Backward => (vec![x, dy], dx),
+        };
+        let mut copy = Variant::new("copy");
+        let plan = self.gpu.kernels().copy(pass, T::DTYPE)?;
+        self.dispatch(&mut copy, None, &plan, &inputs, output)?;
+        let mut fused = Variant::new("fused");
+        self.step(&mut fused, chain.clone(), pass, &inputs, output)?;
+        Ok(vec![copy, fused])
+    }
+
+    fn unfused_forward(&self, chain: &Chain, values: &[wgpu::Buffer]) -> Result<Variant> {
+        let mut unfused = Variant::new("unfused");
+        for (step, values) in chain.steps().iter().zip(values.windows(2)) {
+            let step = Chain::new().step(*step);
+            self.step(&mut unfused, step, Pass::Forward, &[&values[0]], &values[1])?;
+        }
+        Ok(unfused)
+    }
+
+    fn unfused_backward(
+        &self,
+        chain: &Chain,
         values: &[wgpu::Buffer],
         dy: &wgpu::Buffer,
         dx: &wgpu::Buffer,
         gradients: &[wgpu::Buffer],
-    ) -> Result<[Variant; 3]> {
-        let bind = |plan: &Plan, x, dy, dx| {
-            let (x, dy, dx) = (self.operand(x), self.operand(dy), self.operand(dx));
-            plan.bind(Operands::new().x(x).dy(dy).dx(dx))
-        };
-        let kernels = self.gpu.kernels();
-        let whole = |name, plan: Plan| -> Result<Variant> {
-            let bound = bind(&plan, &values[0], dy, dx)?;
-            Ok(Variant::new(name, vec![bound], plan.bytes(self.len)))
-        };
-        let copy = whole("copy", kernels.copy(Pass::Backward, DTYPE)?)?;
-        let fused = whole("fused", kernels.plan(self.chain, Pass::Backward, DTYPE)?)?;
-        let mut unfused = Variant::new("unfused", Vec::new(), 0);
+    ) -> Result<Variant> {
+        let mut unfused = Variant::new("unfused");
         let mut from = dy;
-        for (index, step) in self.chain.steps().iter().enumerate().rev() {
-            let to = if index == 0 {
-                dx
-            } else {
-                &gradients[index % gradients.len()]
+        for (index, step) in chain.steps().iter().enumerate().rev() {
+            let to = match index {
+                0 => dx,
+                _ => &gradients[index % gradients.len()],
             };
-            let pass = match step {
-                Step::Scale(_) => Pass::Forward,
-                _ => Pass::Backward,
+            let (pass, inputs) = match step {
+                Step::Scale(_) => (Pass::Forward, vec![from]),
+                _ => (Pass::Backward, vec![&values[index], from]),
             };
-            let plan = kernels.plan(&Chain::new().step(*step), pass, DTYPE)?;
-            unfused.bound.push(match pass {
-                Pass::Forward => {
-                    let (x, y) = (self.operand(from), self.operand(to));
-                    plan.bind(Operands::new().x(x).y(y))?
-                }
-                Pass::Backward => bind(&plan, &values[index], from, to)?,
-            });
-            unfused.bytes += plan.bytes(self.len);
+            self.step(&mut unfused, Chain::new().step(*step), pass, &inputs, to)?;
             from = to;
         }
-        Ok([copy, fused, unfused])
+        Ok(unfused)
     }
 
-    /// Runs a variant and compares both ends of its result with what it should be.
-    fn compare(
+    /// Adds a chain's pass to a variant.
+    fn step(
         &self,
-        variant: &Variant,
+        variant: &mut Variant,
+        chain: Chain,
         pass: Pass,
-        target: &wgpu::Buffer,
-    ) -> Result<Option<String>> {
-        let device = self.gpu.device();
-        let first = self.len.min(COMPARED);
-        let last = (self.len - first).min(COMPARED);
-        let readback = device.create_buffer(&wgpu::BufferDescriptor {
+        inputs: &[&wgpu::Buffer],
+        output: &wgpu::Buffer,
+    ) -> Result<()> {
+        let plan = self.gpu.kernels().plan(&chain, pass, T::DTYPE)?;
+        self.dispatch(variant, Some(chain), &plan, inputs, output)
+    }
+
+    fn dispatch(
+        &self,
+        variant: &mut Variant,
+        chain: Option<Chain>,
+        plan: &Plan,
+        inputs: &[&wgpu::Buffer],
+        output: &wgpu::Buffer,
+    ) -> Result<()> {
+        let operand = |buffer| Operand::new(buffer, 0, self.len);
+        let operands = match inputs {
+            [x, dy] => Operands::new()
+                .x(operand(x))
+                .dy(operand(dy))
+                .dx(operand(output)),
+            inputs => Operands::new().x(operand(inputs[0])).y(operand(output)),
+        };
+        variant.bytes += plan.bytes(self.len);
+        variant.parts.push(Part {
+            chain,
+            pass: plan.pass(),
+            bound: plan.bind(operands)?,
+            inputs: inputs.iter().map(|buffer| (*buffer).clone()).collect(),
+            output: output.clone(),
+        });
+        Ok(())
+    }
+
+    /// What is wrong with the first of the variants that has wrong results.
+    fn compare_all(&self, variants: &[Variant]) -> Result<Option<String>> {
+        for variant in variants {
+            if let Some(wrong) = self.compare(variant)? {
+                return Ok(Some(wrong));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Runs a variant and compares both ends of each dispatch's result with what it should be.
+    fn compare(&self, variant: &Variant) -> Result<Option<String>> {
+        for part in &variant.parts {
+            let mut encoder = self.encoder();
+            // What another variant left there must not pass for this one's result.
+            encoder.clear_buffer(&part.output, 0, None);
+            part.bound
+                .record(&mut encoder.begin_compute_pass(&Default::default()));
+            self.gpu.queue().submit([encoder.finish()]);
+            let inputs = part.inputs.iter().map(|input| self.ends(input));
+            let inputs = inputs.collect::<Result<Vec<_>>>()?;
+            let got = self.ends(&part.output)?;
+            let pass = part.pass;
+            let Some(chain) = &part.chain else {
+                let bits = |values: &[T]| bytemuck::cast_slice::<T, u8>(values).to_vec();
+                let mut expected = bits(&inputs[0]);
+                for input in &inputs[1..] {
+                    let pairs = expected.iter_mut().zip(bits(input));
+                    pairs.for_each(|(expected, byte)| *expected ^= byte);
+                }
+                if bits(&got) != expected {
+                    return Ok(Some(format!("the {pass} copy kernel does not copy")));
+                }
+                continue;
+            };
+            let report = match pass {
+                Pass::Forward => nonlin::check::forward(chain, &inputs[0], &got)?,
+                Pass::Backward => nonlin::check::backward(chain, &inputs[0], &inputs[1], &got)?,
+            };
+            if let Some(worst) = report.worst.filter(|worst| !worst.passes()) {
+                let (name, failed, compared) = (variant.name, report.failed, report.compared);
+                return Ok(Some(format!(
+                    "{chain} {pass}, {name}: {failed} of {compared} elements fail; worst: {worst}"
+                )));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first and the last elements in a buffer.
+    fn ends(&self, buffer: &wgpu::Buffer) -> Result<Vec<T>> {
+        let most = COMPARED * T::DTYPE.size();
+        let first = buffer.size().min(most);
+        let last = (buffer.size() - first).min(most);
+        let readback = self.gpu.device().create_buffer(&wgpu::BufferDescriptor {
             label: Some("nonlin readback"),
-            size: (first + last) * DTYPE.size(),
+            size: first + last,
             usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
-        let mut encoder = device.create_command_encoder(&Default::default());
-        // What another variant left there must not pass for this one's result.
-        encoder.clear_buffer(target, 0, None);
-        variant.record(&mut encoder, 1);
-        let (start, bytes) = ((self.len - last) * DTYPE.size(), first * DTYPE.size());
-        encoder.copy_buffer_to_buffer(target, 0, &readback, 0, bytes);
-        encoder.copy_buffer_to_buffer(target, start, &readback, bytes, last * DTYPE.size());
+        let mut encoder = self.encoder();
+        encoder.copy_buffer_to_buffer(buffer, 0, &readback, 0, first);
+        encoder.copy_buffer_to_buffer(buffer, buffer.size() - last, &readback, first, last);
         self.gpu.queue().submit([encoder.finish()]);
         readback.map_async(wgpu::MapMode::Read, .., |_| {});
         self.wait()?;
         let view = readback.get_mapped_range(..).map_err(lost)?;
-        let got: &[f32] = bytemuck::cast_slice(&view);
-
-        let indices = || (0..first).chain(self.len - last..self.len);
-        let x: Vec<f32> = indices().map(x_at).collect();
-        let dy: Vec<f32> = indices().map(dy_at).collect();
-        if variant.name == "copy" {
-            let expected = x.iter().zip(&dy).map(|(x, dy)| match pass {
-                Pass::Forward => x.to_bits(),
-                Pass::Backward => x.to_bits() ^ dy.to_bits(),
-            });
-            let right = got.iter().map(|value| value.to_bits()).eq(expected);
-            return Ok((!right).then(|| format!("the {pass} copy kernel does not copy")));
-        }
-        let report = match pass {
-            Pass::Forward => nonlin::check::forward(self.chain, &x, got)?,
-            Pass::Backward => nonlin::check::backward(self.chain, &x, &dy, got)?,
-        };
-        let wrong = report.worst.filter(|worst| !worst.passes());
-        Ok(wrong.map(|worst| {
-            let (name, failed, compared) = (variant.name, report.failed, report.compared);
-            let chain = self.chain;
-            format!("{chain} {pass}, {name}: {failed} of {compared} elements fail; worst: {worst}")
-        }))
+        let mut elements: Vec<T> = bytemuck::cast_slice(&view).to_vec();
+        // Behind the elements the buffer is filled up to whole words.
+        let filling = buffer.size() / T::DTYPE.size() - self.len;
+        elements.truncate(elements.len() - filling as usize);
+        Ok(elements)
     }
 
-    fn time(&self, pass: Pass, mut variants: [Variant; 3], progress: &Progress) -> Result<Timed> {
+    fn encoder(&self) -> CommandEncoder {
+        let device = self.gpu.device();
+        device.create_command_encoder(&Default::default())
+    }
+
+    fn time(
+        &self,
+        chain: &Chain,
+        pass: Pass,
+        mut variants: Vec<Variant>,
+        progress: &Progress,
+    ) -> Result<Timed> {
+        progress.doing(format!("{pass} of {chain}"));
         // The last copy of the warm-up says how many make a sample.
         let mut once = Duration::ZERO;
         for _ in 0..WARM_UP {
@@ -328,6 +427,7 @@ impl Bench<'_> {
             variant.times.sort_unstable();
         }
         Ok(Timed {
+            chain: chain.clone(),
             pass,
             repeats,
             variants,
@@ -336,10 +436,7 @@ impl Bench<'_> {
 
     /// How long a variant takes, from its submit until the device is done with it.
     fn sample(&self, variant: &Variant, repeats: u32) -> Result<Duration> {
-        let mut encoder = self
-            .gpu
-            .device()
-            .create_command_encoder(&Default::default());
+        let mut encoder = self.encoder();
         variant.record(&mut encoder, repeats);
         let commands = encoder.finish();
         let start = Instant::now();
@@ -353,13 +450,9 @@ impl Bench<'_> {
         done.map(|_| ()).map_err(lost)
     }
 
-    fn operand<'b>(&self, buffer: &'b wgpu::Buffer) -> Operand<'b> {
-        Operand::new(buffer, 0, self.len)
-    }
-
     /// A buffer for all elements and, so that whole words can be read, up to three more.
     fn buffer(&self, what: &'static str) -> Result<wgpu::Buffer> {
-        let size = (self.len * DTYPE.size()).next_multiple_of(16);
+        let size = (self.len * T::DTYPE.size()).next_multiple_of(16);
         let limit = self.gpu.device().limits().max_buffer_size;
         if size > limit {
             let what = "a buffer for --len elements";
@@ -385,11 +478,13 @@ impl Bench<'_> {
         let buffer = self.buffer(what)?;
         for start in (0..self.len).step_by(PIECE) {
             let end = self.len.min(start + PIECE as u64);
-            let piece: Vec<f32> = (start..end).map(at).collect();
+            let piece = (start..end).map(|index| T::from_f64(at(index).into()));
+            let mut piece: Vec<T> = piece.collect();
+            // wgpu writes whole words of 4 bytes; the buffer has room for them.
+            piece.resize(piece.len().next_multiple_of(4), T::from_f64(0.0));
             let bytes = bytemuck::cast_slice(&piece);
-            self.gpu
-                .queue()
-                .write_buffer(&buffer, start * DTYPE.size(), bytes);
+            let offset = start * T::DTYPE.size();
+            self.gpu.queue().write_buffer(&buffer, offset, bytes);
             // Else wgpu would hold all pieces until the first submit.
             self.gpu.queue().submit([]);
             self.wait()?;
@@ -398,7 +493,7 @@ impl Bench<'_> {
     }
 
     /// Turns what wgpu reports during the work into an error; by default wgpu panics.
-    fn guarded<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    fn guarded<R>(&self, work: impl FnOnce() -> Result<R>) -> Result<R> {
         // A buffer that got no memory also makes its every use invalid: the cause comes first.
         let filters = [
             ErrorFilter::Validation,
@@ -423,6 +518,80 @@ impl Bench<'_> {
     }
 }
 
+impl<T: Element> Bench<'_, T> {
+    /// What both kinds of document begin with.
+    fn document(&self) -> Value {
+        let shape = self.gpu.kernels().shape();
+        json!({
+            "adapter": adapters::name(self.gpu),
+            "len": self.len,
+            "dtype": T::DTYPE.name(),
+            "workgroup": shape.workgroup,
+            "words": shape.words,
+            "samples": self.samples,
+        })
+    }
+
+    /// What both kinds of text begin with.
+    fn title(&self, what: &str) -> String {
+        let Shape { workgroup, words } = self.gpu.kernels().shape();
+        let (name, len, dtype) = (adapters::name(self.gpu), self.len, T::DTYPE);
+        let samples = self.samples;
+        format!(
+            "{name}\n{what}\n{len} {dtype}, workgroup {workgroup}, words {words}, samples {samples}\n"
+        )
+    }
+
+    fn show_passes(&self, chain: &Chain, passes: &[Timed], json: bool) -> Result<()> {
+        let results: Vec<_> = passes.iter().map(|timed| timed.json(self.len)).collect();
+        if json {
+            let mut document = self.document();
+            document["chain"] = chain.to_string().into();
+            document["passes"] = results.into();
+            return show_json(&document);
+        }
+        let mut text = self.title(&chain.to_string());
+        text += &table(&rows(passes, self.len), 2);
+        for timed in passes {
+            let (pass, speedup) = (timed.pass, timed.speedup());
+            _ = writeln!(
+                text,
+                "{pass}: fused is {speedup:.2} times as fast as unfused"
+            );
+        }
+        show(text)
+    }
+
+    fn show_catalogue(&self, all: &[Timed], json: bool) -> Result<()> {
+        if json {
+            let mut document = self.document();
+            document["results"] = all.iter().map(|timed| timed.json(self.len)).collect();
+            return show_json(&document);
+        }
+        let titles = [
+            "activation",
+            "pass",
+            "ms",
+            "ns/element",
+            "copy ms",
+            "x copy",
+        ];
+        let mut rows = vec![titles.map(String::from).to_vec()];
+        for timed in all {
+            let [copy, fused] = [0, 1].map(|index| &timed.variants[index]);
+            rows.push(vec![
+                timed.chain.to_string(),
+                timed.pass.to_string(),
+                format!("{:.3}", fused.median() / 1e6),
+                format!("{:.4}", fused.median() / self.len as f64),
+                format!("{:.3}", copy.median() / 1e6),
+                format!("{:.2}", timed.ratio_to_copy(fused)),
+            ]);
+        }
+        show(self.title("every activation") + &table(&rows, 2))
+    }
+}
+
 fn lost(error: impl std::fmt::Display) -> Failure {
     device_error("waiting for the device", error)
 }
@@ -433,11 +602,11 @@ fn device_error(doing: &'static str, error: impl std::fmt::Display) -> Failure {
 }
 
 impl Variant {
-    fn new(name: &'static str, bound: Vec<Bound>, bytes: u64) -> Self {
+    fn new(name: &'static str) -> Self {
         Variant {
             name,
-            bound,
-            bytes,
+            parts: Vec::new(),
+            bytes: 0,
             times: Vec::new(),
         }
     }
@@ -445,12 +614,14 @@ impl Variant {
     fn record(&self, encoder: &mut CommandEncoder, repeats: u32) {
         let mut pass = encoder.begin_compute_pass(&Default::default());
         for _ in 0..repeats {
-            self.bound.iter().for_each(|bound| bound.record(&mut pass));
+            self.parts
+                .iter()
+                .for_each(|part| part.bound.record(&mut pass));
         }
     }
 
     fn dispatches(&self) -> usize {
-        self.bound.iter().map(Bound::dispatches).sum()
+        self.parts.iter().map(|part| part.bound.dispatches()).sum()
     }
 
     /// Shortest, median and longest time of the sorted samples, in nanoseconds.
@@ -467,8 +638,7 @@ impl Variant {
 
 impl Timed {
     fn speedup(&self) -> f64 {
-        let [_, fused, unfused] = &self.variants;
-        unfused.median() / fused.median()
+        self.variants[2].median() / self.variants[1].median()
     }
 
     fn ratio_to_copy(&self, variant: &Variant) -> f64 {
@@ -476,7 +646,11 @@ impl Timed {
     }
 
     fn json(&self, len: u64) -> Value {
-        let mut document = json!({ "pass": self.pass.to_string(), "repeats": self.repeats });
+        let mut document = json!({
+            "chain": self.chain.to_string(),
+            "pass": self.pass.to_string(),
+            "repeats": self.repeats,
+        });
         for variant in &self.variants {
             let [min, median, max] = variant.nanoseconds();
             document[variant.name] = json!({
@@ -490,7 +664,9 @@ impl Timed {
                 "ratio_to_copy": self.ratio_to_copy(variant),
             });
         }
-        document["speedup"] = self.speedup().into();
+        if self.variants.len() > 2 {
+            document["speedup"] = self.speedup().into();
+        }
         document
     }
 }

@@ -1,19 +1,21 @@
 //! `nonlin check`.
 
-use crate::output::{Progress, number, short, show, show_json, table};
+use crate::output::{Progress, dtypes, number, short, show, show_json, table};
 use crate::{Result, Verdict, adapters};
 use nonlin::check::{self, Finding, Report};
-use nonlin::{Activation, Chain, Gpu, Pass};
+use nonlin::half::{bf16, f16};
+use nonlin::{Activation, Chain, DType, Element, Gpu, Pass};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
 /// Compare the GPU's values and derivatives with the f64 reference
 ///
 /// Inputs cover all of f32: every magnitude, both signs, infinities and NaN, and the neighbourhood
-/// of every point where a formula changes. The worst element decides. Exits with 1 if any element's
-/// error is more than is allowed to it.
+/// of every point where a formula changes; of f16 and bf16, they are all 65,536. ULP are those of
+/// the dtype. The worst element decides. Exits with 1 if any element's error is more than is allowed
+/// to it.
 ///
-/// --json prints {"adapter", "passed", "results": [{"chain", "pass", "compared", "failed",
+/// --json prints {"adapter", "dtype", "passed", "results": [{"chain", "pass", "compared", "failed",
 /// "passed", "worst"}]}. worst is the element nearest to, or furthest over, what is allowed:
 /// {"index", "x", "dy", "got", "want", "ulp", "allowed"}; null if all are exact. Numbers that JSON
 /// does not have are the strings "nan", "inf" and "-inf".
@@ -22,14 +24,18 @@ use std::fmt::Write;
 Examples:
     nonlin check
     nonlin check 'scale(0.5) | silu | scale(2)' --count 10000000
+    nonlin check gelu --dtype f16
     nonlin check --adapter swiftshader --json")]
 pub(crate) struct Args {
     /// The chain to check; every activation by itself, if none is given
     chain: Option<String>,
+    /// How elements are stored on the device
+    #[arg(long, default_value = "f32", value_parser = dtypes())]
+    dtype: DType,
     /// Use the first adapter whose description contains this, in upper or lower case
     #[arg(long, value_name = "TEXT")]
     adapter: Option<String>,
-    /// Check about this many inputs
+    /// Check about this many inputs of f32
     #[arg(long, default_value_t = 200_000)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1 << 28))]
     count: u32,
@@ -58,13 +64,24 @@ pub(crate) fn check(args: &Args) -> Result<Verdict> {
     };
     let gpu = adapters::open(args.adapter.as_deref())?;
     let name = adapters::name(&gpu);
+    let compare = match args.dtype {
+        DType::F16 => compare::<f16>,
+        DType::BF16 => compare::<bf16>,
+        _ => compare::<f32>,
+    };
     let checked = compare(&gpu, chains, args.count as usize)?;
     let passed = passed(&checked);
     if args.json {
         let results: Vec<_> = checked.iter().map(Checked::json).collect();
-        show_json(&json!({ "adapter": name, "passed": passed, "results": results }))?;
+        show_json(&json!({
+            "adapter": name,
+            "dtype": args.dtype.name(),
+            "passed": passed,
+            "results": results,
+        }))?;
     } else {
-        show(text(&name, &checked))?;
+        let title = format!("{} on {name}", args.dtype);
+        show(text(&title, &checked))?;
     }
     Ok(if passed {
         Verdict::Fine
@@ -77,12 +94,24 @@ fn passed(checked: &[Checked]) -> bool {
     checked.iter().all(|checked| checked.report.passes())
 }
 
-fn compare(gpu: &Gpu, chains: Vec<Chain>, count: usize) -> Result<Vec<Checked>> {
+/// The inputs on which a chain is checked: about `count` of f32, all of a dtype of 16 bits.
+fn inputs<T: Element>(chain: &Chain, count: usize) -> Vec<T> {
+    match T::DTYPE {
+        DType::F32 => bytemuck::cast_slice(&check::inputs(chain, count)).to_vec(),
+        _ => bytemuck::cast_slice(&(0..=u16::MAX).collect::<Vec<_>>()).to_vec(),
+    }
+}
+
+fn compare<T: Element>(gpu: &Gpu, chains: Vec<Chain>, count: usize) -> Result<Vec<Checked>> {
+    let count = match T::DTYPE {
+        DType::F32 => count,
+        _ => 1 << 16,
+    };
     let progress = Progress::new((chains.len() * Pass::ALL.len() * count) as u64);
     let mut all = Vec::new();
     for chain in chains {
-        let x = check::inputs(&chain, count);
-        let dy = vec![1.0; PIECE];
+        let x = inputs::<T>(&chain, count);
+        let dy = [T::from_f64(1.0); PIECE];
         for pass in Pass::ALL {
             progress.doing(format!("{chain} {pass}"));
             let mut report = Report::default();
@@ -110,7 +139,7 @@ fn compare(gpu: &Gpu, chains: Vec<Chain>, count: usize) -> Result<Vec<Checked>> 
     Ok(all)
 }
 
-fn text(name: &str, checked: &[Checked]) -> String {
+fn text(title: &str, checked: &[Checked]) -> String {
     let titles = [
         "chain",
         "pass",
@@ -122,7 +151,7 @@ fn text(name: &str, checked: &[Checked]) -> String {
     ];
     let mut rows = vec![titles.map(String::from).to_vec()];
     rows.extend(checked.iter().map(Checked::row));
-    let mut text = format!("{name}\n{}", table(&rows, 3));
+    let mut text = format!("{title}\n{}", table(&rows, 3));
     for Checked {
         chain,
         pass,
@@ -211,9 +240,9 @@ mod tests {
             checked("silu", &[1.0, 0.0], &[0.75, f32::NAN]),
         ];
         assert!(passed(&all[..1]) && !passed(&all));
-        let text = text("adapter", &all);
+        let text = text("f32 on adapter", &all);
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines[0], "adapter");
+        assert_eq!(lines[0], "f32 on adapter");
         assert!(
             lines[2].starts_with("relu   forward  pass         1       0.00"),
             "{text}"

@@ -11,6 +11,7 @@ mod list;
 mod npy;
 mod output;
 mod pending;
+mod plot;
 mod run;
 mod wgsl;
 
@@ -43,6 +44,7 @@ Examples:
     nonlin check gelu
     nonlin bench
     nonlin wgsl silu --pass backward --to msl
+    nonlin plot silu --out silu.svg
 
 Exit codes: 0 fine, 1 a check failed, 2 wrong usage or input.";
 
@@ -54,6 +56,7 @@ enum Command {
     Check(check::Args),
     Bench(bench::Args),
     Wgsl(wgsl::Args),
+    Plot(plot::Args),
 }
 
 /// What a command that could do its work came to.
@@ -89,6 +92,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::check(&args),
         Command::Bench(args) => bench::bench(&args),
         Command::Wgsl(args) => wgsl::wgsl(&args),
+        Command::Plot(args) => plot::plot(&args),
     };
     match verdict {
         Ok(Verdict::Fine) => ExitCode::SUCCESS,

@@ -1,9 +1,11 @@
-//! NumPy's .npy files, as far as f32 needs them.
+//! NumPy's .npy files, as far as floats need them.
 //!
 //! The header is read here, not by a crate: it may come from anywhere, and must neither overflow a
 //! product of dimensions nor make us allocate what the file does not hold.
 
 use crate::{Failure, Result};
+use nonlin::half::f16;
+use nonlin::{DType, Element};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read};
@@ -27,11 +29,11 @@ pub(crate) struct Shape {
 
 /// An array in memory, in the order of its file.
 #[derive(Debug)]
-pub(crate) struct Array {
+pub(crate) struct Array<T> {
     pub(crate) shape: Shape,
-    pub(crate) data: Vec<f32>,
-    /// Whether the file holds f64.
-    pub(crate) converted: bool,
+    pub(crate) data: Vec<T>,
+    /// What the file holds, where that is another type.
+    pub(crate) converted: Option<&'static str>,
 }
 
 /// As many as NumPy allows.
@@ -46,27 +48,70 @@ const MAGIC: &[u8] = b"\x93NUMPY";
 const PIECE: usize = 1 << 20;
 
 /// How an element is stored.
-struct Storage {
+struct Storage<T> {
+    name: &'static str,
     bytes: usize,
-    decode: fn(&[u8]) -> f32,
+    decode: fn(&[u8]) -> T,
 }
 
-impl Storage {
-    fn of(descr: &str) -> Option<Storage> {
-        // Elements are cut to their size before they are decoded; the default is never seen.
-        let (bytes, decode): (_, fn(&[u8]) -> f32) = match descr {
-            "<f4" => (4, |b| b.try_into().map_or(0.0, f32::from_le_bytes)),
-            ">f4" => (4, |b| b.try_into().map_or(0.0, f32::from_be_bytes)),
-            "<f8" => (8, |b| b.try_into().map_or(0.0, f64::from_le_bytes) as f32),
-            ">f8" => (8, |b| b.try_into().map_or(0.0, f64::from_be_bytes) as f32),
+impl<T: Element> Storage<T> {
+    fn of(descr: &str) -> Option<Self> {
+        // Elements are cut to their size before they are decoded; the default is never seen. f64
+        // holds all of them exactly, so that there is one rounding.
+        let (name, bytes, decode): (_, _, fn(&[u8]) -> T) = match descr {
+            "<f2" => ("f16", 2, |b| {
+                of_f64(b.try_into().map_or(f16::ZERO, f16::from_le_bytes))
+            }),
+            ">f2" => ("f16", 2, |b| {
+                of_f64(b.try_into().map_or(f16::ZERO, f16::from_be_bytes))
+            }),
+            "<f4" => ("f32", 4, |b| {
+                of_f64(b.try_into().map_or(0.0, f32::from_le_bytes))
+            }),
+            ">f4" => ("f32", 4, |b| {
+                of_f64(b.try_into().map_or(0.0, f32::from_be_bytes))
+            }),
+            "<f8" => ("f64", 8, |b| {
+                of_f64(b.try_into().map_or(0.0, f64::from_le_bytes))
+            }),
+            ">f8" => ("f64", 8, |b| {
+                of_f64(b.try_into().map_or(0.0, f64::from_be_bytes))
+            }),
             _ => return None,
         };
-        Some(Storage { bytes, decode })
+        Some(Storage {
+            name,
+            bytes,
+            decode,
+        })
+    }
+}
+
+fn of_f64<T: Element>(value: impl Into<f64>) -> T {
+    T::from_f64(value.into())
+}
+
+/// The dtype in which elements of another are written: NumPy has no bf16, and f32 holds its values.
+pub(crate) fn written_as(dtype: DType) -> DType {
+    match dtype {
+        DType::F16 => DType::F16,
+        _ => DType::F32,
+    }
+}
+
+/// Elements as a file holds them.
+pub(crate) fn bytes<T: Element>(elements: &[T]) -> Vec<u8> {
+    let values = elements.iter().map(|element| element.to_f32());
+    match written_as(T::DTYPE) {
+        DType::F16 => values
+            .flat_map(|value| f16::from_f32(value).to_le_bytes())
+            .collect(),
+        _ => values.flat_map(f32::to_le_bytes).collect(),
     }
 }
 
 /// Reads a file whole.
-pub(crate) fn read(path: &Path) -> Result<Array> {
+pub(crate) fn read<T: Element>(path: &Path) -> Result<Array<T>> {
     let at = path.display();
     let failed = |error| Failure::io(format_args!("cannot read {at}"), error);
     let mut file = File::open(path).map_err(failed)?;
@@ -76,9 +121,11 @@ pub(crate) fn read(path: &Path) -> Result<Array> {
         Problem::File(problem) => Failure(format!("{at} {problem}")),
     })?;
     let Header { descr, shape } = header;
-    let Some(storage) = Storage::of(&descr) else {
+    let Some(storage) = Storage::<T>::of(&descr) else {
         let name = name(&descr);
-        return Err(Failure(format!("{at} holds {name}; f32 or f64 is needed")));
+        return Err(Failure(format!(
+            "{at} holds {name}; f16, f32 or f64 is needed"
+        )));
     };
 
     let needs = format!("{} of {} needs", shape.text(), name(&descr));
@@ -128,7 +175,7 @@ pub(crate) fn read(path: &Path) -> Result<Array> {
     Ok(Array {
         shape,
         data,
-        converted: storage.bytes == 8,
+        converted: Some(storage.name).filter(|name| *name != T::DTYPE.name()),
     })
 }
 
@@ -171,16 +218,16 @@ impl Shape {
         )
     }
 
-    /// What stands before the data in a file of little-endian f32, byte for byte as NumPy writes
-    /// it.
-    pub(crate) fn header(&self) -> Vec<u8> {
+    /// What stands before the data in a file, byte for byte as NumPy writes it.
+    pub(crate) fn header(&self, dtype: DType) -> Vec<u8> {
+        let size = written_as(dtype).size();
         let (fortran, growing) = match self.order {
             Order::C => ("False", self.dimensions.first()),
             Order::Fortran => ("True", self.dimensions.last()),
         };
         let shape = self.text();
         let mut text =
-            format!("{{'descr': '<f4', 'fortran_order': {fortran}, 'shape': {shape}, }}");
+            format!("{{'descr': '<f{size}', 'fortran_order': {fortran}, 'shape': {shape}, }}");
         // NumPy leaves room for the axis that an appending program would make longer.
         if let Some(axis) = growing {
             _ = write!(text, "{:1$}", "", 21 - axis.to_string().len());
@@ -213,9 +260,9 @@ impl Shape {
     }
 }
 
-impl Array {
+impl<T: Copy> Array<T> {
     /// The same array with its elements in another order.
-    pub(crate) fn in_order(self, order: Order) -> Array {
+    pub(crate) fn in_order(self, order: Order) -> Self {
         if self.shape.order == order || self.data.is_empty() {
             return self;
         }
@@ -302,7 +349,7 @@ fn read_header(from: &mut impl Read) -> std::result::Result<Header, Problem> {
     };
     if length > MAX_HEADER {
         return Err(Problem::File(format!(
-            "has a header of {length} bytes, which no f32 array needs"
+            "has a header of {length} bytes, which no array of floats needs"
         )));
     }
     let mut text = vec![0; length];
@@ -465,11 +512,23 @@ mod tests {
         for order in [Order::C, Order::Fortran] {
             for dimensions in [&[][..], &[0], &[7], &[2, 3], &[5, 0, u64::MAX]] {
                 let shape = shape(dimensions, order);
-                let bytes = shape.header();
+                let bytes = shape.header(DType::F32);
                 assert_eq!(bytes.len() % 64, 0);
                 let header = read_header(&mut &bytes[..]).unwrap();
                 assert_eq!((header.descr.as_str(), header.shape), ("<f4", shape));
             }
+        }
+    }
+
+    #[test]
+    fn the_header_names_what_is_written() {
+        for (dtype, descr) in [
+            (DType::F32, "<f4"),
+            (DType::F16, "<f2"),
+            (DType::BF16, "<f4"),
+        ] {
+            let bytes = shape(&[3], Order::C).header(dtype);
+            assert_eq!(read_header(&mut &bytes[..]).unwrap().descr, descr);
         }
     }
 
@@ -537,7 +596,7 @@ mod tests {
         let array = |order, data: &Vec<f32>| Array {
             shape: shape(&dimensions, order),
             data: data.clone(),
-            converted: false,
+            converted: None,
         };
         assert_eq!(array(Order::C, &c).in_order(Order::Fortran).data, fortran);
         assert_eq!(array(Order::Fortran, &fortran).in_order(Order::C).data, c);

@@ -1,10 +1,18 @@
-//! What is written to stdout and stderr: text, tables, JSON, progress.
+//! What the commands have in common: the dtype they are given; text, tables, JSON and progress.
 
 use crate::{Failure, Result};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use nonlin::DType;
 use serde_json::Value;
 use std::io::{self, ErrorKind, Write};
 use std::time::{Duration, Instant};
+
+/// Reads `--dtype`.
+pub(crate) fn dtypes() -> impl TypedValueParser<Value = DType> {
+    let names = DType::ALL.iter().map(|dtype| dtype.name());
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<DType>())
+}
 
 /// Writes to stdout. A reader that has seen enough and closed the pipe is no error.
 pub(crate) fn show(bytes: impl AsRef<[u8]>) -> Result<()> {

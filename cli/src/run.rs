@@ -1,17 +1,20 @@
 //! `nonlin run`.
 
-use crate::output::{Progress, complain, show, table};
+use crate::output::{Progress, complain, dtypes, show, table};
 use crate::pending::{Pending, resolve};
 use crate::{Failure, Result, Verdict, adapters, npy};
-use clap::ValueEnum;
-use nonlin::{Chain, Gpu, Pass, reference};
+use nonlin::half::{bf16, f16};
+use nonlin::{Chain, DType, Element, Gpu, Pass, reference};
 use std::path::{Path, PathBuf};
 
 /// Run a chain on .npy files
 ///
-/// Reads f32 (f64 is converted, which is said on stderr), little or big endian, in C or Fortran
-/// order. Results are little-endian f32 of the same shape and order as x. They appear whole or not
-/// at all: when anything goes wrong, the files that were there stay as they were.
+/// Reads f16, f32 and f64, little or big endian, in C or Fortran order. What is not of the dtype is
+/// converted to it, which is said on stderr. Arithmetic is f32 whatever the dtype. Results are
+/// little-endian, of the dtype and of the same shape and order as x. They appear whole or not at
+/// all: when anything goes wrong, the files that were there stay as they were.
+///
+/// NumPy has no bf16: results of --dtype bf16 are written as f32, which holds their values exactly.
 #[derive(clap::Args)]
 #[command(
     group(clap::ArgGroup::new("results").args(["y", "dx"]).required(true).multiple(true)),
@@ -19,7 +22,8 @@ use std::path::{Path, PathBuf};
 Examples:
     nonlin run silu --x x.npy --y y.npy
     nonlin run 'scale(0.5) | gelu' --x x.npy --y y.npy --dy dy.npy --dx dx.npy
-    nonlin run mish --x x.npy --dy dy.npy --dx dx.npy --cpu"
+    nonlin run mish --x x.npy --dy dy.npy --dx dx.npy --cpu
+    nonlin run gelu --x x.npy --y y.npy --dtype f16"
 )]
 pub(crate) struct Args {
     /// The steps, such as 'scale(0.5) | silu | scale(2)'; `nonlin list` shows what there is
@@ -37,26 +41,28 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", requires = "dy")]
     dx: Option<PathBuf>,
     /// How elements are stored on the device
-    #[arg(long, value_enum, default_value = "f32")]
-    dtype: Dtype,
+    #[arg(long, default_value = "f32", value_parser = dtypes())]
+    dtype: DType,
     /// Use the first adapter whose description contains this, in upper or lower case
     #[arg(long, value_name = "TEXT", conflicts_with = "cpu")]
     adapter: Option<String>,
-    /// Compute the f64 reference on the CPU, rounded to f32; needs no adapter
+    /// Compute the f64 reference on the CPU, rounded once to the dtype; needs no adapter
     #[arg(long)]
     cpu: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Dtype {
-    F32,
+pub(crate) fn run(args: &Args) -> Result<Verdict> {
+    match args.dtype {
+        DType::F16 => run_as::<f16>(args),
+        DType::BF16 => run_as::<bf16>(args),
+        _ => run_as::<f32>(args),
+    }
 }
 
-pub(crate) fn run(args: &Args) -> Result<Verdict> {
-    let Dtype::F32 = args.dtype;
+fn run_as<T: Element>(args: &Args) -> Result<Verdict> {
     let chain: Chain = args.chain.parse()?;
     refuse_same_files(args)?;
-    let x = read(&args.x)?;
+    let x = read::<T>(&args.x)?;
     let gradient = match (&args.dy, &args.dx) {
         (Some(dy), Some(dx)) => Some((read_like(&x.shape, &args.x, dy)?, dx)),
         _ => None,
@@ -68,25 +74,21 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
 
     let passes = u64::from(args.y.is_some()) + u64::from(gradient.is_some());
     let progress = Progress::new(passes * x.data.len() as u64);
-    let write = |path: &Path, pass: Pass, dy: Option<&[f32]>| -> Result<_> {
+    let write = |path: &Path, pass: Pass, dy: Option<&[T]>| -> Result<_> {
         progress.doing(pass.to_string());
         let mut file = Pending::create(path)?;
-        file.write(&x.shape.header())?;
+        file.write(&x.shape.header(T::DTYPE))?;
         for start in (0..x.data.len()).step_by(engine.piece()) {
             let range = start..x.data.len().min(start + engine.piece());
             let dy = dy.map(|dy| &dy[range.clone()]);
             let result = engine.compute(&chain, &x.data[range], dy)?;
-            let bytes: Vec<u8> = result
-                .iter()
-                .flat_map(|value| value.to_le_bytes())
-                .collect();
-            file.write(&bytes)?;
+            file.write(&npy::bytes(&result))?;
             progress.advance(result.len() as u64);
         }
         let path = path.display().to_string();
         let row = vec![
             path,
-            format!("{} f32", x.shape.text()),
+            format!("{} {}", x.shape.text(), npy::written_as(T::DTYPE)),
             format!("{pass} of {chain}"),
         ];
         Ok((file, row))
@@ -131,8 +133,8 @@ impl Engine {
         }
     }
 
-    fn compute(&self, chain: &Chain, x: &[f32], dy: Option<&[f32]>) -> Result<Vec<f32>> {
-        let rounded = |values: Vec<f64>| values.into_iter().map(|value| value as f32).collect();
+    fn compute<T: Element>(&self, chain: &Chain, x: &[T], dy: Option<&[T]>) -> Result<Vec<T>> {
+        let rounded = |values: Vec<f64>| values.into_iter().map(T::from_f64).collect();
         Ok(match (self, dy) {
             (Engine::Cpu, None) => rounded(reference::forward(chain, x)?),
             (Engine::Cpu, Some(dy)) => rounded(reference::backward(chain, x, dy)?),
@@ -142,19 +144,20 @@ impl Engine {
     }
 }
 
-fn read(path: &Path) -> Result<npy::Array> {
+fn read<T: Element>(path: &Path) -> Result<npy::Array<T>> {
     let array = npy::read(path)?;
-    if array.converted {
+    if let Some(held) = array.converted {
         complain(&format!(
-            "note: {} holds f64; it is converted to f32",
-            path.display()
+            "note: {} holds {held}; it is converted to {}",
+            path.display(),
+            T::DTYPE
         ));
     }
     Ok(array)
 }
 
 /// Reads an array that must have the shape of another, and puts it in the same order.
-fn read_like(shape: &npy::Shape, of: &Path, path: &Path) -> Result<Vec<f32>> {
+fn read_like<T: Element>(shape: &npy::Shape, of: &Path, path: &Path) -> Result<Vec<T>> {
     let array = read(path)?;
     if array.shape.dimensions != shape.dimensions {
         return Err(Failure(format!(

@@ -3,13 +3,14 @@
 
 mod common;
 
+use ::nonlin::half::bf16;
 use ::nonlin::{Activation, Chain, adapters, check};
 use common::{CHAIN, KINDS, Ran, command, data, fields, nonlin};
 use libtest_mimic::{Arguments, Trial};
 use serde_json::Value;
 use std::process::ExitCode;
 
-const TRIALS: [(&str, fn()); 9] = [
+const TRIALS: [(&str, fn()); 13] = [
     ("adapters_are_listed", adapters_are_listed),
     (
         "an_unknown_adapter_is_refused",
@@ -19,7 +20,9 @@ const TRIALS: [(&str, fn()); 9] = [
         "run_agrees_with_the_reference",
         run_agrees_with_the_reference,
     ),
+    ("run_in_16_bits", run_in_16_bits),
     ("check_of_a_chain", check_of_a_chain),
+    ("check_in_16_bits", check_in_16_bits),
     ("check_of_every_activation", check_of_every_activation),
     ("bench_as_json", bench_as_json),
     ("bench_as_text", bench_as_text),
@@ -27,6 +30,8 @@ const TRIALS: [(&str, fn()); 9] = [
         "bench_of_any_length_and_chain",
         bench_of_any_length_and_chain,
     ),
+    ("bench_in_16_bits", bench_in_16_bits),
+    ("bench_of_the_catalogue", bench_of_the_catalogue),
     ("bench_says_what_it_cannot_do", bench_says_what_it_cannot_do),
 ];
 
@@ -140,6 +145,47 @@ fn run_agrees_with_the_reference() {
     }
 }
 
+fn run_in_16_bits() {
+    let chain: Chain = CHAIN.parse().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let y = folder.path().join("y.npy");
+    let [x, result] = [data("c", "x"), y.clone()].map(|path| path.to_str().unwrap().to_owned());
+    nonlin(&["run", CHAIN, "--x", &x, "--y", &result, "--dtype", "bf16"]);
+    let x: Vec<_> = array(x.as_ref()).into_iter().map(bf16::from_f32).collect();
+    let got: Vec<_> = array(&y).into_iter().map(bf16::from_f32).collect();
+    assert!(check::forward(&chain, &x, &got).unwrap().passes());
+    nonlin(&[
+        "run",
+        CHAIN,
+        "--x",
+        &result,
+        "--y",
+        &result[..result.len() - 4],
+        "--dtype",
+        "f16",
+    ]);
+    let bytes = std::fs::read(y.with_extension("")).unwrap();
+    let header = String::from_utf8_lossy(&bytes[..128]);
+    assert!(header.contains("'<f2'"), "{header}");
+    assert_eq!(bytes.len(), 128 + 2 * x.len());
+}
+
+fn check_in_16_bits() {
+    for dtype in ["f16", "bf16"] {
+        let args = ["check", "scale(0.5) | silu", "--dtype", dtype];
+        let text = nonlin(&args).fine();
+        assert!(text.starts_with(&format!("{dtype} on ")), "{text}");
+        let document = nonlin(&[&args[..], &["--json"]].concat()).json();
+        assert_eq!(document["dtype"], dtype);
+        for result in document["results"].as_array().unwrap() {
+            assert_eq!(
+                (&result["compared"], &result["failed"]),
+                (&65536.into(), &0.into())
+            );
+        }
+    }
+}
+
 fn check_of_a_chain() {
     let args = ["check", "scale(0.5) | relu | scale(2)", "--count", "5000"];
     let text = nonlin(&args).fine();
@@ -149,7 +195,7 @@ fn check_of_a_chain() {
         "{text}"
     );
     let document = nonlin(&[&args[..], &["--json"]].concat()).json();
-    assert_eq!(fields(&document), ["adapter", "passed", "results"]);
+    assert_eq!(fields(&document), ["adapter", "dtype", "passed", "results"]);
     assert_eq!(document["passed"], true);
     let results = document["results"].as_array().unwrap();
     for (result, pass) in results.iter().zip(["forward", "backward"]) {
@@ -211,12 +257,12 @@ fn bench_as_json() {
     let document = nonlin(&[&args[..], &["--json"]].concat()).json();
     let names = [
         "adapter",
-        "chain",
         "len",
         "dtype",
         "workgroup",
         "words",
         "samples",
+        "chain",
         "passes",
     ];
     assert_eq!(fields(&document), names);
@@ -232,7 +278,9 @@ fn bench_as_json() {
     {
         assert_eq!(
             fields(pass),
-            ["pass", "repeats", "copy", "fused", "unfused", "speedup"]
+            [
+                "chain", "pass", "repeats", "copy", "fused", "unfused", "speedup"
+            ]
         );
         assert_eq!(pass["pass"], name);
         let variants = [
@@ -275,6 +323,59 @@ fn bench_of_any_length_and_chain() {
     ] {
         nonlin(&["bench", chain, "--len", len, "--samples", "1"]).fine();
     }
+}
+
+fn bench_in_16_bits() {
+    for (dtype, len) in [("f16", "1"), ("bf16", "70003")] {
+        let chain = "scale(0.5) | silu | scale(2)";
+        let args = [
+            "bench",
+            chain,
+            "--dtype",
+            dtype,
+            "--len",
+            len,
+            "--samples",
+            "1",
+            "--json",
+        ];
+        let document = nonlin(&args).json();
+        assert_eq!(document["dtype"], dtype);
+        let bytes = len.parse::<u64>().unwrap() * 2 * 2;
+        assert_eq!(document["passes"][0]["fused"]["bytes"], bytes);
+        assert_eq!(document["passes"][0]["copy"]["bytes"], bytes);
+    }
+}
+
+fn bench_of_the_catalogue() {
+    let args = ["bench", "--all", "--len", "1000", "--samples", "1"];
+    let ran = nonlin(&[&args[..], &["--json"]].concat());
+    let document: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let names = [
+        "adapter",
+        "len",
+        "dtype",
+        "workgroup",
+        "words",
+        "samples",
+        "results",
+    ];
+    assert_eq!(fields(&document), names);
+    // One whose results are wrong is not timed; that is told, and shows in the exit code.
+    let results = document["results"].as_array().unwrap();
+    let wrong = ran.stderr.lines().count();
+    assert_eq!(results.len() + wrong, 2 * Activation::ALL.len());
+    assert_eq!(ran.code, Some((wrong > 0).into()));
+    for result in results {
+        assert_eq!(
+            fields(result),
+            ["chain", "pass", "repeats", "copy", "fused"]
+        );
+        assert!(result["fused"]["ratio_to_copy"].as_f64() > Some(0.0));
+    }
+    let text = nonlin(&[&args[..], &["--dtype", "f16"]].concat()).stdout;
+    assert_eq!(text.lines().nth(1), Some("every activation"), "{text}");
+    assert!(text.contains("\nrelu "), "{text}");
 }
 
 fn bench_says_what_it_cannot_do() {

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod npy;
+mod plot;
 
 use common::{Ran, command, fields, nonlin};
 use nonlin::Activation;
@@ -54,8 +55,16 @@ fn wrong_usage_is_2() {
         &["check", "--count", "0"],
         &["bench", "--len", "0"],
         &["bench", "--samples", "0"],
+        &["bench", "silu", "--all"],
+        &["bench", "--dtype", "f64"],
+        &["check", "--dtype", "half"],
         &["wgsl"],
         &["wgsl", "silu", "--to", "asm"],
+        &["plot"],
+        &["plot", "silu"],
+        &["plot", "--out", "silu.svg"],
+        &["plot", "silu", "--gallery", "gallery"],
+        &["plot", "--gallery", "gallery", "--out", "silu.svg"],
     ] {
         let Ran {
             code,
@@ -72,7 +81,9 @@ fn wrong_usage_is_2() {
 
 #[test]
 fn help_is_fine_and_has_examples() {
-    for command in ["", "adapters", "list", "run", "check", "bench", "wgsl"] {
+    for command in [
+        "", "adapters", "list", "run", "check", "bench", "wgsl", "plot",
+    ] {
         let args: Vec<_> = [command, "--help"]
             .into_iter()
             .filter(|a| !a.is_empty())

@@ -1,6 +1,8 @@
 //! `nonlin run` on files, with the reference on the CPU.
 
 use crate::common::{CHAIN, KINDS, Ran, data, nonlin};
+use nonlin::half::{bf16, f16};
+use nonlin::{Chain, Element, reference};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -72,14 +74,8 @@ fn results_are_byte_for_byte_what_numpy_writes() {
                 "{kind} {what}"
             );
         }
-        let note = |path: &Path| {
-            format!(
-                "nonlin: note: {} holds f64; it is converted to f32\n",
-                path.display()
-            )
-        };
         let notes = if kind == "f64" {
-            note(&x) + &note(&dy)
+            note(&x, "f64", "f32") + &note(&dy, "f64", "f32")
         } else {
             String::new()
         };
@@ -100,6 +96,116 @@ fn results_read_back() {
     );
     assert_eq!(file.dtype().descr(), "'<f4'");
     assert_eq!(file.into_vec::<f32>().unwrap().len(), 12);
+}
+
+/// What stands behind the header of a .npy file of version 1.0.
+fn contents(path: &Path) -> Vec<u8> {
+    let bytes = fs::read(path).unwrap();
+    let header = u16::from_le_bytes([bytes[8], bytes[9]]);
+    bytes[10 + usize::from(header)..].to_vec()
+}
+
+fn note(path: &Path, held: &str, dtype: &str) -> String {
+    let path = path.display();
+    format!("nonlin: note: {path} holds {held}; it is converted to {dtype}\n")
+}
+
+/// Runs on a file of f64 and on one of f32 with a dtype, and compares with the rounded reference.
+fn rounded_once<T: Element>(descr: &str, encode: fn(T) -> Vec<u8>) {
+    let chain: Chain = CHAIN.parse().unwrap();
+    let dtype = T::DTYPE.name();
+    let folder = Folder::new();
+    // In f32 this value lies halfway between two of 16 bits; in f64 it does not.
+    let near = 1.0 + 2f64.powi(-9) + 2f64.powi(-11) + 2f64.powi(-40);
+    let values = [1.5, -0.1, 1e6, near, f64::NAN, f64::INFINITY];
+    let f64s = values.map(f64::to_le_bytes).concat();
+    let f32s = values.map(|v| (v as f32).to_le_bytes()).concat();
+    let files = [
+        ("f64", npy(&header("<f8", "(2, 3)"), &f64s), values),
+        (
+            "f32",
+            npy(&header("<f4", "(2, 3)"), &f32s),
+            values.map(|v| f64::from(v as f32)),
+        ),
+    ];
+    for (held, file, values) in files {
+        let x = folder.write("x.npy", &file);
+        let (y, dx) = (folder.path("y.npy"), folder.path("dx.npy"));
+        let mut args = vec!["run", CHAIN, "--cpu", "--dtype", dtype];
+        for (option, path) in [("--x", &x), ("--dy", &x), ("--y", &y), ("--dx", &dx)] {
+            args.extend([option, path.to_str().unwrap()]);
+        }
+        let ran = nonlin(&args);
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        assert_eq!(ran.stderr, note(&x, held, dtype).repeat(2));
+        let x = values.map(T::from_f64);
+        let expected = [
+            (y, reference::forward(&chain, &x).unwrap()),
+            (dx, reference::backward(&chain, &x, &x).unwrap()),
+        ];
+        for (path, values) in expected {
+            let bytes: Vec<u8> = values
+                .into_iter()
+                .map(T::from_f64)
+                .flat_map(encode)
+                .collect();
+            assert_eq!(contents(&path), bytes, "{held} as {dtype}");
+            let file = npyz::NpyFile::new(fs::File::open(path).unwrap()).unwrap();
+            assert_eq!(
+                (file.shape(), file.dtype().descr().as_str()),
+                (&[2, 3][..], descr)
+            );
+        }
+    }
+}
+
+#[test]
+fn f16_is_written_as_f16() {
+    rounded_once::<f16>("'<f2'", |v| v.to_le_bytes().to_vec());
+}
+
+#[test]
+fn bf16_is_written_as_f32() {
+    rounded_once::<bf16>("'<f4'", |v| v.to_f32().to_le_bytes().to_vec());
+}
+
+#[test]
+fn files_of_f16_are_read() {
+    let values = [1.0, -0.5, 65504.0, f32::NEG_INFINITY, 1e-7].map(f16::from_f32);
+    let folder = Folder::new();
+    let little = npy(
+        &header("<f2", "(5,)"),
+        &values.map(f16::to_le_bytes).concat(),
+    );
+    let big = npy(
+        &header(">f2", "(5,)"),
+        &values.map(f16::to_be_bytes).concat(),
+    );
+    let y = folder.path("y.npy");
+    for file in [little, big] {
+        let x = folder.write("x.npy", &file);
+        for dtype in ["f32", "f16", "bf16"] {
+            let [from, to] = [&x, &y].map(|path| path.to_str().unwrap());
+            let args = ["--x", from, "--y", to, "--dtype", dtype];
+            let ran = nonlin(&[&["run", "identity", "--cpu"], &args[..]].concat());
+            assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+            let (note, expected) = match dtype {
+                "f32" => (
+                    note(&x, "f16", dtype),
+                    values.map(|v| v.to_f32().to_le_bytes()).concat(),
+                ),
+                "f16" => (String::new(), values.map(f16::to_le_bytes).concat()),
+                _ => {
+                    let rounded = values.map(|v| bf16::from_f32(v.to_f32()).to_f32());
+                    (
+                        note(&x, "f16", dtype),
+                        rounded.map(f32::to_le_bytes).concat(),
+                    )
+                }
+            };
+            assert_eq!((ran.stderr, contents(&y)), (note, expected), "{dtype}");
+        }
+    }
 }
 
 #[test]
@@ -137,7 +243,7 @@ fn files_that_cannot_be_read() {
         ),
         (
             b"\x93NUMPY\x02\x00\xff\xff\xff\xff".into(),
-            "has a header of 4294967295 bytes, which no f32 array needs",
+            "has a header of 4294967295 bytes, which no array of floats needs",
         ),
         (
             npy("{'descr': }", &bytes),
@@ -153,22 +259,22 @@ fn files_that_cannot_be_read() {
         ),
         (
             npy(&header("<i4", "(6,)"), &bytes),
-            "holds int32; f32 or f64 is needed",
+            "holds int32; f16, f32 or f64 is needed",
         ),
         (
-            npy(&header("<f2", "(12,)"), &bytes),
-            "holds f16; f32 or f64 is needed",
+            npy(&header("<f16", "(1,)"), &bytes),
+            "holds f128; f16, f32 or f64 is needed",
         ),
         (
             npy(&header("|O", "(6,)"), &bytes),
-            "holds Python objects; f32 or f64 is needed",
+            "holds Python objects; f16, f32 or f64 is needed",
         ),
         (
             npy(
                 "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (6,)}",
                 &bytes,
             ),
-            "holds records; f32 or f64 is needed",
+            "holds records; f16, f32 or f64 is needed",
         ),
         (
             npy(&header("<f4", "(7,)"), &bytes),
