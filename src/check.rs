@@ -237,11 +237,13 @@ impl Enclosure {
             xs.extend((room.knots)(p).into_iter().chain([0.0]).filter(inside));
         }
         let xs = xs.into_iter().filter(|x| !x.is_nan());
-        let image = match room.product {
+        // A product with 1 is exact.
+        let rounded = |index: &usize| p[*index] != 1.0 || room.roundings > 1.0;
+        let image = match room.product.filter(rounded) {
             None => Self::hull(xs.map(|x| at(f, x, p))),
             // The kernel rounds the product of x and the parameter: the function is seen at either
             // end of that rounding.
-            Some(index) if p[index] != 1.0 || room.roundings > 1.0 => {
+            Some(index) => {
                 let nudged = |by: f64| {
                     let mut p = p.clone();
                     p[index] *= 1.0 + by;
@@ -253,7 +255,6 @@ impl Enclosure {
                     xs.flat_map(|x| around.iter().map(move |p| at(f, x, p)).collect::<Vec<_>>()),
                 )
             }
-            Some(_) => Self::hull(xs.map(|x| at(f, x, p))),
         };
         image.widened(room.budget, floor(step, middle, derivative))
     }
