@@ -23,7 +23,9 @@ fn main() -> std::process::ExitCode {
         let others = [
             "swish(beta=0.3)",
             "swish(beta=-20)",
+            "swish(beta=0)",
             "leaky_relu(-1.5)",
+            "leaky_relu(0)",
             "softplus(2.5, 3)",
             "elu(0.3)",
             "celu(0.37)",

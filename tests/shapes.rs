@@ -279,6 +279,20 @@ fn main() -> std::process::ExitCode {
             }
             Ok(())
         });
+        trials.add("threads_share_a_device", |gpu| {
+            let x: Vec<f32> = (0..999).map(input).collect();
+            let wanted: Vec<f32> = x.iter().map(|x| value(*x)).collect();
+            let rounds = || (0..50).all(|_| gpu.forward(&chain(), &x).is_ok_and(|y| y == wanted));
+            let right = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..4).map(|_| scope.spawn(rounds)).collect();
+                threads
+                    .into_iter()
+                    .all(|thread| thread.join().unwrap_or(false))
+            });
+            right
+                .then_some(())
+                .ok_or_else(|| "a thread was left without its result".into())
+        });
         trials.add("the_host_door_takes_any_length", |gpu| {
             for len in [0, 1, 3, 1023, 70_001] {
                 let x: Vec<f32> = (0..len).map(input).collect();

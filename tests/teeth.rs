@@ -23,8 +23,8 @@ const MISTAKES: [Mistake; 19] = [
         name: "swapped_select",
         chain: "leaky_relu",
         pass: Pass::Forward,
-        right: "select(negative_slope * x, x, x > 0.0)",
-        wrong: "select(x, negative_slope * x, x > 0.0)",
+        right: "select(down, x, x > 0.0)",
+        wrong: "select(x, down, x > 0.0)",
     },
     Mistake {
         name: "kink_on_the_other_side",

@@ -2,10 +2,15 @@
 fn m_times_sigmoid(x: f32, z: f32) -> f32 { return x * z; } //#stub
 fn m_swish_derivative(z: f32) -> f32 { return z; } //#stub
 
+// x is finite here, so that a beta of zero gives zero.
+fn swish_z(x: f32, beta: f32) -> f32 {
+    return beta * clamp(x, -3.4028234e38, 3.4028234e38);
+}
+
 fn act_swish(x: f32, beta: f32) -> f32 {
-    return m_times_sigmoid(x, beta * x);
+    return m_times_sigmoid(x, swish_z(x, beta));
 }
 
 fn act_swish_dx(x: f32, beta: f32) -> f32 {
-    return m_swish_derivative(beta * x);
+    return m_swish_derivative(swish_z(x, beta));
 }

@@ -255,7 +255,8 @@ impl Gpu {
         self.device
             .poll(wgpu::PollType::wait_indefinitely())
             .map_err(|e| failed(e.to_string()))?;
-        match receiver.try_recv() {
+        // Another thread that polls the same device may be the one that answers, and just about to.
+        match receiver.recv() {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Err(failed(error.to_string())),
             Err(_) => return Err(failed("the device did not answer".into())),

@@ -126,12 +126,14 @@ pub(crate) fn download(gpu: &Gpu, buffer: &wgpu::Buffer) -> Vec<u32> {
     let mut encoder = gpu.device().create_command_encoder(&Default::default());
     encoder.copy_buffer_to_buffer(buffer, 0, &readback, 0, buffer.size());
     gpu.queue().submit([encoder.finish()]);
-    readback.map_async(MapMode::Read, .., |mapped| {
-        mapped.expect("the readback buffer maps")
-    });
+    let (sender, receiver) = std::sync::mpsc::channel();
+    readback.map_async(MapMode::Read, .., move |mapped| _ = sender.send(mapped));
     gpu.device()
         .poll(PollType::wait_indefinitely())
         .expect("the device is there");
+    // Another test's thread may be the one that answers.
+    let mapped = receiver.recv().expect("the device answers");
+    mapped.expect("the readback buffer maps");
     let view = readback.get_mapped_range(..).expect("it is mapped");
     bytemuck::cast_slice(&view).to_vec()
 }
