@@ -4,8 +4,20 @@ use super::Room;
 
 pub(super) const ROOM: Room = Room {
     source: "Klambauer et al. 2017, arXiv:1706.02515; torch.nn.SELU",
-    y: |x, _| if x > 0.0 { SCALE * x } else { SCALE * ALPHA * x.exp_m1() },
-    dx: |x, _| if x > 0.0 { SCALE } else { SCALE * ALPHA * x.exp() },
+    y: |x, _| {
+        if x > 0.0 {
+            SCALE * x
+        } else {
+            SCALE * ALPHA * x.exp_m1()
+        }
+    },
+    dx: |x, _| {
+        if x > 0.0 {
+            SCALE
+        } else {
+            SCALE * ALPHA * x.exp()
+        }
+    },
     knots: |_| vec![0.0],
     ..Room::PLAIN
 };

@@ -4,7 +4,13 @@ use super::Room;
 
 pub(super) const ROOM: Room = Room {
     source: "torch.nn.Tanhshrink",
-    y: |x, _| if x.abs() < 0.1 { series(x) } else { x - x.tanh() },
+    y: |x, _| {
+        if x.abs() < 0.1 {
+            series(x)
+        } else {
+            x - x.tanh()
+        }
+    },
     dx: |x, _| x.tanh().powi(2),
     ..Room::PLAIN
 };
@@ -21,5 +27,9 @@ fn series(x: f64) -> f64 {
         -21_844.0 / 6_081_075.0,
         929_569.0 / 638_512_875.0,
     ];
-    x * s * terms.into_iter().rev().fold(0.0, |sum, term| sum * s + term)
+    x * s
+        * terms
+            .into_iter()
+            .rev()
+            .fold(0.0, |sum, term| sum * s + term)
 }

@@ -50,6 +50,8 @@ fn bent(u: f64) -> f64 {
     if u < -0.5 {
         return u.exp_m1() - u;
     }
-    let series = (3..20).rev().fold(1.0, |sum, n| 1.0 + sum * u / f64::from(n));
+    let series = (3..20)
+        .rev()
+        .fold(1.0, |sum, n| 1.0 + sum * u / f64::from(n));
     series * u * u / 2.0
 }
