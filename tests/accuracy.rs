@@ -75,13 +75,7 @@ fn main() -> std::process::ExitCode {
                     digits::array("digits_x.npy"),
                     digits::array("digits_dy.npy"),
                 );
-                common::verdict(&check::forward(&chain, &x, &gpu.forward(&chain, &x)?)?)?;
-                common::verdict(&check::backward(
-                    &chain,
-                    &x,
-                    &dy,
-                    &gpu.backward(&chain, &x, &dy)?,
-                )?)
+                common::agrees(gpu, &chain, &x, &dy)
             });
         }
     })

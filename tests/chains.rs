@@ -94,13 +94,7 @@ fn main() -> std::process::ExitCode {
                 let chain: Chain = text.parse()?;
                 let x = check::inputs(&chain, 1 << 18);
                 let dy: Vec<f32> = (0..x.len()).map(|i| (i % 17) as f32 * 0.37 - 2.0).collect();
-                common::verdict(&check::forward(&chain, &x, &gpu.forward(&chain, &x)?)?)?;
-                common::verdict(&check::backward(
-                    &chain,
-                    &x,
-                    &dy,
-                    &gpu.backward(&chain, &x, &dy)?,
-                )?)
+                common::agrees(gpu, &chain, &x, &dy)
             });
         }
     })

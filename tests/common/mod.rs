@@ -5,7 +5,7 @@ pub(crate) mod sentinels;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use nonlin::wgpu;
-use nonlin::{Gpu, Operand, adapters, describe};
+use nonlin::{Chain, Gpu, Operand, adapters, check, describe};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -91,6 +91,17 @@ pub(crate) fn verdict(report: &nonlin::check::Report) -> Result<(), Failed> {
         .into()),
         _ => Ok(()),
     }
+}
+
+/// Both passes of a chain, on f32, are within the error allowed to them.
+pub(crate) fn agrees(gpu: &Gpu, chain: &Chain, x: &[f32], dy: &[f32]) -> Result<(), Failed> {
+    verdict(&check::forward(chain, x, &gpu.forward(chain, x)?)?)?;
+    verdict(&check::backward(
+        chain,
+        x,
+        dy,
+        &gpu.backward(chain, x, dy)?,
+    )?)
 }
 
 /// Runs a bound plan, or anything else that records into a pass, and waits for it.
