@@ -1,12 +1,14 @@
 //! `nonlin check`.
 
+use crate::exhaustive::{self, Adapter, Table};
 use crate::output::{Progress, dtypes, number, short, show, show_json, table};
-use crate::{Result, Verdict, adapters};
+use crate::{Failure, Result, Verdict, adapters};
 use nonlin::check::{self, Finding, Report};
 use nonlin::half::{bf16, f16};
 use nonlin::{Activation, Chain, DType, Element, Gpu, Pass};
 use serde_json::{Value, json};
 use std::fmt::Write;
+use std::path::PathBuf;
 
 /// Compare the GPU's values and derivatives with the f64 reference
 ///
@@ -25,24 +27,41 @@ Examples:
     nonlin check
     nonlin check 'scale(0.5) | silu | scale(2)' --count 10000000
     nonlin check gelu --dtype f16
-    nonlin check --adapter swiftshader --json")]
+    nonlin check --adapter swiftshader --json
+    nonlin check --exhaustive silu
+    nonlin check --exhaustive --adapter vulkan --adapter gl --out accuracy.md")]
 pub(crate) struct Args {
-    /// The chain to check; every activation by itself, if none is given
-    chain: Option<String>,
+    /// The chains to check; every activation by itself, if none is given
+    #[arg(value_name = "CHAIN")]
+    chains: Vec<String>,
     /// How elements are stored on the device
     #[arg(long, default_value = "f32", value_parser = dtypes())]
     dtype: DType,
-    /// Use the first adapter whose description contains this, in upper or lower case
+    /// Use the first adapter whose description contains this, in upper or lower case; with
+    /// --exhaustive, several can be given
     #[arg(long, value_name = "TEXT")]
-    adapter: Option<String>,
-    /// Check about this many inputs of f32
-    #[arg(long, default_value_t = 200_000)]
+    adapter: Vec<String>,
+    /// Check about this many inputs of f32, 200,000 if not given; of f16 and bf16 it is always all
+    #[arg(long, conflicts_with = "exhaustive")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1 << 28))]
-    count: u32,
+    count: Option<u32>,
+    /// Walk all 2^32 inputs of f32, which takes a minute or some for each chain and adapter
+    #[arg(long, conflicts_with = "dtype")]
+    exhaustive: bool,
+    /// Write the table of --exhaustive to a Markdown file, after each chain. Rows of the same
+    /// adapters that are there already are kept
+    #[arg(long, value_name = "FILE", requires = "exhaustive")]
+    out: Option<PathBuf>,
+    /// Compare with another program too, as tools/torch_peer.py is one for PyTorch
+    #[arg(long, value_name = "COMMAND", requires = "exhaustive")]
+    peer: Option<String>,
     /// Print a JSON document
-    #[arg(long)]
+    #[arg(long, conflicts_with = "exhaustive")]
     json: bool,
 }
+
+/// Inputs of f32, if no other number is asked for.
+const COUNT: u32 = 200_000;
 
 /// Elements compared at one time.
 const PIECE: usize = 1 << 16;
@@ -54,22 +73,33 @@ struct Checked {
 }
 
 pub(crate) fn check(args: &Args) -> Result<Verdict> {
-    let chains = match &args.chain {
-        Some(text) => vec![text.parse()?],
-        None => Activation::ALL
-            .iter()
-            .copied()
-            .map(Chain::from)
-            .collect::<Vec<_>>(),
-    };
-    let gpu = adapters::open(args.adapter.as_deref())?;
+    let parsed = args.chains.iter().map(|text| Ok(text.parse()?));
+    let mut chains: Vec<Chain> = parsed.collect::<Result<_>>()?;
+    if chains.is_empty() {
+        chains.extend(Activation::ALL.iter().copied().map(Chain::from));
+    }
+    if args.exhaustive {
+        return walk(args, chains);
+    }
+    if let [_, second, ..] = args.adapter.as_slice() {
+        let message = format!("several adapters need --exhaustive; \"{second}\" is the second");
+        return Err(Failure(message));
+    }
+    if args.count.is_some() && args.dtype != DType::F32 {
+        let message = format!(
+            "--count is for f32; of {} all 65,536 inputs are checked",
+            args.dtype
+        );
+        return Err(Failure(message));
+    }
+    let gpu = adapters::open(args.adapter.first().map(String::as_str))?;
     let name = adapters::name(&gpu);
     let compare = match args.dtype {
         DType::F16 => compare::<f16>,
         DType::BF16 => compare::<bf16>,
         _ => compare::<f32>,
     };
-    let checked = compare(&gpu, chains, args.count as usize)?;
+    let checked = compare(&gpu, chains, args.count.unwrap_or(COUNT) as usize)?;
     let passed = passed(&checked);
     if args.json {
         let results: Vec<_> = checked.iter().map(Checked::json).collect();
@@ -83,6 +113,54 @@ pub(crate) fn check(args: &Args) -> Result<Verdict> {
         let title = format!("{} on {name}", args.dtype);
         show(text(&title, &checked))?;
     }
+    Ok(if passed {
+        Verdict::Fine
+    } else {
+        Verdict::CheckFailed
+    })
+}
+
+/// `check --exhaustive`.
+fn walk(args: &Args, chains: Vec<Chain>) -> Result<Verdict> {
+    let mut wanted: Vec<_> = args
+        .adapter
+        .iter()
+        .map(|text| Some(text.as_str()))
+        .collect();
+    if wanted.is_empty() {
+        wanted.push(None);
+    }
+    let mut opened = Vec::new();
+    for text in wanted {
+        let gpu = adapters::open(text)?;
+        let info = gpu.device().adapter_info();
+        let name = info.name.split(" (").next().unwrap_or_default();
+        opened.push(Adapter {
+            name: format!("{name}, {}", info.backend),
+            description: adapters::name(&gpu),
+            gpu,
+        });
+    }
+    let budget = |chain: &Chain| match chain.steps() {
+        [nonlin::Step::Activation(activation)] => activation.budget(),
+        _ => 0.0,
+    };
+    let chains: Vec<_> = chains
+        .into_iter()
+        .map(|c| (c.clone(), budget(&c)))
+        .collect();
+    let peer = args.peer.as_deref();
+    let mut table = Table::new(&opened, peer)?;
+    if let Some(path) = &args.out {
+        table.resume(path)?;
+    }
+    let mut passed = true;
+    exhaustive::walk(&opened, peer, &chains, |row| {
+        passed &= row.passes();
+        table.add(&row);
+        args.out.as_ref().map_or(Ok(()), |path| table.write(path))
+    })?;
+    show(table.text())?;
     Ok(if passed {
         Verdict::Fine
     } else {

@@ -7,6 +7,7 @@
 mod adapters;
 mod bench;
 mod check;
+mod exhaustive;
 mod list;
 mod npy;
 mod output;

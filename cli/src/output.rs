@@ -90,7 +90,9 @@ pub(crate) struct Progress {
 impl Progress {
     pub(crate) fn new(total: u64) -> Self {
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
-        if let Ok(style) = ProgressStyle::with_template("{msg:30} [{bar:30}] {percent:>3}%") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{msg:30} [{bar:30}] {percent:>3}%, {eta} to go")
+        {
             bar.set_style(style.progress_chars("=> "));
         }
         let started = Instant::now();

@@ -1,0 +1,467 @@
+//! `nonlin check --exhaustive`: every f32 there is, on several adapters at once.
+
+use crate::output::{Progress, short, table};
+use crate::pending::Pending;
+use crate::{Failure, Result};
+use nonlin::check::{Expected, Finding, Report};
+use nonlin::{Chain, Gpu, Pass};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Inputs that a thread takes at one time.
+const PIECE: u64 = 1 << 20;
+
+/// Bit patterns of f32.
+const ALL: u64 = 1 << 32;
+
+/// An adapter whose results are checked.
+pub(crate) struct Adapter {
+    pub(crate) gpu: Gpu,
+    /// In one line.
+    pub(crate) description: String,
+    /// In a few words, for the head of a column.
+    pub(crate) name: String,
+}
+
+/// The reports of one chain's pass: one for each adapter, and the peer's, if it has such a function.
+pub(crate) struct Row {
+    chain: String,
+    pass: Pass,
+    budget: f64,
+    adapters: Vec<Found>,
+    peer: Option<Found>,
+}
+
+/// What was found at all inputs: the infinite ones have a report of their own, since an error there is not one
+/// in ULP.
+#[derive(Clone, Default)]
+struct Found {
+    finite: Report,
+    limits: Report,
+}
+
+impl Found {
+    fn passes(&self) -> bool {
+        self.finite.passes() && self.limits.passes()
+    }
+
+    fn merge(&mut self, other: Found) {
+        self.finite.merge(other.finite);
+        self.limits.merge(other.limits);
+    }
+}
+
+/// What a piece of the inputs should give. An infinite one can only be its first.
+struct Pieces {
+    limits: Expected,
+    finite: Expected,
+    split: usize,
+}
+
+impl Pieces {
+    fn new(chain: &Chain, pass: Pass, x: &[f32]) -> Result<Self> {
+        let split = usize::from(x[0].is_infinite());
+        let (limits, finite) = x.split_at(split);
+        let expected = |x: &[f32]| match pass {
+            Pass::Forward => Expected::forward(chain, x),
+            Pass::Backward => Expected::backward(chain, x, &vec![1.0f32; x.len()]),
+        };
+        Ok(Pieces {
+            limits: expected(limits)?,
+            finite: expected(finite)?,
+            split,
+        })
+    }
+
+    fn compare_into(&self, found: &mut Found, got: &[f32]) -> Result<()> {
+        let (limits, finite) = got.split_at(self.split);
+        self.limits.compare_into(&mut found.limits, limits)?;
+        Ok(self.finite.compare_into(&mut found.finite, finite)?)
+    }
+}
+
+impl Row {
+    pub(crate) fn passes(&self) -> bool {
+        self.adapters.iter().all(Found::passes)
+    }
+
+    fn cells(&self, with_peer: bool) -> Vec<String> {
+        let mut cells = vec![self.chain.clone(), self.pass.to_string()];
+        cells.extend(self.adapters.iter().map(|found| {
+            let failed = if found.passes() { "" } else { "FAIL " };
+            format!("{failed}{}", self.worst(found))
+        }));
+        if with_peer {
+            let peer = self.peer.as_ref();
+            cells.push(peer.map_or("-".into(), |found| self.worst(found)));
+        }
+        cells
+    }
+
+    /// The worst error and where, and what is allowed there if it is not the budget.
+    fn worst(&self, found: &Found) -> String {
+        let mut text = match &found.finite.worst {
+            None => "exact".into(),
+            Some(Finding { x, got, ulp, .. }) if ulp.is_infinite() => {
+                format!("{got} at {}", short(*x))
+            }
+            Some(Finding {
+                x, ulp, allowed, ..
+            }) => {
+                let ulps = if *ulp < 1e4 {
+                    format!("{ulp:.2}")
+                } else {
+                    format!("{ulp:.1e}")
+                };
+                let of = if (allowed - self.budget).abs() > 0.01 {
+                    format!(" of {allowed:.2}")
+                } else {
+                    String::new()
+                };
+                format!("{ulps}{of} at {}", short(*x))
+            }
+        };
+        if let Some(worst) = found.limits.worst.as_ref().filter(|worst| !worst.passes()) {
+            text += &format!(", {} at {}", worst.got, worst.x);
+        }
+        text
+    }
+}
+
+/// Walks all inputs for each chain, both passes, and hands over each row as it is done.
+pub(crate) fn walk(
+    adapters: &[Adapter],
+    peer: Option<&str>,
+    chains: &[(Chain, f64)],
+    mut done: impl FnMut(Row) -> Result<()>,
+) -> Result<()> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut peers = Vec::new();
+    for _ in 0..threads {
+        peers.push(peer.map(Peer::start).transpose()?);
+    }
+    let progress = Progress::new(chains.len() as u64 * 2 * ALL);
+    for (chain, budget) in chains {
+        for pass in Pass::ALL {
+            progress.doing(format!("{chain} {pass}"));
+            let mut row = Row {
+                chain: chain.to_string(),
+                pass,
+                budget: *budget,
+                adapters: vec![Found::default(); adapters.len()],
+                peer: None,
+            };
+            let next = AtomicU64::new(0);
+            let stop = AtomicBool::new(false);
+            let shared = Mutex::new(&mut row);
+            let work = |peer: &mut Option<Peer>| -> Result<()> {
+                let mut found = vec![Found::default(); adapters.len()];
+                let mut peers = None;
+                let ones = vec![1.0f32; PIECE as usize];
+                while !stop.load(Ordering::Relaxed) {
+                    let first = next.fetch_add(PIECE, Ordering::Relaxed);
+                    if first >= ALL {
+                        break;
+                    }
+                    let bits = first as u32..=(first + PIECE - 1) as u32;
+                    let x: Vec<f32> = bits.map(f32::from_bits).collect();
+                    let expected = Pieces::new(chain, pass, &x)?;
+                    for (Adapter { gpu, .. }, found) in adapters.iter().zip(&mut found) {
+                        let got = match pass {
+                            Pass::Forward => gpu.forward(chain, &x)?,
+                            Pass::Backward => gpu.backward(chain, &x, &ones)?,
+                        };
+                        expected.compare_into(found, &got)?;
+                    }
+                    if let Some(peer) = peer
+                        && let Some(got) = peer.ask(chain, pass, first)?
+                    {
+                        expected.compare_into(peers.get_or_insert_default(), &got)?;
+                    }
+                    progress.advance(PIECE);
+                }
+                if let Ok(mut row) = shared.lock() {
+                    for (all, part) in row.adapters.iter_mut().zip(found) {
+                        all.merge(part);
+                    }
+                    if let Some(part) = peers {
+                        row.peer.get_or_insert_default().merge(part);
+                    }
+                }
+                Ok(())
+            };
+            std::thread::scope(|scope| {
+                let (work, stop) = (&work, &stop);
+                let threads: Vec<_> = peers
+                    .iter_mut()
+                    .map(|peer| {
+                        scope.spawn(move || {
+                            let result = work(peer);
+                            stop.fetch_or(result.is_err(), Ordering::Relaxed);
+                            result
+                        })
+                    })
+                    .collect();
+                let failed = |_| Err(Failure("a thread of the checker panicked".into()));
+                let results = threads.into_iter().map(|t| t.join().unwrap_or_else(failed));
+                results.collect::<Result<Vec<()>>>()
+            })?;
+            done(row)?;
+        }
+    }
+    Ok(())
+}
+
+/// A program that computes the same functions, for comparison. It writes its name on a line, then answers
+/// each line `CHAIN<tab>PASS<tab>FIRST<tab>COUNT` by a line: `no` if it has no such function, or `ok` and
+/// behind it, as little-endian f32, the values (the derivatives, backward) at the COUNT inputs whose
+/// bit patterns begin at FIRST.
+struct Peer {
+    command: String,
+    _child: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+    name: String,
+}
+
+impl Peer {
+    fn start(command: &str) -> Result<Self> {
+        let mut words = command.split_whitespace();
+        let program = words.next().unwrap_or_default();
+        let mut child = Command::new(program)
+            .args(words)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| Failure::io(format_args!("cannot start the peer {command}"), error))?;
+        let (Some(to), Some(from)) = (child.stdin.take(), child.stdout.take()) else {
+            unreachable!("both are piped");
+        };
+        let mut peer = Peer {
+            command: command.into(),
+            _child: child,
+            to,
+            from: BufReader::new(from),
+            name: String::new(),
+        };
+        peer.name = peer.line()?;
+        Ok(peer)
+    }
+
+    fn failed(&self, error: std::io::Error) -> Failure {
+        Failure::io(format_args!("the peer {} failed", self.command), error)
+    }
+
+    fn line(&mut self) -> Result<String> {
+        let mut line = String::new();
+        match self.from.read_line(&mut line) {
+            Ok(0) => Err(self.failed(ErrorKind::UnexpectedEof.into())),
+            Ok(_) => Ok(line.trim().into()),
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    fn ask(&mut self, chain: &Chain, pass: Pass, first: u64) -> Result<Option<Vec<f32>>> {
+        writeln!(self.to, "{chain}\t{pass}\t{first}\t{PIECE}").map_err(|e| self.failed(e))?;
+        match self.line()?.as_str() {
+            "no" => return Ok(None),
+            "ok" => {}
+            other => {
+                let message = format!("the peer {} answers \"{other}\"", self.command);
+                return Err(Failure(message));
+            }
+        }
+        let mut values = vec![0.0f32; PIECE as usize];
+        let bytes = bytemuck::cast_slice_mut(&mut values);
+        self.from.read_exact(bytes).map_err(|e| self.failed(e))?;
+        // Bits as they lie in memory are little-endian on every machine that wgpu runs on.
+        Ok(Some(values))
+    }
+}
+
+/// The table of all rows so far, and the file that keeps it.
+pub(crate) struct Table {
+    head: Vec<String>,
+    rows: Vec<Vec<String>>,
+    with_peer: bool,
+    notes: Vec<String>,
+}
+
+impl Table {
+    pub(crate) fn new(adapters: &[Adapter], peer: Option<&str>) -> Result<Self> {
+        let mut head: Vec<String> = ["chain", "pass"].map(String::from).to_vec();
+        head.extend(adapters.iter().map(|adapter| adapter.name.clone()));
+        let mut notes: Vec<_> = adapters
+            .iter()
+            .map(|adapter| format!("{}: {}", adapter.name, adapter.description))
+            .collect();
+        if let Some(peer) = peer {
+            let name = Peer::start(peer)?.name;
+            head.push(name.split(',').next().unwrap_or_default().into());
+            notes.push(name);
+        }
+        Ok(Table {
+            head,
+            rows: Vec::new(),
+            with_peer: peer.is_some(),
+            notes,
+        })
+    }
+
+    /// Takes in the rows of a file that an earlier walk of the same adapters wrote.
+    pub(crate) fn resume(&mut self, path: &Path) -> Result<()> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => {
+                return Err(Failure::io(
+                    format_args!("cannot read {}", path.display()),
+                    error,
+                ));
+            }
+        };
+        let rows = text.lines().filter_map(|line| line.strip_prefix("| "));
+        let mut rows = rows.map(|row| -> Vec<String> {
+            row.trim_end_matches(" |")
+                .split(" | ")
+                .map(|cell| cell.replace("\\|", "|"))
+                .collect()
+        });
+        if rows.next().as_ref() == Some(&self.head) {
+            self.rows = rows.collect();
+        }
+        Ok(())
+    }
+
+    pub(crate) fn add(&mut self, row: &Row) {
+        let cells = row.cells(self.with_peer);
+        let same = |old: &&mut Vec<String>| old[..2] == cells[..2];
+        match self.rows.iter_mut().find(same) {
+            Some(old) => *old = cells,
+            None => self.rows.push(cells),
+        }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let rows: Vec<_> = [&self.head]
+            .into_iter()
+            .chain(&self.rows)
+            .cloned()
+            .collect();
+        format!(
+            "{}\n{}",
+            self.notes.join("\n"),
+            table(&rows, self.head.len())
+        )
+    }
+
+    /// Writes the table as Markdown, whole or not at all.
+    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+        let mut file = Pending::create(path)?;
+        file.write(self.markdown().as_bytes())?;
+        file.persist()
+    }
+
+    fn markdown(&self) -> String {
+        let line = |cells: &[String]| {
+            let cells = cells.iter().map(|cell| cell.replace('|', "\\|"));
+            format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
+        };
+        let mut text = String::from(HEADING);
+        self.notes
+            .iter()
+            .for_each(|note| text += &format!("- {note}\n"));
+        text += "\n";
+        text += &line(&self.head);
+        text += &format!("|{}\n", "---|".repeat(self.head.len()));
+        self.rows.iter().for_each(|row| text += &line(row));
+        text
+    }
+}
+
+const HEADING: &str = "\
+# Accuracy
+
+The worst error over all 2^32 inputs of f32, and the input where it is; NaN must give NaN there, and
+an infinite input the limit. Backward is the derivative (dy = 1). `nonlin check --exhaustive --out` wrote
+this file; nothing in it is written by hand.
+
+Errors are in ULP of the f64 reference's value. \"of\" says what is allowed at that input where it is
+not the activation's budget, 4 ULP: where x is first multiplied by a parameter, that product's rounding
+is allowed for. Near a root of a derivative ULP are measured at 1/8. \"exact\": every result is the nearest
+f32, or zero for a subnormal number. src/check.rs has all rules; they are the same for all columns.
+
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nonlin::check;
+
+    fn row(chain: &str, y: f32, peer: Option<f32>) -> Row {
+        let parsed: Chain = chain.parse().unwrap();
+        let report = |y| Found {
+            finite: check::forward(&parsed, &[1.0], &[y]).unwrap(),
+            limits: check::forward(&parsed, &[f32::INFINITY], &[y * f32::INFINITY]).unwrap(),
+        };
+        Row {
+            chain: chain.into(),
+            pass: Pass::Forward,
+            budget: 4.0,
+            adapters: vec![report(y)],
+            peer: peer.map(report),
+        }
+    }
+
+    fn empty() -> Table {
+        Table {
+            head: ["chain", "pass", "an adapter", "a peer"]
+                .map(String::from)
+                .to_vec(),
+            rows: Vec::new(),
+            with_peer: true,
+            notes: vec!["an adapter: its driver".into()],
+        }
+    }
+
+    #[test]
+    fn cells_say_what_and_where() {
+        let cells = |row: Row| row.cells(true)[2..].join("; ");
+        let nan = cells(row("relu", 1.0, Some(f32::NAN)));
+        assert_eq!(nan, "exact; NaN at 1, NaN at inf");
+        assert_eq!(cells(row("relu", 1.1, None)), "FAIL 8.4e5 at 1; -");
+        let limit = cells(row("relu", -1.0, None));
+        assert_eq!(limit, "FAIL 1.7e7 at 1, -inf at inf; -");
+        assert!(!row("relu", 1.1, None).passes() && row("relu", 1.0, Some(2.0)).passes());
+        let allowed = cells(row("swish(beta=0.3)", 0.574_442_7, None));
+        assert!(allowed.contains(" of 4."), "{allowed}");
+    }
+
+    #[test]
+    fn a_file_is_taken_up_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table.md");
+        let mut table = empty();
+        table.resume(&path).unwrap();
+        table.add(&row("relu", 1.5, None));
+        table.add(&row("scale(1) | relu", 1.0, None));
+        table.write(&path).unwrap();
+
+        let mut again = empty();
+        again.resume(&path).unwrap();
+        assert_eq!(again.rows, table.rows);
+        again.add(&row("relu", 1.0, None));
+        let cells: Vec<_> = again.rows.iter().map(|row| row[2].as_str()).collect();
+        assert_eq!(cells, ["exact", "exact"]);
+        assert_eq!(again.rows[1][0], "scale(1) | relu");
+
+        // Of other adapters, nothing is kept.
+        let mut other = empty();
+        other.head[2] = "another".into();
+        other.resume(&path).unwrap();
+        assert!(other.rows.is_empty());
+    }
+}
