@@ -28,12 +28,12 @@ fn host(c: &mut Criterion) {
             .plan(&chain, Pass::Forward, DType::F32)
             .expect("it compiles")
     };
-    let bound = plan().bind(operands).expect("the operands fit");
+    let bound = plan().bind(operands.clone()).expect("the operands fit");
 
     c.bench_function("plan again", |b| b.iter(plan));
     let once = plan();
     c.bench_function("bind", |b| {
-        b.iter(|| once.bind(operands).expect("the operands fit"))
+        b.iter(|| once.bind(operands.clone()).expect("the operands fit"))
     });
 
     // The same kernel without nonlin's host code.

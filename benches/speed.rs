@@ -65,7 +65,7 @@ impl Bench {
         let operands = Operands::new().x(self.at(x));
         let operands = match plan.pass() {
             Pass::Forward => operands.y(self.at(&self.outputs[0])),
-            Pass::Backward => operands.dy(self.at(dy)).dx(self.at(&self.outputs[0])),
+            _ => operands.dy(self.at(dy)).dx(self.at(&self.outputs[0])),
         };
         plan.bind(operands).expect("the operands fit")
     }
@@ -79,7 +79,7 @@ impl Bench {
                 .gpu
                 .forward(chain, &x)
                 .and_then(|y| check::forward(chain, &x, &y)),
-            Pass::Backward => self
+            _ => self
                 .gpu
                 .backward(chain, &x, &dy)
                 .and_then(|dx| check::backward(chain, &x, &dy, &dx)),
@@ -97,7 +97,7 @@ impl Bench {
     /// A chain's steps, each as a dispatch of its own, with the values between in memory.
     fn unfused(&self, chain: &Chain, pass: Pass) -> Vec<Bound> {
         let plan = |step: &nonlin::Step, pass| {
-            let chain = Chain::new().step(*step);
+            let chain = Chain::new().step(step.clone());
             self.gpu
                 .kernels()
                 .plan(&chain, pass, DType::F32)
@@ -120,14 +120,14 @@ impl Bench {
                 .collect::<Result<_, _>>(),
             // What each step saw forward is taken as given: x stands for it, as the bytes are the same.
             // Backward of a scale is a scale of the gradient, and reads nothing else.
-            Pass::Backward => steps
+            _ => steps
                 .rev()
                 .enumerate()
                 .map(|(index, step)| {
                     let (from, to) = (self.at([dy, a, b][index]), self.at([a, b, c][index]));
                     let operands = Operands::new();
-                    match step {
-                        nonlin::Step::Scale(_) => {
+                    match step.function() {
+                        nonlin::Function::Scale => {
                             plan(step, Pass::Forward).bind(operands.x(from).y(to))
                         }
                         _ => plan(step, pass).bind(operands.x(self.at(x)).dy(from).dx(to)),
@@ -160,7 +160,7 @@ impl Bench {
 
 fn speed(c: &mut Criterion) {
     let bench = Bench::new();
-    for pass in Pass::ALL {
+    for pass in Pass::FROM_X {
         let copy = bench
             .gpu
             .kernels()

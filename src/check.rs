@@ -15,9 +15,10 @@
 //! - A NaN in x or dy must give NaN. Where the reference itself has no value (infinity times zero),
 //!   anything is accepted.
 
-use crate::reference::{Step64, at};
+use crate::error::same_length;
+use crate::reference::{Eval, FromValue, Kind64, Shares, Step64, at};
 use crate::ulp::{ulp, ulp_in};
-use crate::{Activation, Chain, DType, Element, Error, error::same_length};
+use crate::{Activation, Argument, Chain, DType, Element, Error, Function, Values};
 
 /// How far from a root of a derivative its ULP are measured at [`ROOT_SCALE`].
 pub const ROOT_WINDOW: f64 = 0.25;
@@ -217,50 +218,98 @@ impl Enclosure {
         Self::hull(products)
     }
 
-    /// The image under a step's function, with that function's own error.
-    fn through(self, step: &Step64, derivative: bool) -> Enclosure {
-        if self.is_anything() {
-            return self;
+    fn plus(self, other: Enclosure) -> Enclosure {
+        Self::hull([self.lo + other.lo, self.hi + other.hi])
+    }
+
+    /// The values behind a step.
+    fn through(self, step: &Step64, p: &[f64]) -> Enclosure {
+        match &step.function {
+            _ if self.is_anything() => self,
+            Kind64::Product if step.drops(p) => Self::hull([0.0]),
+            Kind64::Product => self.times(Self::constant(p[0])).widened(ROUNDING, 0.0),
+            Kind64::Sum => self.plus(Self::constant(p[0])).widened(ROUNDING, 0.0),
+            _ => self.image(step, p, Of::Value),
         }
-        let (room, p) = match step {
-            Step64::Scale(factor) if derivative => return Self::hull([*factor]).stored(),
-            Step64::Scale(factor) => {
-                return self
-                    .times(Self::hull([*factor]).stored())
-                    .widened(ROUNDING, 0.0);
-            }
-            Step64::Activation(room, p) => (room, p),
+    }
+
+    /// A step's derivatives at these values.
+    fn slope(self, step: &Step64, p: &[f64]) -> Enclosure {
+        match &step.function {
+            Kind64::Product => Self::constant(p[0]),
+            Kind64::Sum => Self::hull([1.0]),
+            _ if self.is_anything() => self,
+            _ => self.image(step, p, Of::Slope),
+        }
+    }
+
+    /// A step's derivatives with respect to a parameter.
+    fn share(self, step: &Step64, p: &[f64], parameter: usize, name: &str) -> Enclosure {
+        match &step.function {
+            Kind64::Product => self,
+            Kind64::Sum => Self::hull([1.0]),
+            _ if self.is_anything() => self,
+            _ => self.image(step, p, Of::Share(parameter, name)),
+        }
+    }
+
+    /// A number as the kernel finds it in memory.
+    fn constant(v: f64) -> Enclosure {
+        Self::hull([v]).stored()
+    }
+
+    /// The image under one of a step's functions, with that function's own error.
+    fn image(self, step: &Step64, p: &[f64], of: Of<'_>) -> Enclosure {
+        let f = |x: f64, p: &[f64]| match of {
+            Of::Value => step.value(x, p),
+            Of::Slope => step.slope(x, p),
+            Of::Share(parameter, name) => step.share(parameter, name, x, p),
+            Of::FromValue(dx) => at(dx, x, p),
         };
-        let f = if derivative { room.dx } else { room.y };
         let middle = (self.lo + self.hi) / 2.0;
-        // A product with 1 is exact. Where it is not, the kernel rounds the product of x and the
-        // parameter: the function is seen at either end of that rounding.
+        // Parameters are seen at either end of what they may be: one that was drawn, or, since the kernel
+        // rounds the product of x and a parameter, that one. A product with 1 is exact.
         let mut nudged = Vec::new();
-        if let Some(index) = room.product
-            && (p[index] != 1.0 || room.roundings > 1.0)
-        {
-            let half = room.roundings * ROUNDING * f64::from(f32::EPSILON);
-            nudged.extend([-half, half].map(|by| {
-                let mut p = p.clone();
-                p[index] *= 1.0 + by;
+        let mut nudge = |index: usize, by: f64| {
+            nudged.extend([-by, by].map(|by| {
+                let mut p = p.to_vec();
+                p[index] += by;
                 p
             }));
+        };
+        let room = step.room();
+        let from_value = matches!(of, Of::FromValue(_));
+        if let Some((room, index)) = room.and_then(|room| Some((room, room.product?)))
+            && (p[index] != 1.0 || room.roundings > 1.0)
+            && !from_value
+        {
+            let half = room.roundings * ROUNDING * f64::from(f32::EPSILON);
+            nudge(index, p[index] * half);
+        }
+        if step.jitter() > 0.0 {
+            nudge(0, step.jitter());
         }
         let mut image = Self::NOTHING;
         let mut see = |x: f64| {
             if !x.is_nan() {
-                image = image.and(at(f, x, p));
-                nudged.iter().for_each(|p| image = image.and(at(f, x, p)));
+                image = image.and(f(x, p));
+                nudged.iter().for_each(|p| image = image.and(f(x, p)));
             }
         };
         see(middle);
         if self.lo < self.hi {
             // Values and derivatives turn at zero and at knots, if they turn within so short an interval.
-            let knots = (room.knots)(p).into_iter().chain([0.0]);
-            let inside = knots.filter(|x| self.lo < *x && *x < self.hi);
+            let knots = match room {
+                Some(room) if !from_value => (room.knots)(p),
+                _ => Vec::new(),
+            };
+            let inside = knots
+                .into_iter()
+                .chain([0.0])
+                .filter(|x| self.lo < *x && *x < self.hi);
             [self.lo, self.hi].into_iter().chain(inside).for_each(see);
         }
-        image.widened(room.budget, floor(step, middle, derivative))
+        image.widened(step.budget(), floor(step, p, middle, of))
     }
 
     /// What becomes of the values when they are rounded to a dtype for storage.
@@ -316,21 +365,38 @@ impl Enclosure {
     }
 }
 
-/// The magnitude below which a value's or a derivative's ULP are not measured at `x`.
-fn floor(step: &Step64, x: f64, derivative: bool) -> f64 {
-    let Step64::Activation(room, p) = step else {
-        return 0.0;
-    };
-    if !derivative {
-        return at(room.y_terms, x, p);
+/// One of a step's functions.
+#[derive(Clone, Copy)]
+enum Of<'a> {
+    Value,
+    /// The derivative.
+    Slope,
+    /// The derivative with respect to a parameter, by index and name.
+    Share(usize, &'a str),
+    /// The derivative as a function of the value.
+    FromValue(FromValue),
+}
+
+/// The magnitude below which ULP are not measured at `x`.
+fn floor(step: &Step64, p: &[f64], x: f64, of: Of<'_>) -> f64 {
+    let Some(room) = step.room() else { return 0.0 };
+    match of {
+        Of::Value => at(room.y_terms, x, p),
+        Of::Slope => {
+            let z = room.product.map_or(x, |index| p[index] * x);
+            let near = room
+                .roots
+                .iter()
+                .any(|root| (z - root).abs() <= ROOT_WINDOW);
+            let scale = if near { ROOT_SCALE } else { 0.0 };
+            at(room.dx_terms, x, p).max(scale)
+        }
+        Of::Share(_, name) => {
+            let gradient = room.gradients.iter().find(|g| g.parameter == name);
+            gradient.map_or(0.0, |gradient| at(gradient.terms, x, p))
+        }
+        Of::FromValue(_) => 0.0,
     }
-    let z = room.product.map_or(x, |index| p[index] * x);
-    let near = room
-        .roots
-        .iter()
-        .any(|root| (z - root).abs() <= ROOT_WINDOW);
-    let scale = if near { ROOT_SCALE } else { 0.0 };
-    at(room.dx_terms, x, p).max(scale)
 }
 
 /// Compares `y`, computed by the chain from `x`, with the reference.
@@ -362,6 +428,19 @@ pub fn backward<X: Element, G: Element, D: Element>(
     Expected::backward(chain, x, dy)?.compare(dx)
 }
 
+/// Compares `dx`, computed from the chain's value `y` and `dy`, with the reference.
+///
+/// # Errors
+/// As [`reference::backward_from_y`](crate::reference::backward_from_y), and [`Error::LengthMismatch`].
+pub fn backward_from_y<Y: Element, G: Element, D: Element>(
+    chain: &Chain,
+    y: &[Y],
+    dy: &[G],
+    dx: &[D],
+) -> Result<Report, Error> {
+    Expected::backward_from_y(chain, y, dy)?.compare(dx)
+}
+
 /// What a pass should give: evaluated once, to compare several results with.
 ///
 /// ```
@@ -371,11 +450,19 @@ pub fn backward<X: Element, G: Element, D: Element>(
 /// # Ok::<(), nonlin::Error>(())
 /// ```
 pub struct Expected {
-    steps: Vec<Step64>,
+    what: What,
+    /// x; y for a backward pass from y.
     x: Vec<f32>,
     /// For a backward pass.
     dy: Option<Vec<f32>>,
     wants: Vec<f64>,
+}
+
+/// How the pass goes.
+enum What {
+    FromX(Eval),
+    /// From the last step to the first.
+    FromY(Vec<(Step64, Option<FromValue>)>),
 }
 
 impl Expected {
@@ -384,9 +471,21 @@ impl Expected {
     /// # Errors
     /// As [`reference::forward`](crate::reference::forward).
     pub fn forward<X: Element>(chain: &Chain, x: &[X]) -> Result<Self, Error> {
+        Self::forward_with(chain, x, &Values::new())
+    }
+
+    /// The chain's value at `x`, with the values of its operands.
+    ///
+    /// # Errors
+    /// As [`reference::forward_with`](crate::reference::forward_with).
+    pub fn forward_with<X: Element>(
+        chain: &Chain,
+        x: &[X],
+        values: &Values,
+    ) -> Result<Self, Error> {
         Ok(Expected {
-            steps: Step64::of(chain)?,
-            wants: crate::reference::forward(chain, x)?,
+            what: What::FromX(Eval::new(chain, x.len(), values)?),
+            wants: crate::reference::forward_with(chain, x, values)?,
             x: x.iter().map(|x| x.to_f32()).collect(),
             dy: None,
         })
@@ -401,10 +500,40 @@ impl Expected {
         x: &[X],
         dy: &[G],
     ) -> Result<Self, Error> {
+        Self::backward_with(chain, x, dy, &Values::new())
+    }
+
+    /// The gradient with respect to `x`, with the values of the chain's operands.
+    ///
+    /// # Errors
+    /// As [`reference::backward_with`](crate::reference::backward_with).
+    pub fn backward_with<X: Element, G: Element>(
+        chain: &Chain,
+        x: &[X],
+        dy: &[G],
+        values: &Values,
+    ) -> Result<Self, Error> {
         Ok(Expected {
-            steps: Step64::of(chain)?,
-            wants: crate::reference::backward(chain, x, dy)?,
+            what: What::FromX(Eval::new(chain, x.len(), values)?),
+            wants: crate::reference::backward_with(chain, x, dy, values)?,
             x: x.iter().map(|x| x.to_f32()).collect(),
+            dy: Some(dy.iter().map(|dy| dy.to_f32()).collect()),
+        })
+    }
+
+    /// The gradient with respect to x, from the chain's value `y`.
+    ///
+    /// # Errors
+    /// As [`reference::backward_from_y`](crate::reference::backward_from_y).
+    pub fn backward_from_y<Y: Element, G: Element>(
+        chain: &Chain,
+        y: &[Y],
+        dy: &[G],
+    ) -> Result<Self, Error> {
+        Ok(Expected {
+            what: What::FromY(crate::reference::from_y(chain, y.len())?),
+            wants: crate::reference::backward_from_y(chain, y, dy)?,
+            x: y.iter().map(|y| y.to_f32()).collect(),
             dy: Some(dy.iter().map(|dy| dy.to_f32()).collect()),
         })
     }
@@ -460,13 +589,15 @@ impl Expected {
 
     /// An error, in ULP of f32, that is allowed to every element; 0 where that is not known.
     fn least_allowed(&self, dtype: DType) -> f64 {
-        match (dtype, self.steps.as_slice(), &self.dy) {
-            (DType::F32, [Step64::Activation(room, _)], None) => room.budget,
-            (DType::F32, [Step64::Activation(room, _)], Some(dy))
-                if dy.iter().all(|v| *v == 1.0) =>
-            {
-                room.budget
-            }
+        let What::FromX(Eval { steps, .. }) = &self.what else {
+            return 0.0;
+        };
+        let ones = self
+            .dy
+            .as_ref()
+            .is_none_or(|dy| dy.iter().all(|dy| *dy == 1.0));
+        match steps.as_slice() {
+            [step] if dtype == DType::F32 && ones && step.room().is_some() => step.budget(),
             _ => 0.0,
         }
     }
@@ -475,47 +606,215 @@ impl Expected {
     fn judge(&self, dtype: DType, index: usize, got: f32) -> (f64, f64) {
         let (x, want) = (self.x[index], self.wants[index]);
         let dy = self.dy.as_ref().map(|dy| dy[index]);
-        if x.is_nan() || dy.is_some_and(f32::is_nan) {
-            return (if got.is_nan() { 0.0 } else { f64::INFINITY }, 0.0);
+        let takes_nan = match &self.what {
+            What::FromX(eval) => eval.takes_nan(index),
+            What::FromY(_) => false,
+        };
+        if x.is_nan() || dy.is_some_and(f32::is_nan) || (takes_nan && dy.is_none()) {
+            return must_be_nan(got);
         }
-        let floor = match self.steps.as_slice() {
-            [step] => {
-                let floor = floor(step, f64::from(x), dy.is_some());
-                dy.map_or(floor, |dy| floor * f64::from(dy).abs())
-            }
-            _ => 0.0,
+        if takes_nan {
+            // Backward may not need that value.
+            return (0.0, 0.0);
+        }
+        let floor = match &self.what {
+            What::FromX(eval) => match eval.steps.as_slice() {
+                [step] => {
+                    let of = if dy.is_some() { Of::Slope } else { Of::Value };
+                    let floor = floor(step, &eval.parameters(step, index), f64::from(x), of);
+                    dy.map_or(floor, |dy| floor * f64::from(dy).abs())
+                }
+                _ => 0.0,
+            },
+            What::FromY(_) => 0.0,
         };
         let flushed = x.is_subnormal() || dy.is_some_and(f32::is_subnormal);
-        self.enclosure(x, dy)
-            .judge(dtype, got, want, floor, flushed)
+        let enclosure = match (&self.what, dy) {
+            (What::FromX(eval), None) => eval.steps.iter().fold(Enclosure::exact(x), |e, step| {
+                e.through(step, &eval.parameters(step, index))
+            }),
+            (What::FromX(eval), Some(dy)) => backward_through(eval, index, x, dy),
+            (What::FromY(steps), dy) => from_y_through(steps, x, dy.unwrap_or(1.0)),
+        };
+        enclosure.judge(dtype, got, want, floor, flushed)
+    }
+}
+
+fn must_be_nan(got: f32) -> (f64, f64) {
+    (if got.is_nan() { 0.0 } else { f64::INFINITY }, 0.0)
+}
+
+/// A gradient times a slope: the product is rounded, unless one of the two is 1.
+fn product(gradient: Enclosure, slope: Enclosure) -> Enclosure {
+    let one = Enclosure::exact(1.0);
+    match (gradient, slope) {
+        (gradient, slope) if gradient == one => slope,
+        (gradient, slope) if slope == one => gradient,
+        _ => gradient.times(slope).widened(ROUNDING, 0.0),
+    }
+}
+
+/// All that a correct kernel may hold for dx.
+fn backward_through(eval: &Eval, index: usize, x: f32, dy: f32) -> Enclosure {
+    let mut value = Enclosure::exact(x);
+    let mut slopes = Vec::with_capacity(eval.steps.len());
+    for (at, step) in eval.steps.iter().enumerate() {
+        let p = eval.parameters(step, index);
+        slopes.push(value.slope(step, &p));
+        if at + 1 < eval.steps.len() {
+            value = value.through(step, &p);
+        }
+    }
+    slopes.into_iter().rev().fold(Enclosure::exact(dy), product)
+}
+
+/// The same from y.
+fn from_y_through(steps: &[(Step64, Option<FromValue>)], y: f32, dy: f32) -> Enclosure {
+    let (mut value, mut gradient) = (Enclosure::exact(y), Enclosure::exact(dy));
+    let mut known = true;
+    for (index, (step, dx)) in steps.iter().enumerate() {
+        let p = step.constants();
+        let slope = match dx {
+            Some(_) if value.is_anything() => value,
+            Some(dx) => value.image(step, p, Of::FromValue(*dx)),
+            None => value.slope(step, p),
+        };
+        gradient = product(gradient, slope);
+        known &= dx.is_none();
+        if known && index + 1 < steps.len() {
+            value = match &step.function {
+                // WGSL promises a quotient to within 2.5 ULP.
+                Kind64::Product => value.times(Enclosure::hull([1.0 / p[0]])).widened(2.5, 0.0),
+                _ => value.plus(Enclosure::hull([-p[0]])).widened(ROUNDING, 0.0),
+            };
+        }
+    }
+    gradient
+}
+
+/// Compares `d`, the gradient with respect to the operand `@name`, with the reference.
+///
+/// Where elements share a value, the error allowed to their sum is what is allowed to each share, and
+/// 4 x 2^-24 of the sum of the shares' magnitudes for the summing. To a share of such a sum is allowed, in a
+/// chain of one step, its budget times 2^-24 of its magnitude; elsewhere, what the enclosure allows. In the report,
+/// errors are in units of 2^-24 of the sum of the magnitudes, and `x` is not of interest.
+///
+/// # Errors
+/// As [`reference::gradient`](crate::reference::gradient), and [`Error::LengthMismatch`].
+pub fn gradient<X: Element, G: Element, D: Element>(
+    chain: &Chain,
+    x: &[X],
+    dy: &[G],
+    values: &Values,
+    name: &str,
+    d: &[D],
+) -> Result<Report, Error> {
+    same_length("x", x.len() as u64, "dy", dy.len() as u64)?;
+    let shares = Shares::new(chain, x.len(), values, name)?;
+    let grad = format!("d_{name}");
+    same_length(name, shares.count() as u64, &grad, d.len() as u64)?;
+    let mut sums = vec![Sum64::default(); d.len()];
+    for (index, (x, dy)) in x.iter().zip(dy).enumerate() {
+        sums[shares.spread.index(index)].add(&shares, x.to_f32(), dy.to_f32(), index);
+    }
+    let summed = d.len() < x.len();
+    let mut report = Report::default();
+    for (index, (sum, got)) in sums.iter().zip(d).enumerate() {
+        let got = got.to_f32();
+        let (ulp, allowed) = sum.judge(D::DTYPE, got, summed);
+        report.add(Finding {
+            index,
+            x: 0.0,
+            dy: None,
+            got,
+            want: sum.value,
+            ulp,
+            allowed,
+        });
+    }
+    Ok(report)
+}
+
+/// Units of 2^-24 that summing may cost.
+const SUMMING: f64 = 4.0;
+
+/// A sum of shares, with what is allowed to it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum64 {
+    value: f64,
+    magnitudes: f64,
+    /// What the shares themselves may be off by: as the enclosures have it, and as is promised of sums.
+    enclosed: f64,
+    promised: f64,
+    anything: bool,
+    nan: bool,
+}
+
+impl Sum64 {
+    fn add(&mut self, shares: &Shares, x: f32, dy: f32, index: usize) {
+        let eval = &shares.eval;
+        self.nan |= x.is_nan() || dy.is_nan();
+        self.anything |= eval.takes_nan(index);
+        if self.nan || self.anything {
+            return;
+        }
+        let share = shares.at(x, dy, index);
+        let (mut value, mut slopes) = (Enclosure::exact(x), Vec::new());
+        for (at, step) in eval.steps.iter().enumerate() {
+            let p = eval.parameters(step, index);
+            match at.cmp(&shares.step) {
+                std::cmp::Ordering::Less => {}
+                std::cmp::Ordering::Equal => {
+                    slopes.push(value.share(step, &p, shares.parameter, &shares.name));
+                }
+                std::cmp::Ordering::Greater => slopes.push(value.slope(step, &p)),
+            }
+            value = value.through(step, &p);
+        }
+        let enclosure = slopes.into_iter().rev().fold(Enclosure::exact(dy), product);
+        let off = (enclosure.hi - share).max(share - enclosure.lo);
+        let mut promised = off;
+        let mut magnitude = share.abs();
+        if let [step] = eval.steps.as_slice() {
+            let p = eval.parameters(step, index);
+            let of = Of::Share(shares.parameter, &shares.name);
+            magnitude = magnitude.max(floor(step, &p, x.into(), of) * f64::from(dy).abs());
+            let subnormal = MIN_NORMAL * f64::from(dy).abs().max(1.0);
+            promised = off.min(step.budget() * magnitude * 2f64.powi(-24) + subnormal);
+        }
+        self.anything |= enclosure.is_anything() || !off.is_finite();
+        self.value += share;
+        self.magnitudes += magnitude;
+        self.enclosed += off;
+        self.promised += promised;
     }
 
-    /// All results that are allowed at x, and dy if it is a backward pass.
-    fn enclosure(&self, x: f32, dy: Option<f32>) -> Enclosure {
-        let mut value = Enclosure::exact(x);
-        let Some(dy) = dy else {
-            return self
-                .steps
-                .iter()
-                .fold(value, |e, step| e.through(step, false));
-        };
-        let mut slopes = Vec::with_capacity(self.steps.len());
-        for (index, step) in self.steps.iter().enumerate() {
-            slopes.push(value.through(step, true));
-            if index + 1 < self.steps.len() {
-                value = value.through(step, false);
-            }
+    fn judge(&self, dtype: DType, got: f32, summed: bool) -> (f64, f64) {
+        if self.nan {
+            return must_be_nan(got);
         }
-        let one = Enclosure::exact(1.0);
-        let start = Enclosure::exact(dy);
-        slopes
-            .iter()
-            .rev()
-            .fold(start, |gradient, slope| match gradient {
-                _ if gradient == one => *slope,
-                _ if *slope == one => gradient,
-                _ => gradient.times(*slope).widened(ROUNDING, 0.0),
-            })
+        let summing = if summed {
+            SUMMING * self.magnitudes * 2f64.powi(-24)
+        } else {
+            0.0
+        };
+        let storing = if dtype == DType::F32 {
+            0.0
+        } else {
+            ROUNDING * ulp_in(dtype, self.value)
+        };
+        let (max, ..) = dtype.format();
+        if self.anything || self.magnitudes > max {
+            return (0.0, 0.0);
+        }
+        let unit = (self.magnitudes * 2f64.powi(-24)).max(ulp_in(dtype, 0.0));
+        let shares = if summed { self.promised } else { self.enclosed };
+        let allowed = shares + summing + storing + MIN_NORMAL;
+        let error = (f64::from(got) - self.value).abs();
+        if error.is_nan() {
+            return (f64::INFINITY, 0.0);
+        }
+        (error / unit, allowed / unit)
     }
 }
 
@@ -551,15 +850,22 @@ pub fn inputs(chain: &Chain, count: usize) -> Vec<f32> {
     ]);
     let mut scale = 1.0;
     for step in chain.steps() {
-        match step {
-            crate::Step::Scale(factor) => scale *= f64::from(*factor),
-            crate::Step::Activation(activation) => {
-                x.extend(
-                    special_points(activation)
-                        .into_iter()
-                        .flat_map(|v| around((v / scale) as f32)),
-                );
+        let constants: Option<Vec<f32>> = step
+            .arguments()
+            .iter()
+            .map(|argument| match argument {
+                Argument::Constant(value) => Some(*value),
+                Argument::Operand(_) => None,
+            })
+            .collect();
+        match (step.function(), constants.as_deref()) {
+            (Function::Scale, Some([factor])) => scale *= f64::from(*factor),
+            (Function::Activation(activation), constants) => {
+                let activation = constants.map_or(*activation, |c| activation.with_values(c));
+                let points = special_points(&activation).into_iter();
+                x.extend(points.flat_map(|v| around((v / scale) as f32)));
             }
+            _ => {}
         }
     }
     x

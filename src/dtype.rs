@@ -1,7 +1,7 @@
 //! How elements are stored. Arithmetic is f32 whatever the storage; a result is rounded once, when it is
 //! stored.
 
-use crate::{Error, Pass};
+use crate::Error;
 
 /// The type in which an operand's elements are stored.
 #[non_exhaustive]
@@ -85,11 +85,13 @@ pub struct DTypes {
 }
 
 impl DTypes {
-    /// Those of a pass's operands, in the order of their bindings.
-    pub(crate) fn of(self, pass: Pass) -> Vec<DType> {
-        match pass {
-            Pass::Forward => vec![self.x, self.y],
-            Pass::Backward => vec![self.x, self.dy, self.dx],
+    /// That of a pass's operand, by name.
+    pub(crate) fn of(self, operand: &str) -> DType {
+        match operand {
+            "x" => self.x,
+            "y" => self.y,
+            "dy" => self.dy,
+            _ => self.dx,
         }
     }
 }

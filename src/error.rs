@@ -32,11 +32,11 @@ pub enum Error {
         /// Which step, from 1.
         step: usize,
         /// The step's name.
-        name: &'static str,
+        name: String,
         /// The parameter as given.
         parameter: String,
         /// The parameters that it has.
-        known: &'static [&'static str],
+        known: Vec<String>,
     },
     /// A parameter without a default was left out.
     #[error("step {step}: {name} needs a value for {parameter}, as in {name}({parameter}=2)")]
@@ -44,9 +44,9 @@ pub enum Error {
         /// Which step, from 1.
         step: usize,
         /// The step's name.
-        name: &'static str,
+        name: String,
         /// The parameter left out.
-        parameter: &'static str,
+        parameter: String,
     },
     /// A parameter's value that is not a finite f32.
     #[error("step {step}: {parameter} of {name} must be a finite f32, not \"{value}\"")]
@@ -54,11 +54,81 @@ pub enum Error {
         /// Which step, from 1.
         step: usize,
         /// The step's name.
-        name: &'static str,
+        name: String,
         /// The parameter.
-        parameter: &'static str,
+        parameter: String,
         /// The value as given.
         value: String,
+    },
+    /// A value that the step's function has no use for.
+    #[error("step {step}: {parameter} of {name} must be {needs}, not {value}")]
+    BadArgument {
+        /// Which step, from 1.
+        step: usize,
+        /// The step's name.
+        name: String,
+        /// The parameter.
+        parameter: String,
+        /// What it must be.
+        needs: &'static str,
+        /// The value as given.
+        value: String,
+    },
+    /// Two arguments of a chain are operands of one name.
+    #[error("@{operand} stands in two places; each argument needs an operand of its own")]
+    RepeatedOperand {
+        /// The operand.
+        operand: String,
+    },
+    /// Backward from y was asked of a chain whose value does not say enough.
+    #[error("{name} cannot work backward from its value: {why}; keep x and use the backward pass")]
+    NeedsInput {
+        /// The step's name.
+        name: String,
+        /// The reason.
+        why: String,
+    },
+    /// WGSL of an activation of the user's own that is not as it must be. The message is naga's, with the
+    /// line, where the text is no WGSL.
+    #[error("activation {name}: {message}")]
+    BadActivation {
+        /// The activation's name.
+        name: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// The f64 reference was asked of an activation that came without one.
+    #[error("activation {name} has no f64 reference to compare with; give it one with_reference")]
+    NoReference {
+        /// The activation's name.
+        name: String,
+    },
+    /// A gradient that cannot be had.
+    #[error("the gradient of {operand} cannot be had: {why}")]
+    NoGradient {
+        /// The argument's operand.
+        operand: String,
+        /// The reason.
+        why: String,
+    },
+    /// An argument's operand, or gradient, whose length fits no layout of its values.
+    #[error(
+        "{operand} has {len} elements; for x of {outer} x {channels} x {inner} it must have {}",
+        .allowed.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
+    )]
+    BadLength {
+        /// The operand.
+        operand: String,
+        /// Its length.
+        len: u64,
+        /// The layout's samples.
+        outer: u64,
+        /// The layout's channels.
+        channels: u64,
+        /// The layout's elements per sample and channel.
+        inner: u64,
+        /// The lengths that fit.
+        allowed: Vec<u64>,
     },
     /// Text that is no chain.
     #[error("step {step}: cannot read \"{text}\": {problem}")]
@@ -88,11 +158,11 @@ pub enum Error {
     #[error("{first} has {first_len} elements but {second} has {second_len}; they must agree")]
     LengthMismatch {
         /// The one operand.
-        first: &'static str,
+        first: String,
         /// Its length.
         first_len: u64,
         /// The other operand.
-        second: &'static str,
+        second: String,
         /// Its length.
         second_len: u64,
     },
@@ -102,7 +172,7 @@ pub enum Error {
         /// The pass.
         pass: crate::Pass,
         /// The operand.
-        operand: &'static str,
+        operand: String,
     },
     /// The pass has no use for an operand that was given.
     #[error("the {pass} pass has no operand {operand}")]
@@ -110,13 +180,13 @@ pub enum Error {
         /// The pass.
         pass: crate::Pass,
         /// The operand.
-        operand: &'static str,
+        operand: String,
     },
     /// The operand's buffer was created without a usage flag that it needs.
     #[error("the buffer of {operand} lacks usage {missing:?}; it has {usage:?}")]
     MissingUsage {
         /// The operand.
-        operand: &'static str,
+        operand: String,
         /// The flag.
         missing: wgpu::BufferUsages,
         /// What the buffer has.
@@ -126,7 +196,7 @@ pub enum Error {
     #[error("{operand} begins at byte {offset}, which is not a multiple of {alignment}")]
     Misaligned {
         /// The operand.
-        operand: &'static str,
+        operand: String,
         /// Its offset.
         offset: u64,
         /// What it must be a multiple of.
@@ -136,7 +206,7 @@ pub enum Error {
     #[error("{operand} takes bytes {offset} to {end} of a buffer of {size} bytes")]
     OutOfRange {
         /// The operand.
-        operand: &'static str,
+        operand: String,
         /// Its first byte.
         offset: u64,
         /// The byte behind its last; `u64::MAX` where the sum overflows.
@@ -151,11 +221,11 @@ pub enum Error {
     )]
     Overlap {
         /// The one operand.
-        first: &'static str,
+        first: String,
         /// Its bytes.
         first_bytes: std::ops::Range<u64>,
         /// The other operand.
-        second: &'static str,
+        second: String,
         /// Its bytes.
         second_bytes: std::ops::Range<u64>,
     },
@@ -163,11 +233,36 @@ pub enum Error {
     #[error("{what} takes {bytes} bytes; this device allows {limit}")]
     TooLarge {
         /// What it is.
-        what: &'static str,
+        what: String,
         /// Its size.
         bytes: u64,
         /// The device's limit.
         limit: u64,
+    },
+    /// More operands than one dispatch can have.
+    #[error("the kernel needs {operands} operands; this device allows {limit} in one dispatch")]
+    TooManyOperands {
+        /// What the kernel needs.
+        operands: usize,
+        /// The device's limit.
+        limit: u32,
+    },
+    /// Rows of 16-bit elements that do not begin and end at whole 32-bit words.
+    #[error(
+        "the rows of {operand} have {row} elements, {stride} apart, from byte {offset} on; in {dtype} all \
+             three must be whole 32-bit words"
+    )]
+    OddRows {
+        /// The operand.
+        operand: String,
+        /// Its dtype.
+        dtype: crate::DType,
+        /// Elements in a row.
+        row: u64,
+        /// Elements from one row to the next.
+        stride: u64,
+        /// Its first byte.
+        offset: u64,
     },
     /// A kernel shape that the device cannot run.
     #[error("a workgroup of {workgroup} with {words} words per invocation cannot run: {problem}")]
@@ -206,18 +301,18 @@ pub enum Error {
 
 /// Refuses two operands of different lengths.
 pub(crate) fn same_length(
-    first: &'static str,
+    first: &str,
     first_len: u64,
-    second: &'static str,
+    second: &str,
     second_len: u64,
 ) -> Result<(), Error> {
     if first_len == second_len {
         return Ok(());
     }
     Err(Error::LengthMismatch {
-        first,
+        first: first.to_owned(),
         first_len,
-        second,
+        second: second.to_owned(),
         second_len,
     })
 }

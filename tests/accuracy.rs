@@ -47,7 +47,7 @@ fn main() -> std::process::ExitCode {
         ]
         .map(|text| text.parse().expect("a known activation"));
         for activation in Activation::ALL.iter().copied().chain(others) {
-            for pass in Pass::ALL {
+            for pass in passes(&activation) {
                 trials.add(format!("{activation}::{pass}::f32"), move |gpu| {
                     let chain = Chain::from(activation);
                     let report = match exhaustive {
@@ -59,7 +59,7 @@ fn main() -> std::process::ExitCode {
             }
         }
         for activation in Activation::ALL.iter().copied() {
-            for pass in Pass::ALL {
+            for pass in passes(&activation) {
                 trials.add(format!("{activation}::{pass}::f16"), move |gpu| {
                     common::verdict(&every_half::<half::f16>(gpu, &activation.into(), pass)?)
                 });
@@ -81,6 +81,14 @@ fn main() -> std::process::ExitCode {
     })
 }
 
+/// The passes that an activation has.
+fn passes(activation: &Activation) -> impl Iterator<Item = Pass> {
+    let chain = Chain::from(*activation);
+    Pass::ALL
+        .into_iter()
+        .filter(move |pass| chain.supports(*pass).is_ok())
+}
+
 /// All values of a 16-bit dtype.
 fn every_half<T: Element>(gpu: &Gpu, chain: &Chain, pass: Pass) -> Result<Report, Error> {
     let patterns: Vec<u16> = (0..=u16::MAX).collect();
@@ -93,6 +101,13 @@ fn compare<T: Element>(gpu: &Gpu, chain: &Chain, pass: Pass, x: &[T]) -> Result<
         Pass::Backward => {
             let dy = vec![T::from_f64(1.0); x.len()];
             check::backward(chain, x, &dy, &gpu.backward(chain, x, &dy)?)
+        }
+        Pass::BackwardFromY => {
+            // From the values that there are.
+            let y = nonlin::reference::forward(chain, x)?;
+            let y: Vec<T> = y.into_iter().map(T::from_f64).collect();
+            let dy = vec![T::from_f64(1.0); y.len()];
+            check::backward_from_y(chain, &y, &dy, &gpu.backward_from_y(chain, &y, &dy)?)
         }
     }
 }

@@ -11,7 +11,7 @@ use proptest::test_runner::{Config, TestError, TestRng, TestRunner};
 fn step() -> impl Strategy<Value = Step> {
     let activation =
         (0..Activation::ALL.len(), -3f32..3.0, 0.1f32..3.0).prop_map(|(index, slope, beta)| {
-            Step::Activation(match Activation::ALL[index] {
+            Step::from(match Activation::ALL[index] {
                 Activation::LeakyRelu { .. } => Activation::LeakyRelu {
                     negative_slope: slope,
                 },
@@ -23,8 +23,10 @@ fn step() -> impl Strategy<Value = Step> {
                 plain => plain,
             })
         });
-    let scale = prop_oneof![-4f32..4.0, Just(0.0), Just(1e-3), Just(300.0)].prop_map(Step::Scale);
-    prop_oneof![scale, activation]
+    let scale = prop_oneof![-4f32..4.0, Just(0.0), Just(1e-3), Just(300.0)];
+    let scale = scale.prop_map(|factor: f32| Step::scale(factor));
+    let bias = prop_oneof![-4f32..4.0, Just(0.0)].prop_map(|value: f32| Step::bias(value));
+    prop_oneof![2 => scale, 1 => bias, 3 => activation]
 }
 
 fn data() -> impl Strategy<Value = f32> {

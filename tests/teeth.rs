@@ -302,13 +302,13 @@ fn compare<T: Element>(
     let at = |buffer| Operand::new(buffer, 0, x.len() as u64);
     let operands: Vec<_> = match pass {
         Pass::Forward => vec![at(&inputs[0]), at(&output)],
-        Pass::Backward => vec![at(&inputs[0]), at(&inputs[1]), at(&output)],
+        _ => vec![at(&inputs[0]), at(&inputs[1]), at(&output)],
     };
     run_text(gpu, source, &chain.values(), &operands)?;
     let result: Vec<T> = bytemuck::pod_collect_to_vec(&download(gpu, &output));
     Ok(match pass {
         Pass::Forward => check::forward(chain, x, &result)?,
-        Pass::Backward => check::backward(chain, x, &dy, &result)?,
+        _ => check::backward(chain, x, &dy, &result)?,
     })
 }
 

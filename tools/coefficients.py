@@ -107,6 +107,16 @@ if __name__ == "__main__":
     )
     polynomial("(tanh(x) / x)^2, of x^2", lambda s: (tanh(sqrt(s)) / sqrt(s)) ** 2, 1e-9, 0.81, 7, fixed=(1,))
 
+    # The derivative of alpha (exp(x / alpha) - 1) with respect to alpha, with z = x / alpha, by its Taylor
+    # series: expm1(z) - z exp(z) is -z^2 sum (n - 1) / n! z^(n - 2).
+    polynomial(
+        "(z exp(z) - expm1(z)) / z^2",
+        lambda z: horner([(n - 1) / mp.factorial(n) for n in range(2, 50)], z),
+        -1.02,
+        0.66,
+        7,
+    )
+
     # The normal distribution's upper tail Q(a), without its exponential.
     c = sqrt(2 * pi)
     tail = lambda a: erfc(a / sqrt(2)) / 2 * exp(a * a / 2)

@@ -11,8 +11,8 @@ use crate::{Failure, Result, Verdict, adapters};
 use nonlin::half::{bf16, f16};
 use nonlin::wgpu::{self, BufferUsages, CommandEncoder, ErrorFilter};
 use nonlin::{
-    Activation, Bound, Chain, DType, Element, Error, Gpu, Operand, Operands, Pass, Plan, Shape,
-    Step,
+    Activation, Bound, Chain, DType, Element, Error, Function, Gpu, Operand, Operands, Pass, Plan,
+    Shape,
 };
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -209,7 +209,7 @@ impl<T: Element> Bench<'_, T> {
         let progress = Progress::new(each * 2 * Activation::ALL.len() as u64);
         for activation in Activation::ALL {
             let chain = Chain::from(*activation);
-            for pass in Pass::ALL {
+            for pass in Pass::FROM_X {
                 let variants = self.whole(&chain, pass, &x, &y, &dy, &dx)?;
                 match self.compare_all(&variants)? {
                     None => timed.push(self.time(&chain, pass, variants, &progress)?),
@@ -235,7 +235,7 @@ impl<T: Element> Bench<'_, T> {
     ) -> Result<Vec<Variant>> {
         let (inputs, output) = match pass {
             Pass::Forward => (vec![x], y),
-            Pass::Backward => (vec![x, dy], dx),
+            _ => (vec![x, dy], dx),
         };
         let mut copy = Variant::new("copy");
         let plan = self.gpu.kernels().copy(pass, T::DTYPE)?;
@@ -248,7 +248,7 @@ impl<T: Element> Bench<'_, T> {
     fn unfused_forward(&self, chain: &Chain, values: &[wgpu::Buffer]) -> Result<Variant> {
         let mut unfused = Variant::new("unfused");
         for (step, values) in chain.steps().iter().zip(values.windows(2)) {
-            let step = Chain::new().step(*step);
+            let step = Chain::new().step(step.clone());
             self.step(&mut unfused, step, Pass::Forward, &[&values[0]], &values[1])?;
         }
         Ok(unfused)
@@ -269,11 +269,17 @@ impl<T: Element> Bench<'_, T> {
                 0 => dx,
                 _ => &gradients[index % gradients.len()],
             };
-            let (pass, inputs) = match step {
-                Step::Scale(_) => (Pass::Forward, vec![from]),
+            let (pass, inputs) = match step.function() {
+                Function::Scale => (Pass::Forward, vec![from]),
                 _ => (Pass::Backward, vec![&values[index], from]),
             };
-            self.step(&mut unfused, Chain::new().step(*step), pass, &inputs, to)?;
+            self.step(
+                &mut unfused,
+                Chain::new().step(step.clone()),
+                pass,
+                &inputs,
+                to,
+            )?;
             from = to;
         }
         Ok(unfused)
@@ -356,7 +362,7 @@ impl<T: Element> Bench<'_, T> {
             };
             let report = match pass {
                 Pass::Forward => nonlin::check::forward(chain, &inputs[0], &got)?,
-                Pass::Backward => nonlin::check::backward(chain, &inputs[0], &inputs[1], &got)?,
+                _ => nonlin::check::backward(chain, &inputs[0], &inputs[1], &got)?,
             };
             if let Some(worst) = report.worst.filter(|worst| !worst.passes()) {
                 let (name, failed, compared) = (variant.name, report.failed, report.compared);
@@ -457,7 +463,7 @@ impl<T: Element> Bench<'_, T> {
         if size > limit {
             let what = "a buffer for --len elements";
             return Err(Error::TooLarge {
-                what,
+                what: what.to_owned(),
                 bytes: size,
                 limit,
             }

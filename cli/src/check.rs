@@ -99,7 +99,7 @@ pub(crate) fn check(args: &Args) -> Result<Verdict> {
         DType::BF16 => compare::<bf16>,
         _ => compare::<f32>,
     };
-    let checked = compare(&gpu, chains, args.count.unwrap_or(COUNT) as usize)?;
+    let checked = compare(&gpu, &chains, args.count.unwrap_or(COUNT) as usize)?;
     let passed = passed(&checked);
     if args.json {
         let results: Vec<_> = checked.iter().map(Checked::json).collect();
@@ -142,7 +142,9 @@ fn walk(args: &Args, chains: Vec<Chain>) -> Result<Verdict> {
         });
     }
     let budget = |chain: &Chain| match chain.steps() {
-        [nonlin::Step::Activation(activation)] => activation.budget(),
+        [step] => step
+            .activation()
+            .map_or(0.0, |activation| activation.budget()),
         _ => 0.0,
     };
     let chains: Vec<_> = chains
@@ -180,41 +182,51 @@ fn inputs<T: Element>(chain: &Chain, count: usize) -> Vec<T> {
     }
 }
 
-fn compare<T: Element>(gpu: &Gpu, chains: Vec<Chain>, count: usize) -> Result<Vec<Checked>> {
+fn compare<T: Element>(gpu: &Gpu, chains: &[Chain], count: usize) -> Result<Vec<Checked>> {
     let count = match T::DTYPE {
         DType::F32 => count,
         _ => 1 << 16,
     };
-    let progress = Progress::new((chains.len() * Pass::ALL.len() * count) as u64);
-    let mut all = Vec::new();
-    for chain in chains {
-        let x = inputs::<T>(&chain, count);
-        let dy = [T::from_f64(1.0); PIECE];
-        for pass in Pass::ALL {
-            progress.doing(format!("{chain} {pass}"));
-            let mut report = Report::default();
-            for x in x.chunks(PIECE) {
-                let dy = &dy[..x.len()];
-                let mut part = match pass {
-                    Pass::Forward => check::forward(&chain, x, &gpu.forward(&chain, x)?)?,
-                    Pass::Backward => {
-                        check::backward(&chain, x, dy, &gpu.backward(&chain, x, dy)?)?
-                    }
-                };
-                if let Some(worst) = &mut part.worst {
-                    worst.index += report.compared;
-                }
-                report.merge(part);
-                progress.advance(x.len() as u64);
-            }
-            all.push(Checked {
-                chain: chain.clone(),
-                pass,
-                report,
-            });
+    let all: Vec<_> = chains
+        .iter()
+        .flat_map(|chain| Pass::ALL.map(|pass| (chain, pass)))
+        .filter(|(chain, pass)| chain.supports(*pass).is_ok())
+        .collect();
+    let progress = Progress::new((all.len() * count) as u64);
+    let mut done = Vec::new();
+    for (chain, pass) in all {
+        let mut x = inputs::<T>(chain, count);
+        if pass == Pass::BackwardFromY {
+            // The values that there are.
+            let y = nonlin::reference::forward(chain, &x)?;
+            x = y.into_iter().map(T::from_f64).collect();
         }
+        let dy = [T::from_f64(1.0); PIECE];
+        progress.doing(format!("{chain} {pass}"));
+        let mut report = Report::default();
+        for x in x.chunks(PIECE) {
+            let dy = &dy[..x.len()];
+            let mut part = match pass {
+                Pass::Forward => check::forward(chain, x, &gpu.forward(chain, x)?)?,
+                Pass::Backward => check::backward(chain, x, dy, &gpu.backward(chain, x, dy)?)?,
+                Pass::BackwardFromY => {
+                    let dx = gpu.backward_from_y(chain, x, dy)?;
+                    check::backward_from_y(chain, x, dy, &dx)?
+                }
+            };
+            if let Some(worst) = &mut part.worst {
+                worst.index += report.compared;
+            }
+            report.merge(part);
+            progress.advance(x.len() as u64);
+        }
+        done.push(Checked {
+            chain: chain.clone(),
+            pass,
+            report,
+        });
     }
-    Ok(all)
+    Ok(done)
 }
 
 fn text(title: &str, checked: &[Checked]) -> String {

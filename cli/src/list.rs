@@ -2,7 +2,7 @@
 
 use crate::output::{show, show_json};
 use crate::{Result, Verdict};
-use nonlin::Activation;
+use nonlin::{Activation, Chain, Pass};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -20,17 +20,31 @@ pub(crate) struct Args {
 
 pub(crate) fn list(args: &Args) -> Result<Verdict> {
     if args.json {
-        let steps: Vec<_> = std::iter::once(scale())
+        let steps: Vec<_> = plain()
             .chain(Activation::ALL.iter().map(activation))
             .collect();
         show_json(&json!({ "steps": steps }))?;
     } else {
-        let mut text = String::from("scale(factor) = factor * x\n    rounded once\n");
+        let mut text = String::new();
+        for (name, parameters, formula) in PLAIN {
+            _ = writeln!(
+                text,
+                "{name}({}) = {formula}\n    rounded once",
+                parameters.join(", ")
+            );
+        }
         for activation in Activation::ALL {
             _ = writeln!(text, "{activation} = {}", activation.formula());
             _ = write!(text, "    at most {} ULP; ", activation.budget());
             if !activation.aliases().is_empty() {
                 _ = write!(text, "also {}; ", activation.aliases().join(", "));
+            }
+            if from_y(activation) {
+                text += "backward from x or y; ";
+            }
+            let learnable = activation.learnable();
+            if !learnable.is_empty() {
+                _ = write!(text, "learns {}; ", learnable.join(", "));
             }
             _ = writeln!(text, "{}", activation.source());
         }
@@ -39,16 +53,45 @@ pub(crate) fn list(args: &Args) -> Result<Verdict> {
     Ok(Verdict::Fine)
 }
 
-fn scale() -> Value {
-    json!({
-        "name": "scale",
-        "kind": "scale",
-        "aliases": [],
-        "parameters": [{ "name": "factor", "default": null }],
-        "formula": "factor * x",
-        "budget_ulp": 0.5,
-        "source": null,
+/// Steps that are no activations: name, parameters, formula.
+const PLAIN: [(&str, &[&str], &str); 6] = [
+    ("scale", &["factor"], "factor * x"),
+    ("bias", &["value"], "x + value"),
+    ("gate", &["tensor"], "x * tensor, element by element"),
+    ("residual", &["tensor"], "x + tensor, element by element"),
+    ("dropout", &["p"], "0 with probability p, else x / (1 - p)"),
+    (
+        "rrelu",
+        &["lower", "upper"],
+        "x if x > 0 else slope * x, the slope drawn for each element from lower to upper",
+    ),
+];
+
+fn plain() -> impl Iterator<Item = Value> {
+    PLAIN.into_iter().map(|(name, parameters, formula)| {
+        let random = ["dropout", "rrelu"].contains(&name);
+        let described = parameters
+            .iter()
+            .map(|name| json!({ "name": name, "default": null }));
+        json!({
+            "name": name,
+            "kind": name,
+            "aliases": [],
+            "parameters": described.collect::<Vec<_>>(),
+            "formula": formula,
+            "budget_ulp": 0.5,
+            "source": null,
+            "backward_from_y": name == "scale" || name == "bias",
+            "learnable": if random { &[] } else { parameters },
+        })
     })
+}
+
+/// Whether backward can keep y in the place of x, with the default parameters.
+fn from_y(activation: &Activation) -> bool {
+    Chain::from(*activation)
+        .supports(Pass::BackwardFromY)
+        .is_ok()
 }
 
 fn activation(activation: &Activation) -> Value {
@@ -63,6 +106,8 @@ fn activation(activation: &Activation) -> Value {
         "formula": activation.formula(),
         "budget_ulp": activation.budget(),
         "source": activation.source(),
+        "backward_from_y": from_y(activation),
+        "learnable": activation.learnable(),
     })
 }
 

@@ -3,7 +3,7 @@
 use crate::output::short;
 use crate::pending::Pending;
 use crate::{Failure, Result, Verdict};
-use nonlin::{Activation, Chain, Step, reference};
+use nonlin::{Activation, Chain, reference};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::register_font;
@@ -157,10 +157,10 @@ struct Curve {
 
 impl Plot {
     fn new(chain: &Chain, from: f32, to: f32) -> Result<Plot> {
-        let knots: Vec<f32> = match chain.steps().first() {
-            Some(Step::Activation(first)) => first.knots().into_iter().map(|x| x as f32).collect(),
-            _ => Vec::new(),
-        };
+        let first = chain.steps().first().and_then(nonlin::Step::activation);
+        let knots = first.map(|first| first.knots()).unwrap_or_default();
+        let knots = knots.into_iter().map(|x| x as f32);
+        let knots: Vec<f32> = knots.collect();
         let knots: Vec<f32> = knots
             .into_iter()
             .filter(|x| (from..=to).contains(x))

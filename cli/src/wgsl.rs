@@ -42,6 +42,7 @@ pub(crate) struct Args {
 enum Pass {
     Forward,
     Backward,
+    BackwardFromY,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -64,6 +65,7 @@ pub(crate) fn wgsl(args: &Args) -> Result<Verdict> {
     let source = chain.wgsl(match args.pass {
         Pass::Forward => nonlin::Pass::Forward,
         Pass::Backward => nonlin::Pass::Backward,
+        Pass::BackwardFromY => nonlin::Pass::BackwardFromY,
     })?;
     let text = match args.to {
         Language::Wgsl => source.into_bytes(),

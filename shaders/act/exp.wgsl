@@ -12,3 +12,7 @@ fn act_exp(x: f32) -> f32 {
 fn act_exp_dx(x: f32) -> f32 {
     return act_exp(x);
 }
+
+fn act_exp_dx_from_y(y: f32) -> f32 {
+    return y;
+}

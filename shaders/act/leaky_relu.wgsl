@@ -7,3 +7,11 @@ fn act_leaky_relu(x: f32, negative_slope: f32) -> f32 {
 fn act_leaky_relu_dx(x: f32, negative_slope: f32) -> f32 {
     return select(negative_slope, 1.0, x > 0.0);
 }
+
+fn act_leaky_relu_dx_from_y(y: f32, negative_slope: f32) -> f32 {
+    return select(negative_slope, 1.0, y > 0.0);
+}
+
+fn act_leaky_relu_d_negative_slope(x: f32, negative_slope: f32) -> f32 {
+    return min(x, 0.0);
+}

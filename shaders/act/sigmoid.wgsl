@@ -9,3 +9,7 @@ fn act_sigmoid(x: f32) -> f32 {
 fn act_sigmoid_dx(x: f32) -> f32 {
     return m_sigmoid_derivative(x);
 }
+
+fn act_sigmoid_dx_from_y(y: f32) -> f32 {
+    return y * (1.0 - y);
+}

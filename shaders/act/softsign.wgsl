@@ -13,3 +13,8 @@ fn act_softsign_dx(x: f32) -> f32 {
     let square = head * head + rest * (2.0 * head + rest);
     return select(1.0 / square, 0.0, a >= 1.2e19);
 }
+
+fn act_softsign_dx_from_y(y: f32) -> f32 {
+    let rest = 1.0 - abs(y);
+    return rest * rest;
+}

@@ -27,3 +27,12 @@ fn act_squareplus_dx(x: f32, b: f32) -> f32 {
     let v = part * min(scale, 1.0) * scale;
     return select(1.0 - v, v, x < 0.0);
 }
+
+// 4 y^2 / (4 y^2 + b). Of a small y the square may leave the range of f32 where the quotient does not.
+fn act_squareplus_dx_from_y(y: f32, b: f32) -> f32 {
+    let scale = squareplus_scale(y, b);
+    let twice = 2.0 * scale * min(y, 3.4028234e38);
+    let square = twice * twice;
+    let whole = square + b * scale * scale;
+    return select(square / whole, twice * (twice / whole), y < 1e-12);
+}

@@ -26,3 +26,7 @@ fn act_tanh_dx(x: f32) -> f32 {
     let q = m_exp_value(e);
     return m_exp_times(e, 4.0 / (1.0 + q * (2.0 + q)));
 }
+
+fn act_tanh_dx_from_y(y: f32) -> f32 {
+    return (1.0 - y) * (1.0 + y);
+}

@@ -1,6 +1,6 @@
 //! The absolute value. Its derivative is 0 at 0.
 
-use super::Room;
+use super::{FromY, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "torch.abs",
@@ -11,5 +11,6 @@ pub(super) const ROOM: Room = Room {
         _ => 0.0,
     },
     knots: |_| vec![0.0],
+    from_y: FromY::No("the sign of x is lost"),
     ..Room::PLAIN
 };

@@ -1,6 +1,6 @@
 //! ACON-B: acon_c with p1 = 1.
 
-use super::{Room, acon_c};
+use super::{FromY, Gradient, Room, acon_c};
 
 pub(super) const ROOM: Room = Room {
     source: "Ma et al. 2020, Activate or Not, arXiv:2009.04759",
@@ -10,5 +10,18 @@ pub(super) const ROOM: Room = Room {
     dx_terms: |x, p| (acon_c::ROOM.dx_terms)(x, &[1.0, p[0], p[1]]),
     product: Some(1),
     roundings: 3.0,
+    from_y: FromY::No("two inputs have the same value"),
+    gradients: &[
+        Gradient {
+            parameter: "p",
+            d: |x, p| (acon_c::ROOM.gradients[1].d)(x, &[1.0, p[0], p[1]]),
+            terms: |x, p| (acon_c::ROOM.gradients[1].terms)(x, &[1.0, p[0], p[1]]),
+        },
+        Gradient {
+            parameter: "beta",
+            d: |x, p| (acon_c::ROOM.gradients[2].d)(x, &[1.0, p[0], p[1]]),
+            terms: |x, p| (acon_c::ROOM.gradients[2].terms)(x, &[1.0, p[0], p[1]]),
+        },
+    ],
     ..Room::PLAIN
 };

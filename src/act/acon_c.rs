@@ -1,6 +1,6 @@
 //! ACON-C with constant parameters.
 
-use super::{Room, sigmoid64};
+use super::{FromY, Gradient, Room, sigmoid64};
 
 pub(super) const ROOM: Room = Room {
     source: "Ma et al. 2020, Activate or Not, arXiv:2009.04759",
@@ -12,6 +12,28 @@ pub(super) const ROOM: Room = Room {
     // beta (p1 - p2) x: a difference and two products.
     product: Some(2),
     roundings: 3.0,
+    from_y: FromY::No("two inputs have the same value"),
+    gradients: &[
+        Gradient {
+            parameter: "p1",
+            d: |x, p| x * slope(x, p, 1.0).into_iter().sum::<f64>(),
+            terms: |x, p| x.abs() * slope(x, p, 1.0).map(f64::abs).into_iter().sum::<f64>(),
+        },
+        // x (1 - h(z)) is x h(-z).
+        Gradient {
+            parameter: "p2",
+            d: |x, p| x * slope(x, p, -1.0).into_iter().sum::<f64>(),
+            terms: |x, p| x.abs() * slope(x, p, -1.0).map(f64::abs).into_iter().sum::<f64>(),
+        },
+        Gradient {
+            parameter: "beta",
+            d: |x, p| {
+                let (u, z) = ((p[0] - p[1]) * x, p[2] * (p[0] - p[1]) * x);
+                u * u * sigmoid64(z) * sigmoid64(-z)
+            },
+            terms: |_, _| 0.0,
+        },
+    ],
     ..Room::PLAIN
 };
 
@@ -24,4 +46,10 @@ fn terms(x: f64, p: &[f64]) -> [f64; 2] {
 fn bend(x: f64, p: &[f64]) -> f64 {
     let z = p[2] * (p[0] - p[1]) * x;
     (p[0] - p[1]) * z * sigmoid64(z) * sigmoid64(-z)
+}
+
+/// The derivative of z s(z), s (1 + z (1 - s)), with z = sign beta (p1 - p2) x.
+fn slope(x: f64, p: &[f64], sign: f64) -> [f64; 2] {
+    let z = sign * p[2] * (p[0] - p[1]) * x;
+    [sigmoid64(z), z * sigmoid64(z) * sigmoid64(-z)]
 }

@@ -1,10 +1,11 @@
 //! The exponential.
 
-use super::Room;
+use super::{FromY, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "torch.exp",
     y: |x, _| x.exp(),
     dx: |x, _| x.exp(),
+    from_y: FromY::Yes(|y, _| y),
     ..Room::PLAIN
 };

@@ -1,6 +1,6 @@
 //! GELU with the error function.
 
-use super::Room;
+use super::{FromY, Room};
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
 pub(super) const ROOM: Room = Room {
@@ -8,6 +8,7 @@ pub(super) const ROOM: Room = Room {
     y: |x, _| x * distribution(x),
     dx: |x, _| distribution(x) + x * density(x),
     roots: &[-0.751_791_524_693_564_5],
+    from_y: FromY::No("two inputs have the same value"),
     ..Room::PLAIN
 };
 

@@ -1,6 +1,6 @@
 //! GELU's approximation by tanh.
 
-use super::{Room, sigmoid64};
+use super::{FromY, Room, sigmoid64};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
 pub(super) const ROOM: Room = Room {
@@ -12,6 +12,7 @@ pub(super) const ROOM: Room = Room {
         s * (1.0 + x * rest * slope)
     },
     roots: &[-0.752_461_422_071_016_3],
+    from_y: FromY::No("two inputs have the same value"),
     ..Room::PLAIN
 };
 

@@ -1,6 +1,6 @@
 //! Hard Mish.
 
-use super::Room;
+use super::{FromY, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "timm, layers/activations.py: HardMish",
@@ -11,5 +11,6 @@ pub(super) const ROOM: Room = Room {
         _ => 1.0,
     },
     knots: |_| vec![-2.0, 0.0],
+    from_y: FromY::No("two inputs have the same value"),
     ..Room::PLAIN
 };

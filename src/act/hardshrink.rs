@@ -1,6 +1,6 @@
 //! Hard shrinkage.
 
-use super::Room;
+use super::{FromY, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "Donoho and Johnstone 1994, Ideal Spatial Adaptation by Wavelet Shrinkage; \
@@ -8,5 +8,7 @@ pub(super) const ROOM: Room = Room {
     y: |x, p| if x >= -p[0] && x <= p[0] { 0.0 } else { x },
     dx: |x, p| if x >= -p[0] && x <= p[0] { 0.0 } else { 1.0 },
     knots: |p| vec![-p[0], p[0]],
+    // A negative lambd shrinks nothing.
+    from_y: FromY::Yes(|y, p| if y == 0.0 && p[0] >= 0.0 { 0.0 } else { 1.0 }),
     ..Room::PLAIN
 };

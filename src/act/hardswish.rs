@@ -1,6 +1,6 @@
 //! Hard swish. Its derivative is 0 at -3 and 1 at 3, as in PyTorch since 2.7.
 
-use super::Room;
+use super::{FromY, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "Howard et al. 2019, arXiv:1905.02244; torch.nn.Hardswish",
@@ -11,5 +11,6 @@ pub(super) const ROOM: Room = Room {
         _ => 1.0,
     },
     knots: |_| vec![-3.0, 3.0],
+    from_y: FromY::No("two inputs have the same value"),
     ..Room::PLAIN
 };

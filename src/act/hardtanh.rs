@@ -1,6 +1,6 @@
 //! Hard tanh.
 
-use super::Room;
+use super::{FromY, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "Collobert 2004, Large Scale Machine Learning; torch.nn.Hardtanh",
@@ -8,5 +8,6 @@ pub(super) const ROOM: Room = Room {
     y: |x, p| x.max(p[0]).min(p[1]),
     dx: |x, p| if x > p[0] && x < p[1] { 1.0 } else { 0.0 },
     knots: |p| vec![p[0], p[1]],
+    from_y: FromY::Yes(|y, p| if y > p[0] && y < p[1] { 1.0 } else { 0.0 }),
     ..Room::PLAIN
 };

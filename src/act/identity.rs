@@ -1,10 +1,11 @@
 //! The identity.
 
-use super::Room;
+use super::{FromY, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "torch.nn.Identity",
     y: |x, _| x,
     dx: |_, _| 1.0,
+    from_y: FromY::Yes(|_, _| 1.0),
     ..Room::PLAIN
 };

@@ -1,6 +1,6 @@
 //! Leaky ReLU.
 
-use super::Room;
+use super::{FromY, Gradient, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "Maas et al. 2013, Rectifier Nonlinearities Improve Neural Network Acoustic Models; \
@@ -8,5 +8,15 @@ pub(super) const ROOM: Room = Room {
     y: |x, p| if x > 0.0 { x } else { p[0] * x },
     dx: |x, p| if x > 0.0 { 1.0 } else { p[0] },
     knots: |_| vec![0.0],
+    from_y: FromY::If {
+        holds: |p| p[0] >= 0.0,
+        needs: "negative_slope >= 0",
+        dx: |y, p| if y > 0.0 { 1.0 } else { p[0] },
+    },
+    gradients: &[Gradient {
+        parameter: "negative_slope",
+        d: |x, _| x.min(0.0),
+        terms: |_, _| 0.0,
+    }],
     ..Room::PLAIN
 };

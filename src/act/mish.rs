@@ -1,6 +1,6 @@
 //! Mish.
 
-use super::{Room, sigmoid64};
+use super::{FromY, Room, sigmoid64};
 
 pub(super) const ROOM: Room = Room {
     source: "Misra 2019, arXiv:1908.08681; torch.nn.Mish",
@@ -10,5 +10,6 @@ pub(super) const ROOM: Room = Room {
         t + x * sigmoid64(x) * (1.0 - t * t)
     },
     roots: &[-1.192_431_214_515_495_2],
+    from_y: FromY::No("two inputs have the same value"),
     ..Room::PLAIN
 };

@@ -32,6 +32,34 @@ pub(crate) struct Room {
     pub(crate) product: Option<usize>,
     /// How often that product is rounded: once for each operation that it takes.
     pub(crate) roundings: f64,
+    /// Whether the derivative can be had from the value.
+    pub(crate) from_y: FromY,
+    /// The parameters that can be learned, with the value's derivative with respect to each.
+    pub(crate) gradients: &'static [Gradient],
+}
+
+/// A parameter's gradient; the shader has it as `act_<name>_d_<parameter>`.
+pub(crate) struct Gradient {
+    pub(crate) parameter: &'static str,
+    /// The derivative of the value with respect to the parameter.
+    pub(crate) d: fn(x: f64, p: &[f64]) -> f64,
+    /// As `dx_terms`, of this derivative.
+    pub(crate) terms: fn(x: f64, p: &[f64]) -> f64,
+}
+
+/// Whether, and how, the derivative is a function of the value, so that a backward pass can keep y in
+/// the place of x.
+pub(crate) enum FromY {
+    /// It is not, or no formula in f32 has digits enough: why.
+    No(&'static str),
+    /// The function, for every y that is a value; the shader has it as `act_<name>_dx_from_y`.
+    Yes(fn(y: f64, p: &[f64]) -> f64),
+    /// The same for parameters that meet a condition, which is said in words too.
+    If {
+        holds: fn(p: &[f64]) -> bool,
+        needs: &'static str,
+        dx: fn(y: f64, p: &[f64]) -> f64,
+    },
 }
 
 impl Room {
@@ -48,6 +76,8 @@ impl Room {
         dx_terms: |_, _| 0.0,
         product: None,
         roundings: 1.0,
+        from_y: FromY::No("nobody has looked for a formula yet"),
+        gradients: &[],
     };
 }
 
@@ -133,6 +163,7 @@ activations! {
     relu [] = Relu, "max(x, 0)";
     relu6 [] = Relu6, "min(max(x, 0), 6)";
     leaky_relu ["leakyrelu"] = LeakyRelu { negative_slope: 0.01 }, "x if x > 0 else negative_slope * x";
+    prelu [] = Prelu { weight: 0.25 }, "x if x > 0 else weight * x";
     relu_squared ["relu2", "squared_relu"] = ReluSquared, "max(x, 0)^2";
     threshold [] = Threshold { threshold: 0.0, value: 0.0 }, "x if x > threshold else value";
     thresholded_relu [] = ThresholdedRelu { alpha: 1.0 }, "x if x > alpha else 0";
@@ -199,6 +230,12 @@ impl Activation {
         self.entry().parameters
     }
 
+    /// The parameters that can be learned: those whose gradients the backward pass can have.
+    pub fn learnable(&self) -> Vec<&'static str> {
+        let gradients = self.entry().room.gradients.iter();
+        gradients.map(|gradient| gradient.parameter).collect()
+    }
+
     /// The definition, as a formula in x and the parameters.
     pub fn formula(&self) -> &'static str {
         self.entry().formula
@@ -230,6 +267,11 @@ impl Activation {
         (self.entry().build)(values)
     }
 
+    /// The same activation with its default parameters.
+    pub(crate) fn plain(&self) -> Activation {
+        Self::by_name(self.name()).unwrap_or(*self)
+    }
+
     pub(crate) fn values_f64(&self) -> Vec<f64> {
         self.values().into_iter().map(f64::from).collect()
     }
@@ -245,14 +287,12 @@ impl std::str::FromStr for Activation {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        match crate::chain::parse_step(1, text)? {
-            crate::Step::Activation(activation) => Ok(activation),
-            crate::Step::Scale(_) => Err(Error::UnknownStep {
-                step: 1,
-                name: text.trim().to_owned(),
-                suggestion: None,
-            }),
-        }
+        let step = crate::chain::parse_step(1, text, &[])?;
+        step.activation().ok_or_else(|| Error::UnknownStep {
+            step: 1,
+            name: text.trim().to_owned(),
+            suggestion: None,
+        })
     }
 }
 

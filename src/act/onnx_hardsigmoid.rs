@@ -1,6 +1,6 @@
 //! ONNX's hard sigmoid, with any slope and offset.
 
-use super::Room;
+use super::{FromY, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "ONNX operator HardSigmoid, version 6",
@@ -17,5 +17,6 @@ pub(super) const ROOM: Room = Room {
     // On which side of a knot x lies is decided by the product and 1 - beta, as rounded.
     product: Some(0),
     roundings: 2.0,
+    from_y: FromY::Yes(|y, p| if y > 0.0 && y < 1.0 { p[0] } else { 0.0 }),
     ..Room::PLAIN
 };

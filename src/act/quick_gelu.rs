@@ -1,11 +1,12 @@
 //! GELU's approximation by the logistic function.
 
-use super::{Room, sigmoid64};
+use super::{FromY, Room, sigmoid64};
 
 pub(super) const ROOM: Room = Room {
     source: "Hendrycks and Gimpel 2016, arXiv:1606.08415; CLIP's QuickGELU",
     y: |x, _| x * sigmoid64(1.702 * x),
     dx: |x, _| sigmoid64(1.702 * x) * (1.0 + 1.702 * x * sigmoid64(-1.702 * x)),
     roots: &[-1.278_464_542_761_074 / 1.702],
+    from_y: FromY::No("two inputs have the same value"),
     ..Room::PLAIN
 };

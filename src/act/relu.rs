@@ -1,11 +1,12 @@
 //! ReLU.
 
-use super::Room;
+use super::{FromY, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "Nair and Hinton 2010, Rectified Linear Units Improve Restricted Boltzmann Machines",
     y: |x, _| x.max(0.0),
     dx: |x, _| if x > 0.0 { 1.0 } else { 0.0 },
     knots: |_| vec![0.0],
+    from_y: FromY::Yes(|y, _| if y > 0.0 { 1.0 } else { 0.0 }),
     ..Room::PLAIN
 };

@@ -1,6 +1,6 @@
 //! SELU.
 
-use super::Room;
+use super::{FromY, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "Klambauer et al. 2017, arXiv:1706.02515; torch.nn.SELU",
@@ -19,6 +19,7 @@ pub(super) const ROOM: Room = Room {
         }
     },
     knots: |_| vec![0.0],
+    from_y: FromY::Yes(|y, _| if y > 0.0 { SCALE } else { y + SCALE * ALPHA }),
     ..Room::PLAIN
 };
 

@@ -1,6 +1,6 @@
 //! ONNX's shrinkage: soft for bias = lambd, hard for bias = 0.
 
-use super::Room;
+use super::{FromY, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "ONNX operator Shrink, version 9",
@@ -11,5 +11,11 @@ pub(super) const ROOM: Room = Room {
     },
     dx: |x, p| if x < -p[0] || x > p[0] { 1.0 } else { 0.0 },
     knots: |p| vec![-p[0], p[0]],
+    // A larger bias moves an input that is kept onto zero.
+    from_y: FromY::If {
+        holds: |p| p[1] <= p[0],
+        needs: "bias <= lambd",
+        dx: |y, _| if y == 0.0 { 0.0 } else { 1.0 },
+    },
     ..Room::PLAIN
 };

@@ -1,11 +1,12 @@
 //! The logistic function.
 
-use super::{Room, sigmoid64};
+use super::{FromY, Room, sigmoid64};
 
 pub(super) const ROOM: Room = Room {
     source: "torch.nn.Sigmoid",
     y: |x, _| sigmoid64(x),
     // sigmoid(-x) is 1 - sigmoid(x) without the cancellation.
     dx: |x, _| sigmoid64(x) * sigmoid64(-x),
+    from_y: FromY::Yes(|y, _| y * (1.0 - y)),
     ..Room::PLAIN
 };

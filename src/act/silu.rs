@@ -1,6 +1,6 @@
 //! SiLU, the same as swish(beta=1).
 
-use super::{Room, sigmoid64};
+use super::{FromY, Room, sigmoid64};
 
 pub(super) const ROOM: Room = Room {
     source: "Hendrycks and Gimpel 2016, arXiv:1606.08415; Elfwing et al. 2017, arXiv:1702.03118; \
@@ -8,5 +8,6 @@ pub(super) const ROOM: Room = Room {
     y: |x, _| x * sigmoid64(x),
     dx: |x, _| sigmoid64(x) * (1.0 + x * sigmoid64(-x)),
     roots: &[-1.278_464_542_761_074],
+    from_y: FromY::No("two inputs have the same value"),
     ..Room::PLAIN
 };

@@ -1,6 +1,6 @@
 //! Softplus, linear above a threshold.
 
-use super::{Room, sigmoid64};
+use super::{FromY, Room, sigmoid64};
 
 pub(super) const ROOM: Room = Room {
     source: "Dugas et al. 2000, Incorporating Second-Order Functional Knowledge for Better Option \
@@ -21,5 +21,17 @@ pub(super) const ROOM: Room = Room {
     },
     knots: |p| vec![p[1] / p[0]],
     product: Some(0),
+    // The branches have values in common, but above 17 their derivatives are the same in f32.
+    from_y: FromY::If {
+        holds: |p| p[0] != 0.0 && p[1] >= 17.0,
+        needs: "threshold >= 17 and beta other than 0",
+        dx: |y, p| {
+            if p[0] * y > p[1] {
+                1.0
+            } else {
+                -(-p[0] * y).exp_m1()
+            }
+        },
+    },
     ..Room::PLAIN
 };

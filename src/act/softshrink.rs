@@ -1,6 +1,6 @@
 //! Soft shrinkage.
 
-use super::Room;
+use super::{FromY, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "Donoho 1995, De-Noising by Soft-Thresholding; torch.nn.Softshrink",
@@ -11,5 +11,6 @@ pub(super) const ROOM: Room = Room {
     },
     dx: |x, p| if x > p[0] || x < -p[0] { 1.0 } else { 0.0 },
     knots: |p| vec![-p[0], p[0]],
+    from_y: FromY::Yes(|y, _| if y == 0.0 { 0.0 } else { 1.0 }),
     ..Room::PLAIN
 };

@@ -1,6 +1,6 @@
 //! Softsign.
 
-use super::Room;
+use super::{FromY, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "Turian et al. 2009, Quadratic Features and Deep Architectures for Chunking; \
@@ -8,5 +8,6 @@ pub(super) const ROOM: Room = Room {
     y: |x, _| x / (1.0 + x.abs()),
     dx: |x, _| (1.0 + x.abs()).powi(-2),
     knots: |_| vec![0.0],
+    from_y: FromY::Yes(|y, _| (1.0 - y.abs()).powi(2)),
     ..Room::PLAIN
 };

@@ -1,6 +1,6 @@
 //! Sparse plus, whose derivative is sparse_sigmoid.
 
-use super::Room;
+use super::{FromY, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "jax.nn.sparse_plus",
@@ -11,5 +11,6 @@ pub(super) const ROOM: Room = Room {
     },
     dx: |x, _| (x + 1.0).clamp(0.0, 2.0) / 2.0,
     knots: |_| vec![-1.0, 1.0],
+    from_y: FromY::Yes(|y, _| y.sqrt().min(1.0)),
     ..Room::PLAIN
 };

@@ -1,6 +1,6 @@
 //! Squareplus.
 
-use super::Room;
+use super::{FromY, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "Barron 2021, arXiv:2112.11687; jax.nn.squareplus",
@@ -20,6 +20,12 @@ pub(super) const ROOM: Room = Room {
         } else {
             p[0] / (2.0 * h * (h - x))
         }
+    },
+    // The value over h again: y^2 - x y = b / 4 makes h, which is 2 y - x, y + b / (4 y).
+    from_y: FromY::If {
+        holds: |p| p[0] > 0.0,
+        needs: "b > 0",
+        dx: |y, p| 1.0 / (1.0 + p[0] / (4.0 * y * y)),
     },
     ..Room::PLAIN
 };

@@ -1,6 +1,6 @@
 //! StarReLU.
 
-use super::Room;
+use super::{FromY, Gradient, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "Yu et al. 2022, MetaFormer Baselines for Vision, arXiv:2210.13452",
@@ -8,5 +8,18 @@ pub(super) const ROOM: Room = Room {
     dx: |x, p| 2.0 * p[0] * x.max(0.0),
     knots: |_| vec![0.0],
     y_terms: |x, p| (p[0] * x.max(0.0).powi(2)).abs() + p[1].abs(),
+    from_y: FromY::No("subtracting the bias again cancels the digits"),
+    gradients: &[
+        Gradient {
+            parameter: "scale",
+            d: |x, _| x.max(0.0).powi(2),
+            terms: |_, _| 0.0,
+        },
+        Gradient {
+            parameter: "bias",
+            d: |_, _| 1.0,
+            terms: |_, _| 0.0,
+        },
+    ],
     ..Room::PLAIN
 };

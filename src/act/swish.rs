@@ -1,6 +1,6 @@
 //! Swish with a constant beta.
 
-use super::{Room, sigmoid64};
+use super::{FromY, Gradient, Room, sigmoid64};
 
 pub(super) const ROOM: Room = Room {
     source: "Ramachandran et al. 2017, arXiv:1710.05941",
@@ -8,5 +8,11 @@ pub(super) const ROOM: Room = Room {
     dx: |x, p| sigmoid64(p[0] * x) * (1.0 + p[0] * x * sigmoid64(-p[0] * x)),
     roots: &[-1.278_464_542_761_074],
     product: Some(0),
+    from_y: FromY::No("two inputs have the same value"),
+    gradients: &[Gradient {
+        parameter: "beta",
+        d: |x, p| x * x * sigmoid64(p[0] * x) * sigmoid64(-p[0] * x),
+        terms: |_, _| 0.0,
+    }],
     ..Room::PLAIN
 };

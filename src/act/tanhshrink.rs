@@ -1,6 +1,6 @@
 //! x less its hyperbolic tangent.
 
-use super::Room;
+use super::{FromY, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "torch.nn.Tanhshrink",
@@ -12,6 +12,7 @@ pub(super) const ROOM: Room = Room {
         }
     },
     dx: |x, _| x.tanh().powi(2),
+    from_y: FromY::No("x has no closed form in it"),
     ..Room::PLAIN
 };
 

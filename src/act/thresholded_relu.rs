@@ -1,11 +1,16 @@
 //! Thresholded ReLU.
 
-use super::Room;
+use super::{FromY, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "Konda et al. 2014, arXiv:1402.3337; ONNX operator ThresholdedRelu, version 10",
     y: |x, p| if x > p[0] { x } else { 0.0 },
     dx: |x, p| if x > p[0] { 1.0 } else { 0.0 },
     knots: |p| vec![p[0]],
+    from_y: FromY::If {
+        holds: |p| p[0] >= 0.0,
+        needs: "alpha >= 0",
+        dx: |y, _| if y > 0.0 { 1.0 } else { 0.0 },
+    },
     ..Room::PLAIN
 };

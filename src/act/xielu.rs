@@ -2,7 +2,7 @@
 //! that the value jumps by alpha_n eps at zero, and the slope is beta - alpha_n between eps and zero.
 //! alpha_p and alpha_n are the effective values, behind the softplus.
 
-use super::Room;
+use super::{FromY, Gradient, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "Huang and Schlag 2024, arXiv:2411.13010; transformers.activations.XIELUActivation",
@@ -42,6 +42,32 @@ pub(super) const ROOM: Room = Room {
             (p[1] * x.exp_m1()).abs() + p[2].abs()
         }
     },
+    from_y: FromY::No("x has no closed form in it"),
+    gradients: &[
+        Gradient {
+            parameter: "alpha_p",
+            d: |x, _| x.max(0.0).powi(2),
+            terms: |_, _| 0.0,
+        },
+        Gradient {
+            parameter: "alpha_n",
+            d: |x, p| match x {
+                _ if x > 0.0 => 0.0,
+                _ if x > p[3] => kept(x, p).into_iter().sum(),
+                _ => bent(x),
+            },
+            terms: |x, p| match x {
+                _ if x > 0.0 => 0.0,
+                _ if x > p[3] => kept(x, p).map(f64::abs).into_iter().sum(),
+                _ => 0.0,
+            },
+        },
+        Gradient {
+            parameter: "beta",
+            d: |x, _| x,
+            terms: |_, _| 0.0,
+        },
+    ],
     ..Room::PLAIN
 };
 
@@ -54,4 +80,14 @@ fn bent(u: f64) -> f64 {
         .rev()
         .fold(1.0, |sum, n| 1.0 + sum * u / f64::from(n));
     series * u * u / 2.0
+}
+
+/// The terms of e^eps - 1 - x, for x from eps to zero.
+fn kept(x: f64, p: &[f64]) -> [f64; 2] {
+    let eps = p[3];
+    if eps < -1.0 {
+        [eps.exp_m1(), -x]
+    } else {
+        [bent(eps), eps - x]
+    }
 }

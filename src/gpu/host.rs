@@ -1,7 +1,7 @@
 //! The blocking door: slices in, vectors out.
 
 use super::{Bound, Kernels, Operand, Operands, guarded};
-use crate::{Chain, Element, Error, Pass};
+use crate::{Chain, DType, Element, Error, Pass, Values};
 
 /// Elements that are on the device at one time: 64 MiB an f32 operand.
 const CHUNK: usize = 16 << 20;
@@ -154,7 +154,56 @@ impl Gpu {
     /// # Errors
     /// Those of [`Kernels::plan`]; [`Error::Device`] where the device has no memory or is lost.
     pub fn forward<T: Element>(&self, chain: &Chain, x: &[T]) -> Result<Vec<T>, Error> {
+        if chain.is_random() {
+            return self.forward_with(chain, x, &Values::new());
+        }
         self.run(chain, Pass::Forward, &[x])
+    }
+
+    /// The chain's value, with the values of its operands. All of it has to fit on the device.
+    ///
+    /// # Errors
+    /// Those of [`Kernels::plan`] and [`Plan::bind`](super::Plan::bind).
+    pub fn forward_with<T: Element>(
+        &self,
+        chain: &Chain,
+        x: &[T],
+        values: &Values,
+    ) -> Result<Vec<T>, Error> {
+        Ok(self.run_with(chain, Pass::Forward, &[x], values, &[])?.0)
+    }
+
+    /// The gradients with respect to `x` and to operands by name, with the values of all operands.
+    /// Gradients of operands are f32, in the order in which they are asked for. All of it has to fit on
+    /// the device.
+    ///
+    /// # Errors
+    /// [`Error::LengthMismatch`], and those of [`forward_with`](Self::forward_with).
+    pub fn backward_with<T: Element>(
+        &self,
+        chain: &Chain,
+        x: &[T],
+        dy: &[T],
+        values: &Values,
+        gradients: &[&str],
+    ) -> Result<(Vec<T>, Vec<Vec<f32>>), Error> {
+        crate::error::same_length("x", x.len() as u64, "dy", dy.len() as u64)?;
+        self.run_with(chain, Pass::Backward, &[x, dy], values, gradients)
+    }
+
+    /// The gradient with respect to `x`, from the chain's value `y`; for chains of which
+    /// [`Chain::supports`] says that it can be had.
+    ///
+    /// # Errors
+    /// [`Error::NeedsInput`], and those of [`backward`](Self::backward).
+    pub fn backward_from_y<T: Element>(
+        &self,
+        chain: &Chain,
+        y: &[T],
+        dy: &[T],
+    ) -> Result<Vec<T>, Error> {
+        crate::error::same_length("y", y.len() as u64, "dy", dy.len() as u64)?;
+        self.run(chain, Pass::BackwardFromY, &[y, dy])
     }
 
     /// The gradient with respect to `x`, given that with respect to the chain's value. Blocks until it is
@@ -164,6 +213,9 @@ impl Gpu {
     /// [`Error::LengthMismatch`], and those of [`forward`](Self::forward).
     pub fn backward<T: Element>(&self, chain: &Chain, x: &[T], dy: &[T]) -> Result<Vec<T>, Error> {
         crate::error::same_length("x", x.len() as u64, "dy", dy.len() as u64)?;
+        if chain.is_random() {
+            return Ok(self.backward_with(chain, x, dy, &Values::new(), &[])?.0);
+        }
         self.run(chain, Pass::Backward, &[x, dy])
     }
 
@@ -201,19 +253,9 @@ impl Gpu {
                 for (source, input) in sources.iter().zip(inputs) {
                     self.write(source, bytemuck::cast_slice(&input[start..start + count]));
                 }
-                let at = |buffer| Operand::new(buffer, 0, count as u64);
-                let operands = Operands::new().x(at(&sources[0]));
-                let operands = match pass {
-                    Pass::Forward => operands.y(at(&target)),
-                    Pass::Backward => operands.dy(at(&sources[1])).dx(at(&target)),
-                };
-                self.read(
-                    &plan.bind(operands)?,
-                    &target,
-                    &readback,
-                    count,
-                    &mut result,
-                )?;
+                let operands = operands(pass, &sources, &target, count as u64);
+                self.submit(&plan.bind(operands)?);
+                result.extend(self.read::<T>(&target, &readback, count)?);
             }
             Ok(result)
         })
@@ -230,22 +272,119 @@ impl Gpu {
         }
     }
 
-    /// Runs a bound plan once and appends the `count` elements that it left in `target` to `result`.
+    /// The same for chains with operands, in one go.
+    fn run_with<T: Element>(
+        &self,
+        chain: &Chain,
+        pass: Pass,
+        inputs: &[&[T]],
+        values: &Values,
+        gradients: &[&str],
+    ) -> Result<(Vec<T>, Vec<Vec<f32>>), Error> {
+        let plan = self.kernels.plan(chain, pass, T::DTYPE)?;
+        let len = inputs[0].len();
+        let limit = self.device.limits().max_buffer_size;
+        guarded(&self.device, "running a chain", || {
+            let buffer = |label, bytes: usize, usage| {
+                let size = (bytes.max(4).next_multiple_of(16)) as u64;
+                if size > limit {
+                    return Err(Error::TooLarge {
+                        what: String::from(label),
+                        bytes: size,
+                        limit,
+                    });
+                }
+                Ok(self.device.create_buffer(&wgpu::BufferDescriptor {
+                    label: Some(label),
+                    size,
+                    usage,
+                    mapped_at_creation: false,
+                }))
+            };
+            let storage = wgpu::BufferUsages::STORAGE;
+            let upload = |bytes: &[u8]| {
+                let usage = storage | wgpu::BufferUsages::COPY_DST;
+                let buffer = buffer("nonlin input", bytes.len(), usage)?;
+                self.write(&buffer, bytes);
+                Ok(buffer)
+            };
+            let written = storage | wgpu::BufferUsages::COPY_SRC;
+            let sources: Vec<_> = inputs
+                .iter()
+                .map(|input| upload(bytemuck::cast_slice(input)))
+                .collect::<Result<_, _>>()?;
+            let target = buffer("nonlin output", size_of_val(inputs[0]), written)?;
+            let mut operands = operands(pass, &sources, &target, len as u64);
+            if let Some(layout) = values.layout {
+                operands = operands.layout(layout);
+            }
+            let [seed, offset] = values.random;
+            operands = operands.random(seed, offset);
+            let args: Vec<_> = values
+                .args
+                .iter()
+                .map(|value| upload(&value.bytes))
+                .collect::<Result<_, _>>()?;
+            for (value, buffer) in values.args.iter().zip(&args) {
+                let operand = Operand::new(buffer, 0, value.values.len() as u64);
+                operands = operands.arg(&value.name, operand, value.dtype);
+            }
+            let mut grads = Vec::new();
+            for name in gradients {
+                let value = values.args.iter().find(|value| value.name == *name);
+                let value = value.ok_or_else(|| Error::MissingOperand {
+                    pass,
+                    operand: format!("@{name}"),
+                })?;
+                let count = value.values.len();
+                grads.push((*name, buffer("nonlin gradient", count * 4, written)?, count));
+            }
+            for (name, buffer, count) in &grads {
+                let operand = Operand::new(buffer, 0, *count as u64);
+                operands = operands.grad(name, operand, DType::F32);
+            }
+            let bound = plan.bind(operands)?;
+            if len == 0 {
+                return Ok((
+                    Vec::new(),
+                    grads.iter().map(|(.., count)| vec![0.0; *count]).collect(),
+                ));
+            }
+            self.submit(&bound);
+            let readback = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+            let largest = grads
+                .iter()
+                .map(|(.., count)| count * 4)
+                .fold(size_of_val(inputs[0]), usize::max);
+            let readback = buffer("nonlin readback", largest, readback)?;
+            let result = self.read(&target, &readback, len)?;
+            let grads = grads
+                .iter()
+                .map(|(_, buffer, count)| self.read(buffer, &readback, *count));
+            Ok((result, grads.collect::<Result<_, _>>()?))
+        })
+    }
+
+    /// Runs a bound plan once.
+    fn submit(&self, bound: &Bound) {
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        bound.record(&mut encoder.begin_compute_pass(&Default::default()));
+        self.queue.submit([encoder.finish()]);
+    }
+
+    /// The first `count` elements of `target`.
     fn read<T: Element>(
         &self,
-        bound: &Bound,
         target: &wgpu::Buffer,
         readback: &wgpu::Buffer,
         count: usize,
-        result: &mut Vec<T>,
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<T>, Error> {
         let failed = |message: String| Error::Device {
             doing: "reading the result",
             message,
         };
         let bytes = ((count * size_of::<T>()) as u64).next_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT);
         let mut encoder = self.device.create_command_encoder(&Default::default());
-        bound.record(&mut encoder.begin_compute_pass(&Default::default()));
         encoder.copy_buffer_to_buffer(target, 0, readback, 0, bytes);
         self.queue.submit([encoder.finish()]);
         let (sender, receiver) = std::sync::mpsc::channel();
@@ -264,9 +403,31 @@ impl Gpu {
         let view = readback
             .get_mapped_range(..bytes)
             .map_err(|e| failed(e.to_string()))?;
-        result.extend_from_slice(&bytemuck::cast_slice(&view)[..count]);
+        let result = bytemuck::cast_slice(&view)[..count].to_vec();
         drop(view);
         readback.unmap();
-        Ok(())
+        Ok(result)
+    }
+}
+
+/// The operands of a pass, each at the beginning of its buffer.
+fn operands<'a>(
+    pass: Pass,
+    sources: &'a [wgpu::Buffer],
+    target: &'a wgpu::Buffer,
+    len: u64,
+) -> Operands<'a> {
+    let at = |buffer| Operand::new(buffer, 0, len);
+    let operands = Operands::new();
+    match pass {
+        Pass::Forward => operands.x(at(&sources[0])).y(at(target)),
+        Pass::Backward => operands
+            .x(at(&sources[0]))
+            .dy(at(&sources[1]))
+            .dx(at(target)),
+        Pass::BackwardFromY => operands
+            .y(at(&sources[0]))
+            .dy(at(&sources[1]))
+            .dx(at(target)),
     }
 }

@@ -1,7 +1,7 @@
 //! The cache of compiled kernels of one device.
 
 use super::{Plan, guarded};
-use crate::compose::{self, Access, Body, Form};
+use crate::compose::{self, Body, Form, Sweep};
 use crate::{Chain, DType, DTypes, Error, Pass};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -46,18 +46,17 @@ pub(super) struct Inner {
 
 /// What a kernel's text depends on, beside its operands' places.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Key {
-    /// The names of the steps; none for a plain copy.
-    steps: Vec<&'static str>,
-    pass: Pass,
-    dtypes: Vec<DType>,
+enum Key {
+    /// The chain's structure; none for a plain copy.
+    Pass(Option<String>, Pass),
+    /// What adds up partial sums, to gradients of these dtypes.
+    Finish(Vec<DType>),
 }
 
 /// A kernel in all its forms, each compiled when first needed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Family {
-    /// By access, sharing, and the input that the output takes the place of.
-    forms: [OnceLock<Result<Kernel, Error>>; 12],
+    forms: Mutex<HashMap<Option<Form>, Arc<OnceLock<Result<Kernel, Error>>>>>,
 }
 
 /// A compiled kernel.
@@ -131,9 +130,9 @@ impl Kernels {
         dtypes: impl Into<DTypes>,
     ) -> Result<Plan, Error> {
         chain.validate()?;
-        let dtypes = dtypes.into().of(pass);
-        let family = self.family(chain.structure(), pass, &dtypes);
-        Plan::new(self, family, Some(chain), pass, dtypes)
+        chain.supports(pass)?;
+        let family = self.family(Key::Pass(Some(chain.structure()), pass));
+        Plan::new(self, family, Some(chain), pass, dtypes.into())
     }
 
     /// A plan that reads and writes what a chain's pass does, and computes nothing (backward combines
@@ -142,9 +141,8 @@ impl Kernels {
     /// # Errors
     /// [`Error::Device`] where the driver refuses.
     pub fn copy(&self, pass: Pass, dtype: DType) -> Result<Plan, Error> {
-        let dtypes = DTypes::from(dtype).of(pass);
-        let family = self.family(Vec::new(), pass, &dtypes);
-        Plan::new(self, family, None, pass, dtypes)
+        let family = self.family(Key::Pass(None, pass));
+        Plan::new(self, family, None, pass, dtype.into())
     }
 
     /// How many kernels were compiled so far.
@@ -157,23 +155,8 @@ impl Kernels {
         self.inner.shape
     }
 
-    fn family(&self, steps: Vec<&'static str>, pass: Pass, dtypes: &[DType]) -> Arc<Family> {
-        let mut families = self
-            .inner
-            .families
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let key = Key {
-            steps,
-            pass,
-            dtypes: dtypes.to_vec(),
-        };
-        let fresh = || {
-            Arc::new(Family {
-                forms: Default::default(),
-            })
-        };
-        Arc::clone(families.entry(key).or_insert_with(fresh))
+    fn family(&self, key: Key) -> Arc<Family> {
+        self.inner.family(key)
     }
 }
 
@@ -184,45 +167,99 @@ impl Family {
         inner: &Inner,
         body: Body<'_>,
         form: &Form,
-    ) -> Result<&Kernel, Error> {
-        let places = usize::from(form.access == Access::Scalar) * 2 + usize::from(form.shared);
-        let index = places * 3 + form.in_place.map_or(0, |input| input + 1);
-        let kernel = self.forms[index].get_or_init(|| inner.compile(body, form));
-        kernel.as_ref().map_err(Clone::clone)
+    ) -> Result<Kernel, Error> {
+        self.get(Some(form), || inner.compile(body, form))
+    }
+
+    fn get(
+        &self,
+        form: Option<&Form>,
+        compile: impl FnOnce() -> Result<Kernel, Error>,
+    ) -> Result<Kernel, Error> {
+        let cell = {
+            let mut forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(forms.entry(form.cloned()).or_default())
+        };
+        cell.get_or_init(compile).clone()
     }
 }
 
 /// A kernel's name, for labels: wgpu's messages and debuggers show it.
-pub(super) fn label(body: Body<'_>, dtypes: &[DType]) -> String {
-    let steps = match body {
-        Body::Chain(chain, _) => chain.structure().join("|"),
-        Body::Copy(_) => "copy".into(),
-    };
-    let same = dtypes.windows(2).all(|pair| pair[0] == pair[1]);
-    let names: Vec<_> = dtypes.iter().map(|dtype| dtype.name()).collect();
-    let dtypes = if same {
-        names[0].to_owned()
-    } else {
-        names.join(",")
-    };
-    format!("nonlin {steps} {} {dtypes}", body.pass())
+pub(super) fn label(body: Body<'_>, form: &Form) -> String {
+    let steps = body
+        .chain()
+        .map_or("copy".into(), |chain| chain.names().join("|"));
+    let inputs = form.inputs.iter().map(|input| input.dtype.name());
+    let outputs = form.outputs.iter().map(|output| output.dtype.name());
+    let mut dtypes: Vec<_> = inputs.chain(outputs).collect();
+    if dtypes.windows(2).all(|pair| pair[0] == pair[1]) {
+        dtypes.truncate(1);
+    }
+    let mut label = format!("nonlin {steps} {} {}", body.pass(), dtypes.join(","));
+    if !form.sums.is_empty() {
+        label += &format!(" with {}", form.sums.join(", "));
+    }
+    label
 }
 
 impl Inner {
+    fn family(&self, key: Key) -> Arc<Family> {
+        let mut families = self.families.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(families.entry(key).or_default())
+    }
+
+    /// The kernel that adds up partial sums.
+    pub(super) fn finish(&self, dtypes: &[DType]) -> Result<Kernel, Error> {
+        let family = self.family(Key::Finish(dtypes.to_vec()));
+        family.get(None, || {
+            let partials = std::iter::once(false);
+            let written: Vec<_> = partials.chain(dtypes.iter().map(|_| true)).collect();
+            self.pipeline("nonlin finish", compose::finish(dtypes), &written, &[])
+        })
+    }
+
     fn compile(&self, body: Body<'_>, form: &Form) -> Result<Kernel, Error> {
         let source = compose::kernel(body, form);
         let shared = if form.shared { " in one buffer" } else { "" };
-        let in_place = if form.in_place.is_some() {
-            " in place"
+        let in_place = form.outputs.iter().any(|output| output.in_place.is_some());
+        let in_place = if in_place { " in place" } else { "" };
+        let label = format!("{} {:?}{shared}{in_place}", label(body, form), form.access);
+        // Whether each operand is written, in the order of the bindings.
+        let mut written = vec![form.shared; form.inputs.len()];
+        for output in &form.outputs {
+            match output.in_place {
+                Some(input) => written[input] = true,
+                None => written.push(true),
+            }
+        }
+        if !form.sums.is_empty() {
+            written.push(true);
+        }
+        let workgroup = [("WORKGROUP", f64::from(self.shape.workgroup))];
+        let constants = if form.sweep == Sweep::Each {
+            &workgroup[..]
         } else {
-            ""
+            &[]
         };
-        let label = format!(
-            "{} {:?}{shared}{in_place}",
-            label(body, &form.dtypes),
-            form.access
-        );
+        self.pipeline(&label, source, &written, constants)
+    }
+
+    /// Compiles a kernel whose arguments are uniform and whose operands are storage, written or only read.
+    fn pipeline(
+        &self,
+        label: &str,
+        source: String,
+        written: &[bool],
+        constants: &[(&str, f64)],
+    ) -> Result<Kernel, Error> {
         let device = &self.device;
+        let most = self.limits.max_storage_buffers_per_shader_stage;
+        if written.len() as u64 > u64::from(most) {
+            return Err(Error::TooManyOperands {
+                operands: written.len(),
+                limit: most,
+            });
+        }
         let entry = |binding: usize, ty| wgpu::BindGroupLayoutEntry {
             binding: binding as u32,
             visibility: wgpu::ShaderStages::COMPUTE,
@@ -233,39 +270,36 @@ impl Inner {
             },
             count: None,
         };
-        let operands = body.pass().operands().len();
-        // The binding that is written, and how many there are.
-        let (written, last) = match form.in_place {
-            Some(input) => (input + 1, operands - 1),
-            None => (operands, operands),
+        let storage = |written: &bool| wgpu::BufferBindingType::Storage {
+            read_only: !written,
         };
-        let storage = |binding| wgpu::BufferBindingType::Storage {
-            read_only: !form.shared && binding != written,
-        };
-        let entries: Vec<_> = std::iter::once(entry(0, wgpu::BufferBindingType::Uniform))
-            .chain((1..=last).map(|binding| entry(binding, storage(binding))))
+        let entries: Vec<_> = std::iter::once(wgpu::BufferBindingType::Uniform)
+            .chain(written.iter().map(storage))
+            .enumerate()
+            .map(|(binding, ty)| entry(binding, ty))
             .collect();
+        let label = Some(label);
         guarded(device, "compiling a kernel", || {
             let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-                label: Some(&label),
+                label,
                 source: wgpu::ShaderSource::Wgsl(source.into()),
             });
             let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-                label: Some(&label),
+                label,
                 entries: &entries,
             });
             let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-                label: Some(&label),
+                label,
                 bind_group_layouts: &[Some(&layout)],
                 immediate_size: 0,
             });
             let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(&label),
+                label,
                 layout: Some(&pipeline_layout),
                 module: &module,
                 entry_point: Some("main"),
                 compilation_options: wgpu::PipelineCompilationOptions {
-                    constants: &[("WORKGROUP", f64::from(self.shape.workgroup))],
+                    constants,
                     ..Default::default()
                 },
                 cache: None,

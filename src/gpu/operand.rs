@@ -1,6 +1,7 @@
 //! Operands: where in a caller's buffers the elements are.
 
-use crate::{DType, Error, Pass};
+use crate::layout::Whose;
+use crate::{Chain, DType, Error, Layout, Pass};
 use std::ops::Range;
 
 /// A range of elements in a buffer. The buffer needs the usage [`STORAGE`](wgpu::BufferUsages::STORAGE).
@@ -9,6 +10,14 @@ pub struct Operand<'a> {
     buffer: &'a wgpu::Buffer,
     offset: u64,
     len: u64,
+    rows: Rows,
+}
+
+/// Elements in a row, and from the beginning of one to the next. Elements without gaps are one row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Rows {
+    pub(super) len: u64,
+    pub(super) stride: u64,
 }
 
 impl<'a> Operand<'a> {
@@ -16,10 +25,31 @@ impl<'a> Operand<'a> {
     /// nothing else is asked of it, but operands whose offsets are multiples of 4 elements, in buffers
     /// with room for whole groups of 4, are read and written faster.
     pub fn new(buffer: &'a wgpu::Buffer, offset: u64, len: u64) -> Self {
+        let rows = Rows { len, stride: len };
         Operand {
             buffer,
             offset,
             len,
+            rows,
+        }
+    }
+
+    /// `rows` rows of `len` elements, each beginning `stride` elements behind the one before: a part
+    /// of a packed tensor's last axis. The halves of one whose last axis is `2 h` are
+    /// `rows(buffer, offset, n, h, 2 * h)` and the same from h elements further on.
+    ///
+    /// Rows of f16 or bf16 begin and end at whole 32-bit words; multiples of 4 elements are faster.
+    pub fn rows(buffer: &'a wgpu::Buffer, offset: u64, rows: u64, len: u64, stride: u64) -> Self {
+        let total = rows.saturating_mul(len);
+        if rows <= 1 || stride == len {
+            return Self::new(buffer, offset, total);
+        }
+        let rows = Rows { len, stride };
+        Operand {
+            buffer,
+            offset,
+            len: total,
+            rows,
         }
     }
 
@@ -43,13 +73,13 @@ impl<'a> Operand<'a> {
         self.len == 0
     }
 
-    /// Checks the operand against its buffer and returns the bytes that it takes.
-    pub(super) fn bytes(&self, name: &'static str, dtype: DType) -> Result<Range<u64>, Error> {
+    /// Checks the operand against its buffer and returns the bytes from its first element to its last.
+    fn bytes(&self, name: &str, dtype: DType) -> Result<Range<u64>, Error> {
         let needed = wgpu::BufferUsages::STORAGE;
         let usage = self.buffer.usage();
         if !usage.contains(needed) {
             return Err(Error::MissingUsage {
-                operand: name,
+                operand: name.to_owned(),
                 missing: needed,
                 usage,
             });
@@ -57,20 +87,39 @@ impl<'a> Operand<'a> {
         let (offset, alignment) = (self.offset, dtype.size());
         if !offset.is_multiple_of(alignment) {
             return Err(Error::Misaligned {
-                operand: name,
+                operand: name.to_owned(),
                 offset,
                 alignment,
             });
         }
+        let Rows { len: row, stride } = self.rows;
+        let in_gaps = |value: u64| !(value * alignment).is_multiple_of(4);
+        if row != stride
+            && (row > stride || in_gaps(row) || in_gaps(stride) || !offset.is_multiple_of(4))
+        {
+            return Err(Error::OddRows {
+                operand: name.to_owned(),
+                dtype,
+                row,
+                stride,
+                offset,
+            });
+        }
         let size = self.buffer.size();
-        let end = self
-            .len
-            .checked_mul(alignment)
+        let elements = if row == stride {
+            Some(self.len)
+        } else {
+            (self.len / row)
+                .checked_sub(1)
+                .and_then(|gaps| gaps.checked_mul(stride)?.checked_add(row))
+        };
+        let end = elements
+            .and_then(|elements| elements.checked_mul(alignment))
             .and_then(|bytes| bytes.checked_add(offset));
         match end {
             Some(end) if end <= size => Ok(offset..end),
             _ => Err(Error::OutOfRange {
-                operand: name,
+                operand: name.to_owned(),
                 offset,
                 end: end.unwrap_or(u64::MAX),
                 size,
@@ -79,14 +128,18 @@ impl<'a> Operand<'a> {
     }
 }
 
-/// The operands of one pass: x and y forward; x, dy and dx backward.
-#[derive(Clone, Copy, Debug, Default)]
+/// The operands of one pass: x and y forward; x, dy and dx backward; and those of arguments.
+#[derive(Clone, Debug, Default)]
 pub struct Operands<'a> {
-    x: Option<Operand<'a>>,
-    y: Option<Operand<'a>>,
-    dy: Option<Operand<'a>>,
-    dx: Option<Operand<'a>>,
+    passed: [Option<Operand<'a>>; 4],
+    args: Vec<(&'a str, Operand<'a>, DType)>,
+    grads: Vec<(&'a str, Operand<'a>, DType)>,
+    layout: Option<Layout>,
+    pub(super) random: [u64; 2],
 }
+
+/// The names of the passes' operands.
+const PASSED: [&str; 4] = ["x", "y", "dy", "dx"];
 
 impl<'a> Operands<'a> {
     /// No operands, to be given some.
@@ -94,110 +147,246 @@ impl<'a> Operands<'a> {
         Self::default()
     }
 
-    /// The input, which both passes read.
+    fn passed(mut self, index: usize, operand: Operand<'a>) -> Self {
+        self.passed[index] = Some(operand);
+        self
+    }
+
+    /// The input.
     #[must_use]
     pub fn x(self, operand: Operand<'a>) -> Self {
-        Operands {
-            x: Some(operand),
-            ..self
-        }
+        self.passed(0, operand)
     }
 
-    /// The value, which the forward pass writes.
+    /// The value: forward writes it, backward from y reads it.
     #[must_use]
     pub fn y(self, operand: Operand<'a>) -> Self {
-        Operands {
-            y: Some(operand),
-            ..self
-        }
+        self.passed(1, operand)
     }
 
-    /// The gradient with respect to the value, which the backward pass reads.
+    /// The gradient with respect to the value, which the backward passes read.
     #[must_use]
     pub fn dy(self, operand: Operand<'a>) -> Self {
-        Operands {
-            dy: Some(operand),
-            ..self
-        }
+        self.passed(2, operand)
     }
 
-    /// The gradient with respect to x, which the backward pass writes.
+    /// The gradient with respect to x, which the backward passes write.
     #[must_use]
     pub fn dx(self, operand: Operand<'a>) -> Self {
-        Operands {
-            dx: Some(operand),
-            ..self
-        }
+        self.passed(3, operand)
     }
 
-    /// The operands of a pass in the order of its bindings, each checked against its buffer, all against
-    /// each other.
-    pub(super) fn placed(&self, pass: Pass, dtypes: &[DType]) -> Result<Vec<Placed<'a>>, Error> {
-        let given = [
-            ("x", self.x),
-            ("y", self.y),
-            ("dy", self.dy),
-            ("dx", self.dx),
-        ];
-        for (operand, value) in given {
-            if value.is_some() && !pass.operands().contains(&operand) {
-                return Err(Error::UnexpectedOperand { pass, operand });
+    /// The operand of an argument, `@name` in text. Its length says whose its values are: as long as x,
+    /// one for each element; 1, one for all; with a [`layout`](Self::layout), as many as channels, one
+    /// for each channel; as samples and channels, one for each of these.
+    #[must_use]
+    pub fn arg(mut self, name: &'a str, operand: Operand<'a>, dtype: DType) -> Self {
+        self.args.push((name, operand, dtype));
+        self
+    }
+
+    /// Asks the backward pass for the gradient of an argument, which it writes; as long as the argument. Where
+    /// elements share a value, their shares are summed: in a fixed order, so that every run gives the same
+    /// bits, and never in one running sum.
+    #[must_use]
+    pub fn grad(mut self, name: &'a str, operand: Operand<'a>, dtype: DType) -> Self {
+        self.grads.push((name, operand, dtype));
+        self
+    }
+
+    /// How x's elements are grouped. Not needed where arguments are shared or as long as x.
+    #[must_use]
+    pub fn layout(mut self, layout: Layout) -> Self {
+        self.layout = Some(layout);
+        self
+    }
+
+    /// What random steps draw: the numbers depend on the seed, the offset, the step and the element's
+    /// index, on nothing else. Backward draws what forward drew if it is given the same. The k-th
+    /// random step of a chain takes offset + k: the next use of the seed begins behind them.
+    #[must_use]
+    pub fn random(mut self, seed: u64, offset: u64) -> Self {
+        self.random = [seed, offset];
+        self
+    }
+
+    /// Checks all that can be checked without a device.
+    pub(super) fn placed(
+        &self,
+        chain: Option<&Chain>,
+        pass: Pass,
+        dtypes: crate::DTypes,
+    ) -> Result<Given<'a>, Error> {
+        for (operand, value) in PASSED.iter().zip(self.passed) {
+            if value.is_some() && !pass.operands().contains(operand) {
+                return Err(unexpected(pass, operand));
             }
         }
-        let mut placed: Vec<Placed<'a>> = Vec::with_capacity(dtypes.len());
-        for (name, dtype) in pass.operands().iter().zip(dtypes) {
-            let value = given
+        let mut placed: Vec<Placed<'a>> = Vec::with_capacity(4);
+        for name in pass.operands() {
+            let value = PASSED
                 .iter()
-                .find(|(operand, _)| operand == name)
-                .and_then(|(_, value)| *value);
-            let operand = value.ok_or(Error::MissingOperand {
-                pass,
-                operand: name,
-            })?;
+                .position(|operand| operand == name)
+                .and_then(|i| self.passed[i]);
+            let operand = value.ok_or_else(|| missing(pass, name))?;
             if let Some(first) = placed.first() {
-                crate::error::same_length(first.name, first.operand.len, name, operand.len)?;
+                let (a, b) = (first.operand.len, operand.len);
+                crate::error::same_length(&first.name, a, name, b)?;
             }
-            let bytes = operand.bytes(name, *dtype)?;
-            placed.push(Placed {
-                name,
+            placed.push(Placed::new(
+                (*name).to_owned(),
                 operand,
-                bytes,
-                dtype: *dtype,
-            });
+                dtypes.of(name),
+                Whose::Each,
+            )?);
         }
-        Ok(placed)
+        let len = placed.first().map_or(0, |x| x.operand.len);
+        let layout = self.layout.unwrap_or_else(|| Layout::flat(len));
+        layout.check(pass.operands()[0], len)?;
+        let known = chain.map(Chain::operands).unwrap_or_default();
+        let mut seen: Vec<(&str, bool)> = Vec::new();
+        let all = |list: &[(&'a str, Operand<'a>, DType)],
+                   seen: &mut Vec<(&'a str, bool)>,
+                   grad: bool| {
+            let mut placed = Vec::new();
+            for (name, operand, dtype) in list {
+                let called = if grad {
+                    format!("d_{name}")
+                } else {
+                    (*name).to_owned()
+                };
+                if !known.contains(name) || seen.contains(&(*name, grad)) {
+                    return Err(unexpected(pass, &called));
+                }
+                seen.push((*name, grad));
+                let whose = layout.whose(&called, operand.len, len)?;
+                let elementwise_only = chain.is_some_and(|chain| chain.is_elementwise(name));
+                if elementwise_only && whose != Whose::Each {
+                    return Err(layout.bad_length(&called, operand.len, vec![len]));
+                }
+                placed.push(Placed::new(called, *operand, *dtype, whose)?);
+            }
+            Ok(placed)
+        };
+        let args = all(&self.args, &mut seen, false)?;
+        let grads = all(&self.grads, &mut seen, true)?;
+        for grad in &grads {
+            if pass != Pass::Backward {
+                return Err(unexpected(pass, &grad.name));
+            }
+            let arg = args
+                .iter()
+                .find(|arg| grad.name.strip_prefix("d_") == Some(&arg.name));
+            if let Some(arg) = arg {
+                crate::error::same_length(
+                    &arg.name,
+                    arg.operand.len,
+                    &grad.name,
+                    grad.operand.len,
+                )?;
+            }
+        }
+        Ok(Given {
+            passed: placed,
+            args,
+            grads,
+            layout,
+            len,
+        })
     }
 }
 
-/// Whether the output takes the place of an input, and which; overlap of any other kind is an error.
-pub(super) fn in_place(placed: &[Placed<'_>]) -> Result<Option<usize>, Error> {
-    let Some((output, inputs)) = placed.split_last() else {
-        return Ok(None);
-    };
-    let mut found = None;
-    for (index, input) in inputs.iter().enumerate() {
-        let apart = input.bytes.end <= output.bytes.start || output.bytes.end <= input.bytes.start;
-        if input.operand.buffer != output.operand.buffer || apart {
-            continue;
-        }
-        if found.is_none() && input.bytes == output.bytes && input.dtype == output.dtype {
-            found = Some(index);
-            continue;
-        }
-        return Err(Error::Overlap {
-            first: input.name,
-            first_bytes: input.bytes.clone(),
-            second: output.name,
-            second_bytes: output.bytes.clone(),
-        });
+fn unexpected(pass: Pass, operand: &str) -> Error {
+    Error::UnexpectedOperand {
+        pass,
+        operand: operand.to_owned(),
     }
-    Ok(found)
+}
+
+pub(super) fn missing(pass: Pass, operand: &str) -> Error {
+    Error::MissingOperand {
+        pass,
+        operand: operand.to_owned(),
+    }
+}
+
+/// Operands that were checked.
+pub(super) struct Given<'a> {
+    pub(super) passed: Vec<Placed<'a>>,
+    pub(super) args: Vec<Placed<'a>>,
+    pub(super) grads: Vec<Placed<'a>>,
+    pub(super) layout: Layout,
+    pub(super) len: u64,
 }
 
 /// An operand that was checked.
+#[derive(Clone, Debug)]
 pub(super) struct Placed<'a> {
-    pub(super) name: &'static str,
+    pub(super) name: String,
     pub(super) operand: Operand<'a>,
     pub(super) bytes: Range<u64>,
     pub(super) dtype: DType,
+    pub(super) whose: Whose,
+}
+
+impl<'a> Placed<'a> {
+    fn new(name: String, operand: Operand<'a>, dtype: DType, whose: Whose) -> Result<Self, Error> {
+        let bytes = operand.bytes(&name, dtype)?;
+        Ok(Placed {
+            name,
+            operand,
+            bytes,
+            dtype,
+            whose,
+        })
+    }
+
+    pub(super) fn rows(&self) -> Option<Rows> {
+        let rows = self.operand.rows;
+        (rows.len != rows.stride).then_some(rows)
+    }
+
+    /// Whether the elements of the two are the same, one by one.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.operand.buffer == other.operand.buffer
+            && self.bytes == other.bytes
+            && self.dtype == other.dtype
+            && self.rows() == other.rows()
+            && self.whose == Whose::Each
+            && other.whose == Whose::Each
+    }
+
+    /// Whether no byte belongs to both.
+    pub(super) fn is_apart(&self, other: &Self) -> bool {
+        let (a, b) = (&self.bytes, &other.bytes);
+        if self.operand.buffer != other.operand.buffer
+            || a.end <= b.start
+            || b.end <= a.start
+            || a.is_empty()
+            || b.is_empty()
+        {
+            return true;
+        }
+        // Rows of one stride may lie in each other's gaps.
+        match (self.rows(), other.rows()) {
+            (Some(rows), Some(others)) => {
+                let stride = rows.stride * self.dtype.size();
+                let phase =
+                    (b.start as i128 - a.start as i128).rem_euclid(i128::from(stride)) as u64;
+                stride == others.stride * other.dtype.size()
+                    && phase >= rows.len * self.dtype.size()
+                    && phase + others.len * other.dtype.size() <= stride
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn overlap(&self, other: &Self) -> Error {
+        Error::Overlap {
+            first: self.name.clone(),
+            first_bytes: self.bytes.clone(),
+            second: other.name.clone(),
+            second_bytes: other.bytes.clone(),
+        }
+    }
 }

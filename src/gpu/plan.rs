@@ -1,16 +1,28 @@
 //! Plans, and plans bound to operands.
 
-use super::kernels::{Family, Inner, label};
-use super::operand::{Placed, in_place};
+use super::kernels::{Family, Inner, Kernel, label};
+use super::operand::{Given, Placed, Rows, missing};
 use super::{Kernels, Operands, guarded};
-use crate::compose::{self, Access, Body, Form};
-use crate::{Chain, DType, Error, Pass};
+use crate::compose::{
+    self, Access, Args, At, Body, Form, Input, LANES, Output, Place, Sweep, SweepArgs,
+};
+use crate::layout::Whose;
+use crate::{Chain, DTypes, Error, Layout, Pass};
 use std::sync::Arc;
 
 /// Elements in a word of [`Access::Vec4`].
 const WORD: u64 = 4;
 
-/// A compiled pass of a chain, with its parameters. Cheap to make again once it was made.
+/// Elements that a workgroup sums, where there are as many.
+const TILE: u64 = 4096;
+
+/// Rows of fewer elements than this are summed by columns.
+const SHORT_ROW: u64 = 32;
+
+/// What kernels that divide can count to.
+const COUNTABLE: u64 = 1 << 31;
+
+/// A compiled pass of a chain, with its constants. Cheap to make again once it was made.
 #[derive(Clone, Debug)]
 pub struct Plan {
     inner: Arc<Inner>,
@@ -18,8 +30,7 @@ pub struct Plan {
     /// None for a plain copy.
     chain: Option<Chain>,
     pass: Pass,
-    /// In the order of the pass's operands.
-    dtypes: Vec<DType>,
+    dtypes: DTypes,
 }
 
 impl Plan {
@@ -28,7 +39,7 @@ impl Plan {
         family: Arc<Family>,
         chain: Option<&Chain>,
         pass: Pass,
-        dtypes: Vec<DType>,
+        dtypes: DTypes,
     ) -> Result<Self, Error> {
         let inner = Arc::clone(&kernels.inner);
         let plan = Plan {
@@ -38,9 +49,12 @@ impl Plan {
             pass,
             dtypes,
         };
-        // The form that most operands need; what the driver has to say against it, it says here.
-        plan.family
-            .kernel(&plan.inner, plan.body(), &plan.plain())?;
+        // The form that most operands need; what the driver has to say against it, it says here. What
+        // operands of arguments need is not known yet.
+        if plan.body().needs(&[]).is_empty() {
+            plan.family
+                .kernel(&plan.inner, plan.body(), &plan.plain())?;
+        }
         Ok(plan)
     }
 
@@ -53,13 +67,9 @@ impl Plan {
 
     /// The form for operands apart from each other at the best of places.
     fn plain(&self) -> Form {
-        let (dtypes, words) = (self.dtypes.clone(), self.inner.shape.words);
         Form {
-            access: Access::Vec4,
-            shared: false,
-            in_place: None,
-            dtypes,
-            words,
+            words: self.inner.shape.words,
+            ..Form::plain(self.body(), self.dtypes)
         }
     }
 
@@ -70,234 +80,889 @@ impl Plan {
 
     /// What the kernel is called in wgpu's messages and in debuggers.
     pub fn label(&self) -> String {
-        label(self.body(), &self.dtypes)
+        label(self.body(), &self.plain())
     }
 
     /// The kernel's WGSL, in the form that operands apart from each other get, at places that are
-    /// multiples of 4 elements.
+    /// multiples of 4 elements; those of arguments as long as x.
     pub fn wgsl(&self) -> String {
         compose::kernel(self.body(), &self.plain())
     }
 
-    /// Bytes read and written for `len` elements.
+    /// Bytes read and written for `len` elements, without the operands of arguments.
     pub fn bytes(&self, len: u64) -> u64 {
-        len * self.dtypes.iter().map(|dtype| dtype.size()).sum::<u64>()
+        let operands = self.pass.operands().iter();
+        len * operands
+            .map(|name| self.dtypes.of(name).size())
+            .sum::<u64>()
     }
 
     /// Binds the plan to operands: checks everything, makes what recording needs. The result holds on
     /// to the buffers and can be recorded any number of times.
     ///
-    /// Operands may lie in one buffer. The one that is written may take the place of one that is read
+    /// Operands may lie in one buffer. One that is written may take the place of one that is read
     /// (y that of x, dx that of dy or x), if their dtypes are the same; otherwise it must not overlap another.
     /// An operand larger than the device's binding limit is covered by several dispatches. The first
-    /// binding of operands in place, in one buffer, or at places that are not multiples of 4 elements
-    /// compiles a kernel for such places.
+    /// binding of operands in place, in one buffer, at places that are not multiples of 4 elements, or
+    /// with arguments and gradients, compiles a kernel for them.
     ///
     /// # Errors
     /// [`Error::MissingOperand`], [`Error::UnexpectedOperand`], [`Error::LengthMismatch`],
-    /// [`Error::MissingUsage`], [`Error::Misaligned`], [`Error::OutOfRange`], [`Error::Overlap`];
-    /// [`Error::TooLarge`] for a chain with more parameters than a uniform buffer holds;
+    /// [`Error::BadLength`], [`Error::NoGradient`], [`Error::MissingUsage`], [`Error::Misaligned`],
+    /// [`Error::OddRows`], [`Error::OutOfRange`], [`Error::Overlap`]; [`Error::TooManyOperands`] for more
+    /// than the device can bind; [`Error::TooLarge`] for a chain with more parameters than a uniform buffer
+    /// holds, and where channels, rows or random numbers cannot be cut to what the device can bind;
     /// [`Error::Device`] where wgpu refuses, as it does a buffer of another device.
     pub fn bind(&self, operands: Operands<'_>) -> Result<Bound, Error> {
-        let mut placed = operands.placed(self.pass, &self.dtypes)?;
-        let in_place = in_place(&placed)?;
-        let len = placed.first().map_or(0, |first| first.operand.len());
-        let mut bound = Bound {
-            pipeline: None,
-            dispatches: Vec::new(),
-            len,
-        };
-        if len == 0 {
-            return Ok(bound);
-        }
-        let limits = &self.inner.limits;
-        let uniform_bytes = self.uniform(0, 0, &[]).len() as u64 * 4;
-        if uniform_bytes > limits.max_uniform_buffer_binding_size {
-            return Err(Error::TooLarge {
-                what: "the chain's parameters",
-                bytes: uniform_bytes,
-                limit: limits.max_uniform_buffer_binding_size,
+        let given = operands.placed(self.chain.as_ref(), self.pass, self.dtypes)?;
+        self.refuse_gradients(&given)?;
+        let work = Work::new(self, given, operands.random)?;
+        if work.len == 0 {
+            return Ok(Bound {
+                dispatches: Vec::new(),
+                scratch: 0,
+                len: 0,
             });
         }
-
-        let access = access(&placed);
-        if in_place.is_some() {
-            placed.pop();
-        }
-        let written = in_place.unwrap_or(placed.len() - 1);
-        let shared = (0..placed.len()).any(|index| {
-            index != written && placed[index].operand.buffer() == placed[written].operand.buffer()
-        });
-        let form = Form {
-            access,
-            shared,
-            in_place,
-            ..self.plain()
-        };
-        let kernel = self.family.kernel(&self.inner, self.body(), &form)?;
-
-        // A dispatch reaches as far as one binding and one grid do; both ends of a binding may have to
-        // be rounded outwards. Pieces begin at aligned places whatever the dtype, so that each has the
-        // whole's offsets.
-        let alignment = u64::from(limits.min_storage_buffer_offset_alignment);
-        let largest = self
-            .dtypes
-            .iter()
-            .map(|dtype| dtype.size())
-            .fold(1, u64::max);
-        let binding = limits.max_storage_buffer_binding_size.min(1 << 31);
-        let room = binding.saturating_sub(alignment + WORD * largest) / largest;
-        let piece = (room / alignment * alignment).max(alignment);
-        guarded(&self.inner.device, "binding operands", || {
-            bound.dispatches.reserve_exact(len.div_ceil(piece) as usize);
-            for start in (0..len).step_by(piece as usize) {
-                let len = piece.min(len - start);
-                bound
-                    .dispatches
-                    .push(self.dispatch(&placed, &kernel.layout, &form, start, len)?);
-            }
-            bound.pipeline = Some(kernel.pipeline.clone());
-            Ok(bound)
-        })
+        work.bound()
     }
 
-    /// One dispatch, for `len` elements from `start` on.
-    fn dispatch(
-        &self,
-        placed: &[Placed<'_>],
-        layout: &wgpu::BindGroupLayout,
-        form: &Form,
-        start: u64,
-        len: u64,
-    ) -> Result<Dispatch, Error> {
-        let device = &self.inner.device;
-        let alignment = u64::from(self.inner.limits.min_storage_buffer_offset_alignment);
-
-        let mut offsets = Vec::with_capacity(self.dtypes.len());
-        let mut bindings = Vec::with_capacity(placed.len());
-        for p in placed {
-            // What offsets count, and what bindings must be multiples of.
-            let (unit, whole) = match form.access {
-                Access::Vec4 => (WORD * p.dtype.size(), WORD * p.dtype.size()),
-                Access::Scalar => (p.dtype.size(), wgpu::COPY_BUFFER_ALIGNMENT),
-            };
-            let first = p.bytes.start + start * p.dtype.size();
-            let offset = first / alignment * alignment;
-            let end = (first + len * p.dtype.size()).next_multiple_of(whole);
-            offsets.push(((first - offset) / unit) as u32);
-            bindings.push(wgpu::BufferBinding {
-                buffer: p.operand.buffer(),
-                offset,
-                size: std::num::NonZeroU64::new(end - offset),
-            });
-        }
-        offsets.extend(form.in_place.map(|input| offsets[input]));
-
-        // Where 32 bits hold two results, the first may be alone in its word.
-        let written = self.dtypes.last().map_or(4, |dtype| dtype.size());
-        let words = match (form.access, written) {
-            (Access::Vec4, _) => len.div_ceil(WORD),
-            (Access::Scalar, 4) => len,
-            (Access::Scalar, _) => len / 2 + 1,
+    /// Refuses gradients that there are no functions for.
+    fn refuse_gradients(&self, given: &Given<'_>) -> Result<(), Error> {
+        let Some(chain) = &self.chain else {
+            return Ok(());
         };
-        let shape = self.inner.shape;
-        let groups = words.div_ceil(u64::from(shape.workgroup) * u64::from(shape.words));
-        let most = u64::from(self.inner.limits.max_compute_workgroups_per_dimension);
-        let rows = groups.div_ceil(most);
-        // Rows of equal length: a grid of 65,536 groups is 2 x 32,768, not 2 x 65,535.
-        let row = groups.div_ceil(rows);
-        let grid = [row as u32, rows as u32];
-
-        let uniform = self.uniform(len as u32, grid[0], &offsets);
-        let buffer = device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("nonlin arguments"),
-            size: uniform.len() as u64 * 4,
-            usage: wgpu::BufferUsages::UNIFORM,
-            mapped_at_creation: true,
-        });
-        match buffer.get_mapped_range_mut(..) {
-            Ok(mut view) => view.copy_from_slice(bytemuck::cast_slice(&uniform)),
-            Err(error) => {
-                let message = error.to_string();
-                return Err(Error::Device {
-                    doing: "writing a kernel's arguments",
-                    message,
+        for grad in &given.grads {
+            let name = grad.name.strip_prefix("d_").unwrap_or_default();
+            let has = |(step, parameter, operand): (usize, usize, &str)| {
+                operand == name && compose::has_gradient(&chain.steps()[step], parameter)
+            };
+            if !chain.arguments().any(has) {
+                return Err(Error::NoGradient {
+                    operand: format!("@{name}"),
+                    why: "its function has no derivative with respect to it here".into(),
                 });
             }
         }
-        buffer.unmap();
-
-        let resources = std::iter::once(buffer.as_entire_binding())
-            .chain(bindings.into_iter().map(wgpu::BindingResource::Buffer));
-        let entries: Vec<_> = resources
-            .enumerate()
-            .map(|(binding, resource)| wgpu::BindGroupEntry {
-                binding: binding as u32,
-                resource,
-            })
-            .collect();
-        let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some("nonlin operands"),
-            layout,
-            entries: &entries,
-        });
-        Ok(Dispatch { bind_group, grid })
-    }
-
-    /// `struct Args` of the kernel: header, offsets, and from the next multiple of 16 bytes on the
-    /// chain's parameters.
-    fn uniform(&self, len: u32, row: u32, offsets: &[u32]) -> Vec<u32> {
-        let header = (2 + self.pass.operands().len()).next_multiple_of(4);
-        let mut words = vec![len, row];
-        words.extend(offsets);
-        words.resize(header, 0);
-        let values = self.chain.iter().flat_map(Chain::values);
-        words.extend(values.map(f32::to_bits));
-        words.resize(words.len().next_multiple_of(4), 0);
-        words
+        Ok(())
     }
 }
 
-/// Whole words serve where each operand begins at a multiple of one and its buffer does not end inside its
-/// last one.
-fn access(placed: &[Placed<'_>]) -> Access {
-    let fits = |p: &Placed<'_>| {
-        let word = WORD * p.dtype.size();
-        p.bytes.start.is_multiple_of(word)
-            && p.bytes.end.next_multiple_of(word) <= p.operand.buffer().size()
-    };
-    if placed.iter().all(fits) {
-        Access::Vec4
-    } else {
-        Access::Scalar
+/// An input in a kernel: the operand and whose its values are.
+struct Read<'a> {
+    placed: Placed<'a>,
+    variable: String,
+}
+
+/// One binding of a plan, while it is worked out.
+struct Work<'a, 'b> {
+    plan: &'a Plan,
+    len: u64,
+    layout: Layout,
+    random: [u64; 2],
+    inputs: Vec<Read<'b>>,
+    /// y or dx, and gradients as long as x.
+    outputs: Vec<Placed<'b>>,
+    /// The input that each output takes the place of.
+    in_place: Vec<Option<usize>>,
+    /// Gradients that are summed.
+    sums: Vec<Placed<'b>>,
+}
+
+/// How the summed gradients' partial sums lie: `blocks` times `channels` times `tiles` of each.
+struct Partials {
+    sweep: Sweep,
+    access: Access,
+    outer: u64,
+    channels: u64,
+    inner: u64,
+    block: u64,
+    tile: u64,
+    tiles: u64,
+}
+
+impl Partials {
+    fn blocks(&self) -> u64 {
+        self.outer.div_ceil(self.block)
     }
+
+    /// Of each gradient.
+    fn count(&self) -> u64 {
+        self.blocks() * self.channels * self.tiles
+    }
+}
+
+impl<'a, 'b> Work<'a, 'b> {
+    fn new(plan: &'a Plan, given: Given<'b>, random: [u64; 2]) -> Result<Self, Error> {
+        let Given {
+            passed,
+            args,
+            grads,
+            layout,
+            len,
+        } = given;
+        let asked: Vec<_> = grads
+            .iter()
+            .filter_map(|grad| grad.name.strip_prefix("d_"))
+            .collect();
+        let mut inputs: Vec<Read<'b>> = Vec::new();
+        let mut passed = passed.into_iter();
+        let output = passed.next_back();
+        inputs.extend(passed.map(|placed| Read {
+            variable: placed.name.clone(),
+            placed,
+        }));
+        for name in plan.body().needs(&asked) {
+            let placed = args.iter().find(|arg| arg.name == name);
+            let placed = placed
+                .ok_or_else(|| missing(plan.pass, &format!("@{name}")))?
+                .clone();
+            let variable = compose::arg(&name);
+            inputs.push(Read { placed, variable });
+        }
+        let (each, sums): (Vec<_>, Vec<_>) =
+            grads.into_iter().partition(|g| g.whose == Whose::Each);
+        let outputs: Vec<_> = output.into_iter().chain(each).collect();
+
+        let mut in_place: Vec<Option<usize>> = Vec::new();
+        for (index, output) in outputs.iter().enumerate() {
+            let mut found = None;
+            for (at, Read { placed, .. }) in inputs.iter().enumerate() {
+                if placed.is_apart(output) {
+                    continue;
+                }
+                let free = found.is_none() && !in_place.contains(&Some(at));
+                if !free || !placed.is_same(output) {
+                    return Err(placed.overlap(output));
+                }
+                found = Some(at);
+            }
+            in_place.push(found);
+            if let Some(other) = outputs[..index]
+                .iter()
+                .find(|other| !other.is_apart(output))
+            {
+                return Err(other.overlap(output));
+            }
+        }
+        for (index, sum) in sums.iter().enumerate() {
+            let others = inputs
+                .iter()
+                .map(|read| &read.placed)
+                .chain(&outputs)
+                .chain(&sums[..index]);
+            if let Some(other) = others.clone().find(|other| !other.is_apart(sum)) {
+                return Err(other.overlap(sum));
+            }
+        }
+        let work = Work {
+            plan,
+            len,
+            layout,
+            random,
+            inputs,
+            outputs,
+            in_place,
+            sums,
+        };
+        if work.counts() && len >= COUNTABLE {
+            return Err(Error::TooLarge {
+                what: "x, with channels, rows or random numbers,".into(),
+                bytes: len.saturating_mul(work.inputs[0].placed.dtype.size()),
+                limit: COUNTABLE * work.inputs[0].placed.dtype.size(),
+            });
+        }
+        Ok(work)
+    }
+
+    fn body(&self) -> Body<'a> {
+        self.plan.body()
+    }
+
+    fn chain_draws(&self) -> bool {
+        self.plan.chain.as_ref().is_some_and(Chain::is_random)
+    }
+
+    /// Whether kernels count elements from the beginning of x.
+    fn counts(&self) -> bool {
+        let inputs = self.inputs.iter().map(|read| &read.placed);
+        self.chain_draws()
+            || !self.sums.is_empty()
+            || inputs.chain(&self.outputs).any(|p| {
+                p.rows().is_some() || matches!(p.whose, Whose::Channel | Whose::SampleChannel)
+            })
+    }
+
+    /// Channels of an operand with values per channel, and elements beside each other that share one.
+    fn channels(&self, whose: Whose) -> (u64, u64) {
+        let Layout {
+            outer,
+            channels,
+            inner,
+        } = self.layout;
+        match whose {
+            Whose::SampleChannel => (outer * channels, inner),
+            _ => (channels, inner),
+        }
+    }
+
+    /// Whether all operands that are reached element by element allow four at a time.
+    fn access(&self) -> Access {
+        let fits = |p: &Placed<'_>| {
+            let word = WORD * p.dtype.size();
+            let rows = p.rows().is_none_or(|Rows { len, stride }| {
+                len.is_multiple_of(WORD) && stride.is_multiple_of(WORD)
+            });
+            rows && p.bytes.start.is_multiple_of(word)
+                && p.bytes.end.next_multiple_of(word) <= p.operand.buffer().size()
+        };
+        let inputs = self.inputs.iter().map(|read| &read.placed);
+        let all = inputs.chain(&self.outputs).all(|p| match p.whose {
+            Whose::Each => fits(p),
+            Whose::Shared => true,
+            whose => {
+                let (channels, inner) = self.channels(whose);
+                inner.is_multiple_of(WORD) || (inner == 1 && channels.is_multiple_of(WORD))
+            }
+        });
+        if all { Access::Vec4 } else { Access::Scalar }
+    }
+
+    fn form(&self, access: Access) -> Form {
+        let at = |p: &Placed<'_>| match p.whose {
+            Whose::Each if p.rows().is_some() => At::Rows,
+            Whose::Each => At::Each,
+            Whose::Shared => At::Shared,
+            _ if self.layout.inner == 1 && access == Access::Vec4 => At::Channels,
+            _ => At::Channel,
+        };
+        let inputs = self.inputs.iter().map(|Read { placed, variable }| Input {
+            name: variable.clone(),
+            dtype: placed.dtype,
+            at: at(placed),
+        });
+        let outputs = self
+            .outputs
+            .iter()
+            .zip(&self.in_place)
+            .map(|(placed, in_place)| Output {
+                name: placed.name.clone(),
+                dtype: placed.dtype,
+                rows: placed.rows().is_some(),
+                in_place: *in_place,
+            });
+        let mut form = Form {
+            access,
+            shared: false,
+            inputs: inputs.collect(),
+            outputs: outputs.collect(),
+            sums: Vec::new(),
+            sweep: Sweep::Each,
+            words: self.plan.inner.shape.words,
+        };
+        form.shared = self.is_shared(&form, &self.outputs.iter().collect::<Vec<_>>());
+        form
+    }
+
+    /// Whether an input that is only read lies in the buffer of an output.
+    fn is_shared(&self, form: &Form, outputs: &[&Placed<'_>]) -> bool {
+        let read_only = self.inputs.iter().enumerate().filter(|(index, _)| {
+            form.outputs
+                .iter()
+                .all(|output| output.in_place != Some(*index))
+        });
+        read_only.into_iter().any(|(_, read)| {
+            outputs
+                .iter()
+                .any(|output| output.operand.buffer() == read.placed.operand.buffer())
+        })
+    }
+
+    fn bound(&self) -> Result<Bound, Error> {
+        let access = self.access();
+        let form = self.form(access);
+        let mut bound = Bound {
+            dispatches: Vec::new(),
+            scratch: 0,
+            len: self.len,
+        };
+        let small = self.outputs.iter().any(|output| output.dtype.size() < 4);
+        if self.sums.is_empty() {
+            return self.each(&mut bound, &form, small).map(|()| bound);
+        }
+        let partials = self.partials(access);
+        // What is summed goes along with what is written, but where two elements that share 32 bits
+        // may come to different workgroups: then x is read once more.
+        let apart = small && partials.access == Access::Scalar;
+        self.summed(&mut bound, &partials, apart)?;
+        if apart {
+            self.each(&mut bound, &form, small)?;
+        }
+        Ok(bound)
+    }
+
+    /// The dispatches that write what is written element by element.
+    fn each(&self, bound: &mut Bound, form: &Form, small: bool) -> Result<(), Error> {
+        if form.access == Access::Vec4 || !small || self.outputs.len() == 1 {
+            let outputs: Vec<_> = self.outputs.iter().collect();
+            return self.pieces(bound, form, &outputs);
+        }
+        // Outputs that share 32 bits with their neighbours, each in its own way, are written one after
+        // another; those in the place of an input last.
+        let mut order: Vec<usize> = (0..self.outputs.len()).collect();
+        order.sort_by_key(|index| self.in_place[*index].is_some());
+        let replaced: Vec<_> = order
+            .iter()
+            .filter(|i| self.in_place[**i].is_some())
+            .collect();
+        if let [first, second, ..] = replaced.as_slice() {
+            return Err(self.outputs[**first].overlap(&self.outputs[**second]));
+        }
+        for index in order {
+            let outputs = [&self.outputs[index]];
+            let mut one = Form {
+                outputs: vec![form.outputs[index].clone()],
+                ..form.clone()
+            };
+            one.shared = self.is_shared(&one, &outputs);
+            self.pieces(bound, &one, &outputs)?;
+        }
+        Ok(())
+    }
+
+    /// Covers all elements by dispatches that reach as far as one binding and one grid do.
+    fn pieces(&self, bound: &mut Bound, form: &Form, outputs: &[&Placed<'b>]) -> Result<(), Error> {
+        let inner = &self.plan.inner;
+        // Both ends of a binding may have to be rounded outwards. Pieces begin at aligned places whatever
+        // the dtype, so that each has the whole's offsets.
+        let alignment = u64::from(inner.limits.min_storage_buffer_offset_alignment);
+        let piece = (self.capacity(outputs) / alignment * alignment).max(alignment);
+        let piece = if self.has_rows(outputs) {
+            self.len
+        } else {
+            piece
+        };
+        let kernel = inner_kernel(self, form)?;
+        guarded(&inner.device, "binding operands", || {
+            bound
+                .dispatches
+                .reserve_exact(self.len.div_ceil(piece) as usize);
+            for start in (0..self.len).step_by(piece as usize) {
+                let len = piece.min(self.len - start);
+                // Where 32 bits hold two results, the first may be alone in its word.
+                let size = outputs
+                    .iter()
+                    .map(|output| output.dtype.size())
+                    .min()
+                    .unwrap_or(4);
+                let words = match (form.access, size) {
+                    (Access::Vec4, _) => len.div_ceil(WORD),
+                    (Access::Scalar, 4) => len,
+                    (Access::Scalar, _) => len / 2 + 1,
+                };
+                let shape = inner.shape;
+                let groups = words.div_ceil(u64::from(shape.workgroup) * u64::from(shape.words));
+                let dispatch =
+                    self.dispatch(&kernel, form, outputs, start, len, groups, None, None)?;
+                bound.dispatches.push(dispatch);
+            }
+            Ok(())
+        })
+    }
+
+    fn has_rows(&self, outputs: &[&Placed<'_>]) -> bool {
+        self.inputs.iter().any(|read| read.placed.rows().is_some())
+            || outputs.iter().any(|output| output.rows().is_some())
+    }
+
+    /// Elements that one binding of each operand can hold.
+    fn capacity(&self, outputs: &[&Placed<'_>]) -> u64 {
+        let limits = &self.plan.inner.limits;
+        let alignment = u64::from(limits.min_storage_buffer_offset_alignment);
+        let inputs = self.inputs.iter().map(|read| &read.placed);
+        let sizes = inputs
+            .chain(outputs.iter().copied())
+            .map(|p| p.dtype.size());
+        let largest = sizes.fold(1, u64::max);
+        limit(&self.plan.inner).saturating_sub(alignment + WORD * largest) / largest
+    }
+
+    /// How sums are taken.
+    fn partials(&self, access: Access) -> Partials {
+        let wide = access == Access::Vec4 && self.len.is_multiple_of(WORD);
+        let room = self.capacity(&self.outputs.iter().collect::<Vec<_>>());
+        let is = |whose| self.sums.iter().any(|sum| sum.whose == whose);
+        if !is(Whose::Channel) && !is(Whose::SampleChannel) {
+            return Partials {
+                sweep: Sweep::Rows,
+                access: if wide { Access::Vec4 } else { Access::Scalar },
+                outer: self.len.div_ceil(TILE),
+                channels: 1,
+                inner: TILE,
+                block: 1,
+                tile: TILE,
+                tiles: 1,
+            };
+        }
+        let Layout {
+            outer,
+            channels,
+            inner,
+        } = self.layout;
+        let alone = is(Whose::SampleChannel);
+        // Samples that one binding can hold.
+        let most = (room / (channels * inner)).max(1);
+        if inner >= SHORT_ROW {
+            let block = if alone {
+                1
+            } else {
+                TILE.div_ceil(inner).min(outer).min(most)
+            };
+            let wide = wide && inner.is_multiple_of(WORD);
+            return Partials {
+                sweep: Sweep::Rows,
+                access: if wide { Access::Vec4 } else { Access::Scalar },
+                outer,
+                channels,
+                inner,
+                block,
+                tile: TILE,
+                tiles: inner.div_ceil(TILE),
+            };
+        }
+        // As many rows to a sum as keep all sums below 1/512 of x.
+        let size = self.inputs[0].placed.dtype.size();
+        let rows = (self.sums.len() as u64 * 4 * 512 / size).div_ceil(inner);
+        let blocks = (outer / rows).max(1);
+        let wide = wide && inner == 1 && channels.is_multiple_of(WORD);
+        Partials {
+            sweep: Sweep::Columns,
+            access: if wide { Access::Vec4 } else { Access::Scalar },
+            outer,
+            channels,
+            inner,
+            block: if alone {
+                1
+            } else {
+                outer.div_ceil(blocks).min(most)
+            },
+            tile: 1,
+            tiles: 1,
+        }
+    }
+
+    /// The dispatches that sum, and write what is written along with it if it is not written apart; and the
+    /// one that adds up the partial sums.
+    fn summed(&self, bound: &mut Bound, partials: &Partials, apart: bool) -> Result<(), Error> {
+        let inner = &self.plan.inner;
+        let mut form = Form {
+            access: partials.access,
+            sweep: partials.sweep,
+            sums: self
+                .sums
+                .iter()
+                .filter_map(|s| s.name.strip_prefix("d_"))
+                .map(String::from)
+                .collect(),
+            ..self.form(partials.access)
+        };
+        let outputs: Vec<_> = if apart {
+            form.outputs.clear();
+            form.shared = false;
+            Vec::new()
+        } else {
+            self.outputs.iter().collect()
+        };
+        let kernel = inner_kernel(self, &form)?;
+        let dtypes: Vec<_> = self.sums.iter().map(|sum| sum.dtype).collect();
+        let finish = inner.finish(&dtypes)?;
+
+        let count = partials.count();
+        bound.scratch = count * self.sums.len() as u64 * 4;
+        if bound.scratch > limit(inner) {
+            return Err(Error::TooLarge {
+                what: "the partial sums".into(),
+                bytes: bound.scratch,
+                limit: limit(inner),
+            });
+        }
+        // Pieces are whole blocks of samples.
+        let sample = partials.channels * partials.inner;
+        let capacity = self.capacity(&outputs);
+        let blocks = (capacity / (sample * partials.block)).min(partials.blocks());
+        if blocks == 0 || (self.has_rows(&outputs) && blocks < partials.blocks()) {
+            let size = self.inputs[0].placed.dtype.size();
+            return Err(Error::TooLarge {
+                what: "what is summed at a time".into(),
+                bytes: sample * partials.block * size,
+                limit: capacity * size,
+            });
+        }
+        let wide = partials.access == Access::Vec4;
+        // Lengths as the kernel counts them.
+        let unit = if wide { WORD } else { 1 };
+        let columns = partials.sweep == Sweep::Columns;
+        guarded(&inner.device, "binding operands", || {
+            let scratch = inner.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("nonlin partial sums"),
+                size: bound.scratch,
+                usage: wgpu::BufferUsages::STORAGE,
+                mapped_at_creation: false,
+            });
+            for block in (0..partials.blocks()).step_by(blocks as usize) {
+                let here = blocks.min(partials.blocks() - block);
+                let outer = (here * partials.block).min(partials.outer - block * partials.block);
+                let start = block * partials.block * sample;
+                let len = (outer * sample).min(self.len - start);
+                let tiles = if columns {
+                    (partials.channels / unit).div_ceil(u64::from(LANES))
+                } else {
+                    partials.tiles
+                };
+                let groups = here * tiles * if columns { 1 } else { partials.channels };
+                let first = block * partials.channels * partials.tiles;
+                let sweep = SweepArgs {
+                    groups: groups as u32,
+                    outer: outer as u32,
+                    channels: (partials.channels / if columns { unit } else { 1 }) as u32,
+                    inner: (partials.inner / if columns { 1 } else { unit }) as u32,
+                    block: partials.block as u32,
+                    tile: (partials.tile / if columns { 1 } else { unit }) as u32,
+                    tiles: tiles as u32,
+                    first: (first / if columns { unit } else { 1 }) as u32,
+                    stride: count as u32,
+                };
+                let outputs = &outputs;
+                let dispatch = self.dispatch(
+                    &kernel,
+                    &form,
+                    outputs,
+                    start,
+                    len,
+                    groups,
+                    Some(sweep),
+                    Some(&scratch),
+                )?;
+                bound.dispatches.push(dispatch);
+            }
+            bound
+                .dispatches
+                .push(self.finish(&finish, partials, &scratch)?);
+            Ok(())
+        })
+    }
+
+    /// The dispatch that adds up partial sums.
+    fn finish(
+        &self,
+        kernel: &Kernel,
+        partials: &Partials,
+        scratch: &wgpu::Buffer,
+    ) -> Result<Dispatch, Error> {
+        let inner = &self.plan.inner;
+        let count = partials.count();
+        let mut words = 1;
+        let mut bindings = vec![wgpu::BufferBinding {
+            buffer: scratch,
+            offset: 0,
+            size: None,
+        }];
+        let mut sums = Vec::new();
+        for (index, sum) in self.sums.iter().enumerate() {
+            // Runs of partial sums that belong to one value.
+            let (run, skip, terms) = match sum.whose {
+                Whose::SampleChannel => (partials.tiles, count, partials.tiles),
+                Whose::Channel => (
+                    partials.tiles,
+                    partials.channels * partials.tiles,
+                    partials.blocks() * partials.tiles,
+                ),
+                _ => (count, count, count),
+            };
+            let (offset, binding) = self.place(sum, 0, sum.operand.len(), sum.dtype.size(), 4);
+            bindings.push(binding);
+            let base = index as u64 * count;
+            sums.push([base, sum.operand.len(), terms, run, skip, u64::from(offset)]);
+            words = words.max(match sum.dtype.size() {
+                4 => sum.operand.len(),
+                _ => sum.operand.len() / 2 + 1,
+            });
+        }
+        let most = u64::from(inner.limits.max_compute_workgroups_per_dimension);
+        let rows = words.div_ceil(most);
+        let row = words.div_ceil(rows);
+        let mut uniform = vec![row as u32, 0, 0, 0];
+        for sum in sums {
+            uniform.extend(sum.map(|value| value as u32));
+            uniform.resize(uniform.len().next_multiple_of(4), 0);
+        }
+        let grid = [row as u32, self.sums.len() as u32, rows as u32];
+        bind(inner, kernel, &uniform, bindings, grid)
+    }
+
+    /// One dispatch of a kernel, for `len` elements from `start` on.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all that two kinds of dispatches differ in"
+    )]
+    fn dispatch(
+        &self,
+        kernel: &Kernel,
+        form: &Form,
+        outputs: &[&Placed<'b>],
+        start: u64,
+        len: u64,
+        groups: u64,
+        sweep: Option<SweepArgs>,
+        scratch: Option<&wgpu::Buffer>,
+    ) -> Result<Dispatch, Error> {
+        let inner = &self.plan.inner;
+        let mut args = Args {
+            len: len as u32,
+            start: start as u32,
+            sweep,
+            ..Args::default()
+        };
+        let mut bindings = Vec::new();
+        // What offsets count, and what bindings must be multiples of.
+        let units = |p: &Placed<'_>| match form.access {
+            Access::Vec4 => (WORD * p.dtype.size(), WORD * p.dtype.size()),
+            Access::Scalar => (p.dtype.size(), wgpu::COPY_BUFFER_ALIGNMENT),
+        };
+        let elementwise = |p: &Placed<'b>| {
+            let (unit, whole) = units(p);
+            let (offset, binding) = match p.rows() {
+                None => self.place(p, start, len, unit, whole),
+                Some(_) => self.whole(p, unit, whole)?,
+            };
+            let per = unit / p.dtype.size();
+            let rows = p.rows().unwrap_or(Rows {
+                len: per,
+                stride: per,
+            });
+            let place = Place {
+                offset,
+                row: (rows.len / per) as u32,
+                gap: ((rows.stride - rows.len) / per) as u32,
+                ..Place::default()
+            };
+            Ok((place, binding))
+        };
+        for Read { placed, .. } in &self.inputs {
+            if placed.whose == Whose::Each {
+                let (place, binding) = elementwise(placed)?;
+                args.inputs.push(place);
+                bindings.push(binding);
+                continue;
+            }
+            let (offset, binding) = self.whole(placed, placed.dtype.size(), 4)?;
+            let (channels, beside) = self.channels(placed.whose);
+            args.inputs.push(Place {
+                offset,
+                inner: beside as u32,
+                channels: channels as u32,
+                ..Place::default()
+            });
+            bindings.push(binding);
+        }
+        for (output, placed) in form.outputs.iter().zip(outputs) {
+            let (place, binding) = elementwise(placed)?;
+            args.outputs.push(place);
+            if output.in_place.is_none() {
+                bindings.push(binding);
+            }
+        }
+        bindings.extend(scratch.map(|buffer| wgpu::BufferBinding {
+            buffer,
+            offset: 0,
+            size: None,
+        }));
+
+        let most = u64::from(inner.limits.max_compute_workgroups_per_dimension);
+        let rows = groups.div_ceil(most);
+        // Rows of equal length: a grid of 65,536 groups is 2 x 32,768, not 2 x 65,535.
+        let row = groups.div_ceil(rows);
+        args.row = row as u32;
+        let gradients: Vec<_> = self.outputs.iter().chain(&self.sums).collect();
+        let gradients: Vec<_> = gradients
+            .iter()
+            .filter_map(|g| g.name.strip_prefix("d_"))
+            .collect();
+        if !self.body().draws(&gradients).is_empty() {
+            let [seed, offset] = self.random;
+            args.random = Some([
+                seed as u32,
+                (seed >> 32) as u32,
+                offset as u32,
+                (offset >> 32) as u32,
+            ]);
+        }
+        let mut uniform: Vec<u32> = compose::fields(form, &args)
+            .into_iter()
+            .map(|(_, value)| value)
+            .collect();
+        uniform.resize(uniform.len().next_multiple_of(4), 0);
+        let values = self.plan.chain.iter().flat_map(Chain::values);
+        uniform.extend(values.map(f32::to_bits));
+        uniform.resize(uniform.len().next_multiple_of(4), 0);
+        bind(
+            inner,
+            kernel,
+            &uniform,
+            bindings,
+            [row as u32, rows as u32, 1],
+        )
+    }
+
+    /// A binding of `len` elements from `start` on, and where in it they begin, in units.
+    fn place(
+        &self,
+        p: &Placed<'b>,
+        start: u64,
+        len: u64,
+        unit: u64,
+        whole: u64,
+    ) -> (u32, wgpu::BufferBinding<'b>) {
+        let first = p.bytes.start + start * p.dtype.size();
+        self.binding(p, first, first + len * p.dtype.size(), unit, whole)
+    }
+
+    /// The same of a whole operand, with the gaps between its rows.
+    fn whole(
+        &self,
+        p: &Placed<'b>,
+        unit: u64,
+        whole: u64,
+    ) -> Result<(u32, wgpu::BufferBinding<'b>), Error> {
+        let limits = &self.plan.inner.limits;
+        let alignment = u64::from(limits.min_storage_buffer_offset_alignment);
+        let bytes = p.bytes.end - p.bytes.start;
+        if bytes + alignment + whole > limit(&self.plan.inner) {
+            return Err(Error::TooLarge {
+                what: format!("{}, which cannot be cut,", p.name),
+                bytes,
+                limit: limit(&self.plan.inner),
+            });
+        }
+        Ok(self.binding(p, p.bytes.start, p.bytes.end, unit, whole))
+    }
+
+    fn binding(
+        &self,
+        p: &Placed<'b>,
+        first: u64,
+        end: u64,
+        unit: u64,
+        whole: u64,
+    ) -> (u32, wgpu::BufferBinding<'b>) {
+        let limits = &self.plan.inner.limits;
+        let alignment = u64::from(limits.min_storage_buffer_offset_alignment);
+        let offset = first / alignment * alignment;
+        let binding = wgpu::BufferBinding {
+            buffer: p.operand.buffer(),
+            offset,
+            size: std::num::NonZeroU64::new(end.next_multiple_of(whole) - offset),
+        };
+        (((first - offset) / unit) as u32, binding)
+    }
+}
+
+/// Bytes that one binding can hold.
+fn limit(inner: &Inner) -> u64 {
+    inner.limits.max_storage_buffer_binding_size.min(1 << 31)
+}
+
+fn inner_kernel(work: &Work<'_, '_>, form: &Form) -> Result<Kernel, Error> {
+    work.plan.family.kernel(&work.plan.inner, work.body(), form)
+}
+
+/// Arguments in a uniform buffer, and a bind group.
+fn bind(
+    inner: &Inner,
+    kernel: &Kernel,
+    uniform: &[u32],
+    bindings: Vec<wgpu::BufferBinding<'_>>,
+    grid: [u32; 3],
+) -> Result<Dispatch, Error> {
+    let bytes = uniform.len() as u64 * 4;
+    if bytes > inner.limits.max_uniform_buffer_binding_size {
+        return Err(Error::TooLarge {
+            what: "the chain's parameters".into(),
+            bytes,
+            limit: inner.limits.max_uniform_buffer_binding_size,
+        });
+    }
+    let device = &inner.device;
+    let buffer = device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some("nonlin arguments"),
+        size: bytes,
+        usage: wgpu::BufferUsages::UNIFORM,
+        mapped_at_creation: true,
+    });
+    match buffer.get_mapped_range_mut(..) {
+        Ok(mut view) => view.copy_from_slice(bytemuck::cast_slice(uniform)),
+        Err(error) => {
+            let message = error.to_string();
+            return Err(Error::Device {
+                doing: "writing a kernel's arguments",
+                message,
+            });
+        }
+    }
+    buffer.unmap();
+    let resources = std::iter::once(buffer.as_entire_binding())
+        .chain(bindings.into_iter().map(wgpu::BindingResource::Buffer));
+    let entries: Vec<_> = resources
+        .enumerate()
+        .map(|(binding, resource)| wgpu::BindGroupEntry {
+            binding: binding as u32,
+            resource,
+        })
+        .collect();
+    let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+        label: Some("nonlin operands"),
+        layout: &kernel.layout,
+        entries: &entries,
+    });
+    let pipeline = kernel.pipeline.clone();
+    Ok(Dispatch {
+        pipeline,
+        bind_group,
+        grid,
+    })
 }
 
 /// A plan with its operands, ready to be recorded into compute passes of the same device.
 #[derive(Clone, Debug)]
 pub struct Bound {
-    pipeline: Option<wgpu::ComputePipeline>,
     dispatches: Vec<Dispatch>,
+    scratch: u64,
     len: u64,
 }
 
 #[derive(Clone, Debug)]
 struct Dispatch {
+    pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
-    grid: [u32; 2],
+    grid: [u32; 3],
 }
 
 impl Bound {
     /// Records the dispatches. Nothing is allocated here, submitted or waited for; the pass is left with
     /// this plan's pipeline and bind group 0. Zero elements record nothing.
+    ///
+    /// With summed gradients, two recordings of one bound must not run at the same time on two queues: they
+    /// share the partial sums.
     pub fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
-        let Some(pipeline) = &self.pipeline else {
-            return;
-        };
-        pass.set_pipeline(pipeline);
+        let mut last = None;
         for dispatch in &self.dispatches {
+            if last != Some(&dispatch.pipeline) {
+                pass.set_pipeline(&dispatch.pipeline);
+                last = Some(&dispatch.pipeline);
+            }
             pass.set_bind_group(0, &dispatch.bind_group, &[]);
-            pass.dispatch_workgroups(dispatch.grid[0], dispatch.grid[1], 1);
+            let [x, y, z] = dispatch.grid;
+            pass.dispatch_workgroups(x, y, z);
         }
     }
 
@@ -311,8 +976,14 @@ impl Bound {
         self.len == 0
     }
 
-    /// How many dispatches are recorded: one, unless an operand is larger than the device can bind.
+    /// How many dispatches are recorded: one, unless an operand is larger than the device can bind; two
+    /// with summed gradients.
     pub fn dispatches(&self) -> usize {
         self.dispatches.len()
+    }
+
+    /// Bytes of device memory that this bound holds for partial sums: zero without summed gradients.
+    pub fn scratch_bytes(&self) -> u64 {
+        self.scratch
     }
 }

@@ -160,7 +160,7 @@ pub(crate) fn run_text(
     let device = gpu.device();
     let len = operands[0].len() as u32;
     let groups = len.div_ceil(1024);
-    let mut args = vec![len, groups];
+    let mut args = vec![len, groups, 0];
     args.extend(
         operands
             .iter()

@@ -63,7 +63,7 @@ pub(crate) fn run(
     let wanted: Vec<u8> = (0..len)
         .map(|i| match pass {
             Pass::Forward => value(input(i)),
-            Pass::Backward => slope(input(i), gradient(i)),
+            _ => slope(input(i), gradient(i)),
         })
         .flat_map(|value| bytes(dtypes[output], value))
         .collect();

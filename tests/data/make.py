@@ -91,6 +91,7 @@ CHAINS = {
     "acon_c(p1=1.5, p2=-0.5, beta=2)": lambda x: 2 * x * torch.sigmoid(4 * x) - 0.5 * x,
     "scale(0.5) | silu | scale(2)": lambda x: 2 * F.silu(0.5 * x),
     "scale(-3) | mish | scale(0.25) | tanh": lambda x: torch.tanh(0.25 * F.mish(-3 * x)),
+    "prelu": lambda x: F.prelu(x, torch.tensor(0.25, dtype=x.dtype)),
 }
 
 

@@ -1,0 +1,17 @@
+// A weight of zero gives zero at minus infinity too.
+fn act_prelu(x: f32, weight: f32) -> f32 {
+    let down = select(weight * x, 0.0, weight == 0.0);
+    return select(down, x, x > 0.0);
+}
+
+fn act_prelu_dx(x: f32, weight: f32) -> f32 {
+    return select(weight, 1.0, x > 0.0);
+}
+
+fn act_prelu_dx_from_y(y: f32, weight: f32) -> f32 {
+    return select(weight, 1.0, y > 0.0);
+}
+
+fn act_prelu_d_weight(x: f32, weight: f32) -> f32 {
+    return min(x, 0.0);
+}

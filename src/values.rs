@@ -1,0 +1,107 @@
+//! What a chain needs beside x and dy where its arguments are operands: their values as slices.
+
+use crate::{Chain, DType, Element, Error, Layout};
+
+/// The values of a chain's operands, how x is laid out, and the seed of its random steps, for the doors
+/// that take slices.
+///
+/// ```
+/// use nonlin::{Layout, Values, reference};
+///
+/// // Two samples of two channels of one element: a slope for each channel.
+/// let values = Values::new()
+///     .arg("w", &[0.5f32, 0.25])
+///     .layout(Layout { outer: 2, channels: 2, inner: 1 });
+/// let chain = "prelu(weight=@w)".parse()?;
+/// let y = reference::forward_with(&chain, &[-1.0, -1.0, 3.0, -2.0], &values)?;
+/// assert_eq!(y, [-0.5, -0.25, 3.0, -0.5]);
+/// # Ok::<(), nonlin::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Values {
+    pub(crate) args: Vec<Value>,
+    pub(crate) layout: Option<Layout>,
+    pub(crate) random: [u64; 2],
+}
+
+/// One operand's values.
+#[derive(Clone, Debug)]
+pub(crate) struct Value {
+    pub(crate) name: String,
+    pub(crate) dtype: DType,
+    /// As they are stored.
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) values: Vec<f32>,
+}
+
+impl Values {
+    /// No values.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The values of the operand `@name`: one for all elements; one for each channel, or each sample and
+    /// channel, of the [`layout`](Self::layout); or one for each element.
+    #[must_use]
+    pub fn arg<T: Element>(mut self, name: &str, values: &[T]) -> Self {
+        self.args.push(Value {
+            name: name.to_owned(),
+            dtype: T::DTYPE,
+            bytes: bytemuck::cast_slice(values).to_vec(),
+            values: values.iter().map(|v| v.to_f32()).collect(),
+        });
+        self
+    }
+
+    /// How x's elements are grouped.
+    #[must_use]
+    pub fn layout(mut self, layout: Layout) -> Self {
+        self.layout = Some(layout);
+        self
+    }
+
+    /// What random steps draw ([`Operands::random`](crate::Operands::random)).
+    #[must_use]
+    pub fn random(mut self, seed: u64, offset: u64) -> Self {
+        self.random = [seed, offset];
+        self
+    }
+
+    /// The values of a chain's operands, in the chain's order, each with the way from an element to its
+    /// value.
+    pub(crate) fn of(&self, chain: &Chain, len: u64) -> Result<Vec<(&Value, Spread)>, Error> {
+        let layout = self.checked(len)?;
+        let names = chain.operands().into_iter();
+        names
+            .map(|name| {
+                let value = self.args.iter().find(|value| value.name == name);
+                let value = value.ok_or_else(|| Error::MissingOperand {
+                    pass: crate::Pass::Forward,
+                    operand: format!("@{name}"),
+                })?;
+                let whose = layout.whose(name, value.values.len() as u64, len)?;
+                Ok((value, layout.spread(whose, len)))
+            })
+            .collect()
+    }
+
+    /// The layout; without one, one sample of one channel.
+    pub(crate) fn checked(&self, len: u64) -> Result<Layout, Error> {
+        let layout = self.layout.unwrap_or_else(|| Layout::flat(len));
+        layout.check("x", len)?;
+        Ok(layout)
+    }
+}
+
+/// The value of element i is that of index (i / inner) % count.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spread {
+    pub(crate) inner: u64,
+    pub(crate) count: u64,
+}
+
+impl Spread {
+    pub(crate) fn index(self, element: usize) -> usize {
+        ((element as u64 / self.inner) % self.count) as usize
+    }
+}

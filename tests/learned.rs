@@ -1,0 +1,563 @@
+//! Arguments from operands, their gradients, gates, rows with gaps and random steps, on every adapter,
+//! against the f64 reference.
+
+#[expect(dead_code, reason = "other tests use the rest")]
+mod common;
+
+use common::{download, submit, upload, verdict};
+use libtest_mimic::Failed;
+use nonlin::check::{self, Expected};
+use nonlin::half::{bf16, f16};
+use nonlin::{
+    Activation, Chain, DType, Element, Function, Gpu, Kernels, Layout, Operand, Operands, Pass,
+    Step, Values, reference, wgpu,
+};
+
+/// A number between -1 and 1 that looks random, and is the same each time.
+fn noise(seed: u64, index: usize) -> f32 {
+    let mut z = (index as u64 ^ seed << 40).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((z >> 40) as f32 / (1u64 << 23) as f32) - 1.0
+}
+
+fn stored<T: Element>(value: f32) -> T {
+    T::from_f64(f64::from(value))
+}
+
+/// The layouts tried: rows of whole words, odd rows, several workgroups to a row, channels beside each
+/// other, in whole words and not, one sample, one channel.
+const LAYOUTS: [(u64, u64, u64); 11] = [
+    (3, 4, 64),
+    (2, 5, 37),
+    (2, 3, 5000),
+    (2, 2, 8192),
+    (33, 8, 1),
+    (1030, 3, 1),
+    (40, 7, 3),
+    (1, 6, 40),
+    (5, 1, 36),
+    (1, 1, 1001),
+    (1, 9, 1),
+];
+
+fn layout((outer, channels, inner): (u64, u64, u64)) -> Layout {
+    Layout {
+        outer,
+        channels,
+        inner,
+    }
+}
+
+/// Lengths of an operand, by kind: shared, per channel, per sample and channel, per element.
+fn length(layout: Layout, kind: usize) -> u64 {
+    let Layout {
+        outer,
+        channels,
+        inner,
+    } = layout;
+    [1, channels, outer * channels, outer * channels * inner][kind]
+}
+
+/// Values that suit an argument.
+fn argument(chain: &Chain, name: &str, index: usize) -> f32 {
+    let seed = name.bytes().map(u64::from).sum();
+    let function = chain.steps().iter().find(|step| {
+        step.arguments()
+            .iter()
+            .any(|a| a.to_string() == format!("@{name}"))
+    });
+    match function.map(Step::function) {
+        // Alpha of celu divides; that of others, and slopes, are about one.
+        Some(Function::Activation(_)) => 0.9 + 0.4 * noise(seed, index),
+        _ => 1.5 * noise(seed, index),
+    }
+}
+
+/// Forward, backward and all gradients of a chain whose operands are of the given kinds.
+fn agrees<T: Element>(
+    gpu: &Gpu,
+    chain: &Chain,
+    shape: (u64, u64, u64),
+    kinds: &[usize],
+) -> Result<(), Failed> {
+    let layout = layout(shape);
+    let len = length(layout, 3) as usize;
+    let x: Vec<T> = (0..len).map(|i| stored(4.0 * noise(1, i))).collect();
+    let dy: Vec<T> = (0..len).map(|i| stored(noise(2, i))).collect();
+    let mut values = Values::new().layout(layout).random(7, 1 << 33);
+    for (name, kind) in chain.operands().into_iter().zip(kinds.iter().cycle()) {
+        let elementwise = chain.steps().iter().any(|step| {
+            matches!(step.function(), Function::Gate | Function::Residual)
+                && step.arguments()[0].to_string() == format!("@{name}")
+        });
+        let count = length(layout, if elementwise { 3 } else { *kind }) as usize;
+        let data: Vec<T> = (0..count)
+            .map(|i| stored(argument(chain, name, i)))
+            .collect();
+        values = values.arg(name, &data);
+    }
+    let context = |pass: &str, result: Result<(), Failed>| {
+        result.map_err(|e| {
+            let text = e.message().unwrap_or_default();
+            Failed::from(format!(
+                "{chain} {shape:?} {kinds:?} {} {pass}: {text}",
+                T::DTYPE
+            ))
+        })
+    };
+    let y = gpu.forward_with(chain, &x, &values)?;
+    context(
+        "forward",
+        verdict(&Expected::forward_with(chain, &x, &values)?.compare(&y)?),
+    )?;
+    let names: Vec<&str> = chain.operands();
+    let (dx, grads) = gpu.backward_with(chain, &x, &dy, &values, &names)?;
+    let expected = Expected::backward_with(chain, &x, &dy, &values)?;
+    context("backward", verdict(&expected.compare(&dx)?))?;
+    for (name, grad) in names.iter().zip(&grads) {
+        let report = check::gradient(chain, &x, &dy, &values, name, grad)?;
+        context(&format!("gradient of {name}"), verdict(&report))?;
+    }
+    // The same bits again, and without gradients.
+    let (again, more) = gpu.backward_with(chain, &x, &dy, &values, &names)?;
+    let bits = |v: &[T]| bytemuck::cast_slice::<T, u8>(v).to_vec();
+    let (alone, _) = gpu.backward_with(chain, &x, &dy, &values, &[])?;
+    if bits(&again) != bits(&dx) || bits(&alone) != bits(&dx) {
+        return Err(format!("{chain} {shape:?}: dx differs between runs").into());
+    }
+    let grad_bits = |v: &[Vec<f32>]| v.iter().flatten().map(|v| v.to_bits()).collect::<Vec<_>>();
+    if grad_bits(&more) != grad_bits(&grads) {
+        return Err(format!("{chain} {shape:?}: gradients differ between runs").into());
+    }
+    Ok(())
+}
+
+/// Chains whose operands have gradients.
+const LEARNED: [&str; 14] = [
+    "prelu(weight=@w)",
+    "leaky_relu(negative_slope=@w)",
+    "swish(beta=@b)",
+    "acon_b(p=@p, beta=@b)",
+    "acon_c(p1=@p1, p2=@p2, beta=@b)",
+    "elu(alpha=@a)",
+    "celu(alpha=@a)",
+    "star_relu(scale=@s, bias=@b)",
+    "xielu(alpha_p=@p, alpha_n=@n, beta=@b)",
+    "scale(@s)",
+    "bias(@b)",
+    "scale(@s) | bias(@b) | mish",
+    "scale(@s) | bias(@b) | mish | dropout(0.1) | residual(@r)",
+    "gelu | scale(@s) | gate(@g)",
+];
+
+/// A learned activation's gradient at all magnitudes, one for each element.
+fn every_magnitude(gpu: &Gpu, chain: &Chain) -> Result<(), Failed> {
+    let mut plain = chain.to_string();
+    for name in chain.operands() {
+        plain = plain.replace(&format!("@{name}"), "1");
+    }
+    let x = check::inputs(&plain.parse()?, 1 << 17);
+    let dy = vec![1.0f32; x.len()];
+    let names = chain.operands();
+    for (set, of) in [
+        [1.0f32, 0.25, 1.0, -1e-6],
+        [1.3, -0.7, 2.0, -0.5],
+        [0.37, 0.6, -0.5, -2.0],
+    ]
+    .iter()
+    .enumerate()
+    {
+        let mut values = Values::new();
+        for (name, value) in names.iter().zip(of) {
+            // As long as x, so that each share is seen by itself.
+            values = values.arg(name, &vec![*value; x.len()]);
+        }
+        let (_, grads) = gpu.backward_with(chain, &x, &dy, &values, &names)?;
+        for (name, grad) in names.iter().zip(&grads) {
+            let report = check::gradient(chain, &x, &dy, &values, name, grad)?;
+            if let Err(e) = verdict(&report) {
+                let at = report.worst.map(|w| x[w.index]).unwrap_or_default();
+                let text = e.message().unwrap_or_default();
+                return Err(format!("d_{name}, set {set}, x = {at:e}: {text}").into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A gate from the other half of a packed tensor, and gradients to both halves of another.
+fn packed<T: Element>(gpu: &Gpu, name: &str, h: u64, act_first: bool) -> Result<(), Failed> {
+    let chain: Chain = format!("{name} | gate(@g)").parse()?;
+    let rows = 37u64;
+    let total = (rows * 2 * h) as usize;
+    let data: Vec<T> = (0..total).map(|i| stored(3.0 * noise(3, i))).collect();
+    let dy: Vec<T> = (0..(rows * h) as usize)
+        .map(|i| stored(noise(4, i)))
+        .collect();
+    let words = |data: &[T]| {
+        let mut bytes = bytemuck::cast_slice::<T, u8>(data).to_vec();
+        bytes.resize(bytes.len().next_multiple_of(4), 0xa5);
+        upload(gpu, &bytemuck::pod_collect_to_vec::<u8, u32>(&bytes))
+    };
+    let size = T::DTYPE.size();
+    let (packed, dys) = (words(&data), words(&dy));
+    let (ys, dpacked) = (words(&dy), words(&data));
+    let (mine, other) = if act_first {
+        (0, h * size)
+    } else {
+        (h * size, 0)
+    };
+    let half = |buffer, offset| Operand::rows(buffer, offset, rows, h, 2 * h);
+    let whole = |buffer| Operand::new(buffer, 0, rows * h);
+    let operands = Operands::new()
+        .x(half(&packed, mine))
+        .arg("g", half(&packed, other), T::DTYPE);
+    let forward = gpu.kernels().plan(&chain, Pass::Forward, T::DTYPE)?;
+    let backward = gpu.kernels().plan(&chain, Pass::Backward, T::DTYPE)?;
+    let one = forward.bind(operands.clone().y(whole(&ys)))?;
+    let two = backward.bind(operands.dy(whole(&dys)).dx(half(&dpacked, mine)).grad(
+        "g",
+        half(&dpacked, other),
+        T::DTYPE,
+    ))?;
+    let wide = h % 4 == 0 || size == 4;
+    if wide && (one.dispatches(), two.dispatches()) != (1, 1) {
+        return Err(format!("{} and {} dispatches", one.dispatches(), two.dispatches()).into());
+    }
+    submit(gpu, |pass| {
+        one.record(pass);
+        two.record(pass);
+    });
+    let read =
+        |buffer: &wgpu::Buffer| bytemuck::pod_collect_to_vec::<u32, T>(&download(gpu, buffer));
+    let (y, grads) = (read(&ys), read(&dpacked));
+    let pick = |data: &[T], offset: u64| -> Vec<T> {
+        let from = (offset / size) as usize;
+        (0..(rows * h) as usize)
+            .map(|i| data[i / h as usize * 2 * h as usize + i % h as usize + from])
+            .collect()
+    };
+    let (x, g) = (pick(&data, mine), pick(&data, other));
+    let values = Values::new().arg("g", &g);
+    verdict(&Expected::forward_with(&chain, &x, &values)?.compare(&y[..x.len()])?)?;
+    let dx = pick(&grads, mine);
+    verdict(&Expected::backward_with(&chain, &x, &dy, &values)?.compare(&dx)?)?;
+    verdict(&check::gradient(
+        &chain,
+        &x,
+        &dy,
+        &values,
+        "g",
+        &pick(&grads, other),
+    )?)
+}
+
+/// What dropout and rrelu do to ones and minus ones.
+fn random_steps(gpu: &Gpu) -> Result<(), Failed> {
+    let n = 1 << 20;
+    let (p, x) = (0.3f32, vec![1.0f32; n]);
+    let values = |seed| Values::new().random(seed, 5);
+    let dropout: Chain = format!("dropout({p})").parse()?;
+    let y = gpu.forward_with(&dropout, &x, &values(1))?;
+    let zeros = y.iter().filter(|y| **y == 0.0).count() as f64;
+    // Five standard deviations.
+    let off = (zeros - n as f64 * f64::from(p)).abs() / (n as f64 * 0.21).sqrt();
+    if off > 5.0 || y.iter().any(|y| *y != 0.0 && *y != 1.0 / (1.0 - p)) {
+        return Err(format!("dropout drops {zeros} of {n}").into());
+    }
+    // The reference drops the same, bit for bit; backward does; another seed does not.
+    let exact: Vec<f32> = reference::forward_with(&dropout, &x, &values(1))?
+        .iter()
+        .map(|v| *v as f32)
+        .collect();
+    let (dx, _) = gpu.backward_with(&dropout, &x, &x, &values(1), &[])?;
+    if y != exact || dx != y || y == gpu.forward_with(&dropout, &x, &values(2))? {
+        return Err("dropout does not draw the same numbers everywhere".into());
+    }
+    let x = vec![-1.0f32; n];
+    let rrelu: Chain = "rrelu".parse()?;
+    let y = gpu.forward_with(&rrelu, &x, &values(1))?;
+    let slopes = y.iter().map(|y| f64::from(-y));
+    let mean = slopes.clone().sum::<f64>() / n as f64;
+    let inside = slopes.clone().all(|s| (0.125..=0.333_333_4).contains(&s));
+    let deviation = (1.0 / 3.0 - 0.125) / 12f64.sqrt() / (n as f64).sqrt();
+    if !inside || (mean - 0.229_166_667).abs() > 5.0 * deviation {
+        return Err(format!("rrelu's slopes have a mean of {mean}").into());
+    }
+    let (dx, _) = gpu.backward_with(&rrelu, &x, &vec![-1.0; n], &values(1), &[])?;
+    if dx != y {
+        return Err("rrelu's backward draws other slopes".into());
+    }
+    // Two random steps of a chain draw independently.
+    let both: Chain = "dropout(0.5) | dropout(0.5)".parse()?;
+    let y = gpu.forward_with(&both, &vec![1.0f32; n], &values(1))?;
+    let kept = y.iter().filter(|y| **y > 0.0).count() as f64;
+    if (kept - n as f64 / 4.0).abs() > 5.0 * (n as f64 * 3.0 / 16.0).sqrt() {
+        return Err(format!("two dropouts keep {kept} of {n}").into());
+    }
+    Ok(())
+}
+
+/// A sum over very many elements is as good as is said.
+fn long_sums(gpu: &Gpu) -> Result<(), Failed> {
+    let n = 8 << 20;
+    let chain: Chain = "scale(@s)".parse()?;
+    // All of one sign, and of mixed signs.
+    for offset in [1.0, 0.0f32] {
+        let x: Vec<f32> = (0..n).map(|i| offset + noise(8, i)).collect();
+        let dy: Vec<f32> = (0..n).map(|i| 1.0 + 0.5 * noise(9, i)).collect();
+        for shape in [
+            (1, 1, n as u64),
+            (n as u64 / 256, 256, 1),
+            (64, 8, n as u64 / 512),
+        ] {
+            let layout = layout(shape);
+            for kind in [0, 1] {
+                let s = vec![1.0f32; length(layout, kind) as usize];
+                let values = Values::new().arg("s", &s).layout(layout);
+                let (_, grads) = gpu.backward_with(&chain, &x, &dy, &values, &["s"])?;
+                verdict(&check::gradient(&chain, &x, &dy, &values, "s", &grads[0])?)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A harness that finds nothing wrong proves nothing: errors of twice what is allowed are found.
+fn teeth(gpu: &Gpu) -> Result<(), Failed> {
+    let chain: Chain = "prelu(weight=@w)".parse()?;
+    let layout = layout((16, 4, 256));
+    let len = length(layout, 3) as usize;
+    let x: Vec<f32> = (0..len).map(|i| noise(1, i)).collect();
+    let dy: Vec<f32> = (0..len).map(|i| noise(2, i)).collect();
+    let values = Values::new().arg("w", &[0.25f32; 4]).layout(layout);
+    let (_, grads) = gpu.backward_with(&chain, &x, &dy, &values, &["w"])?;
+    let judge = |grad: &[f32]| check::gradient(&chain, &x, &dy, &values, "w", grad);
+    if !judge(&grads[0])?.passes() {
+        return Err("the right gradient is refused".into());
+    }
+    let magnitudes: f32 = (0..256 * 16)
+        .map(|i| i / 256 * 1024 + i % 256)
+        .filter(|i| x[*i] <= 0.0)
+        .map(|i| (x[i] * dy[i]).abs())
+        .sum();
+    let mut wrong = grads[0].clone();
+    wrong[0] += 17.0 * magnitudes * 2f32.powi(-24);
+    // One element of one channel is left out; another channel's value; a NaN.
+    let mut missing = grads[0].clone();
+    let left_out = (0..256)
+        .find(|i| x[*i] < -0.5 && dy[*i].abs() > 0.1)
+        .unwrap_or(0);
+    missing[0] -= x[left_out] * dy[left_out];
+    let swapped = vec![grads[0][1], grads[0][0], grads[0][2], grads[0][3]];
+    let nan = vec![f32::NAN; 4];
+    for (what, grad) in [
+        ("a small error", wrong),
+        ("a gap", missing),
+        ("a swap", swapped),
+        ("NaN", nan),
+    ] {
+        if judge(&grad)?.passes() {
+            return Err(format!("{what} is not found").into());
+        }
+    }
+    // A NaN in x reaches its channel's gradient, and no other.
+    let mut x = x.clone();
+    x[300] = f32::NAN;
+    let (_, grads) = gpu.backward_with(&chain, &x, &dy, &values, &["w"])?;
+    let nans: Vec<_> = grads[0].iter().map(|v| v.is_nan()).collect();
+    if nans != [false, true, false, false] {
+        return Err(format!("NaN in channel 1 gives {:?}", grads[0]).into());
+    }
+    Ok(())
+}
+
+/// Gradients of 16 bits share words with what is not theirs; in place of dy; and all that a device
+/// of small bindings cuts into pieces.
+fn places(gpu: &Gpu) -> Result<(), Failed> {
+    let chain: Chain = "prelu(weight=@w)".parse()?;
+    let layout = layout((6, 3, 40));
+    let len = length(layout, 3);
+    let x: Vec<f16> = (0..len as usize).map(|i| stored(noise(1, i))).collect();
+    let dy: Vec<f16> = (0..len as usize).map(|i| stored(noise(2, i))).collect();
+    let w = [0.5f32, -0.25, 0.125].map(stored::<f16>);
+    let words = |data: &[f16], before: usize, behind: usize| {
+        let mut all = vec![stored::<f16>(77.0); before];
+        all.extend(data);
+        all.resize(all.len() + behind, stored(77.0));
+        all.resize(all.len().next_multiple_of(2), stored(77.0));
+        upload(gpu, &bytemuck::pod_collect_to_vec::<f16, u32>(&all))
+    };
+    for first in 0..2 {
+        let (bx, bdy) = (words(&x, first, 4), words(&dy, 0, 4));
+        let (bw, bdw) = (words(&w, 1, 0), words(&[stored(0.0); 3], first, 2));
+        let plan = gpu.kernels().plan(&chain, Pass::Backward, DType::F16)?;
+        let bound = plan.bind(
+            Operands::new()
+                .x(Operand::new(&bx, first as u64 * 2, len))
+                .dy(Operand::new(&bdy, 0, len))
+                .dx(Operand::new(&bdy, 0, len))
+                .arg("w", Operand::new(&bw, 2, 3), DType::F16)
+                .grad("w", Operand::new(&bdw, first as u64 * 2, 3), DType::F16)
+                .layout(layout),
+        )?;
+        submit(gpu, |pass| bound.record(pass));
+        let read = |buffer: &wgpu::Buffer| {
+            bytemuck::pod_collect_to_vec::<u32, f16>(&download(gpu, buffer))
+        };
+        let (dx, dw) = (read(&bdy), read(&bdw));
+        let values = Values::new().arg("w", &w).layout(layout);
+        verdict(&Expected::backward_with(&chain, &x, &dy, &values)?.compare(&dx[..len as usize])?)?;
+        let found = &dw[first..first + 3];
+        verdict(&check::gradient(&chain, &x, &dy, &values, "w", found)?)?;
+        let sentinel = |v: &f16| *v == stored::<f16>(77.0);
+        if !dw[..first].iter().all(sentinel) || !dw[first + 3..].iter().all(sentinel) {
+            return Err("a neighbour of the gradient was written".into());
+        }
+    }
+    let info = gpu.device().adapter_info();
+    let adapter = nonlin::adapters()
+        .into_iter()
+        .find(|a| nonlin::describe(&a.get_info()) == nonlin::describe(&info))
+        .ok_or("the adapter is gone")?;
+    let request = adapter.request_device(&wgpu::DeviceDescriptor {
+        required_limits: wgpu::Limits {
+            max_storage_buffer_binding_size: 4096,
+            ..adapter.limits()
+        },
+        ..Default::default()
+    });
+    let (device, queue) = pollster::block_on(request)?;
+    let small = Gpu::from_device(device, queue);
+    for shape in [
+        (40, 3, 36),
+        (50, 2, 37),
+        (300, 8, 1),
+        (1, 1, 5000),
+        (1, 2, 2000),
+    ] {
+        let dropped: Chain = "scale(@s) | prelu(weight=@w) | dropout(0.2)".parse()?;
+        // A sample of 16,000 bytes, which 4 KiB do not hold, cannot be cut: that is said.
+        let result = agrees::<f32>(&small, &dropped, shape, &[0, 1]);
+        match (shape.2, result) {
+            (2000, Ok(())) => return Err("4,000 elements fit into 4 KiB".into()),
+            (2000, Err(e))
+                if e.message()
+                    .unwrap_or_default()
+                    .contains("takes 16000 bytes") => {}
+            (_, result) => result?,
+        }
+    }
+    Ok(())
+}
+
+fn main() -> std::process::ExitCode {
+    common::main(|trials| {
+        for text in LEARNED {
+            for (dtype, run) in [
+                (
+                    DType::F32,
+                    agrees::<f32> as fn(&Gpu, &Chain, (u64, u64, u64), &[usize]) -> _,
+                ),
+                (DType::F16, agrees::<f16>),
+                (DType::BF16, agrees::<bf16>),
+            ] {
+                trials.add(format!("{text}::{dtype}"), move |gpu| {
+                    let chain: Chain = text.parse()?;
+                    let kinds: &[&[usize]] = if dtype == DType::F32 {
+                        &[&[0], &[1], &[2], &[3], &[1, 2, 0]]
+                    } else {
+                        &[&[1], &[0, 1]]
+                    };
+                    for shape in LAYOUTS {
+                        for kinds in kinds {
+                            run(gpu, &chain, shape, kinds)?;
+                        }
+                    }
+                    Ok(())
+                });
+            }
+        }
+        for activation in Activation::ALL {
+            for parameter in activation.learnable() {
+                trials.add(
+                    format!("{}::{parameter}::every_magnitude", activation.name()),
+                    move |gpu| {
+                        let names = activation.parameters().iter().enumerate();
+                        let step =
+                            names.fold(Ok(Step::from(*activation)), |step, (index, name)| {
+                                step.and_then(|step: Step| {
+                                    step.with(name, format!("a{index}").as_str())
+                                })
+                            });
+                        let chain = Chain::from(step?);
+                        every_magnitude(gpu, &chain)
+                    },
+                );
+            }
+        }
+        for name in ["sigmoid", "relu", "gelu", "gelu_tanh", "silu", "quick_gelu"] {
+            trials.add(format!("{name}_gate::packed"), move |gpu| {
+                for h in [64, 22, 4] {
+                    packed::<f32>(gpu, name, h, true)?;
+                    packed::<f32>(gpu, name, h, false)?;
+                    packed::<f16>(gpu, name, h, true)?;
+                    packed::<bf16>(gpu, name, h, false)?;
+                }
+                packed::<f32>(gpu, name, 7, true)
+            });
+        }
+        trials.add("random_steps", random_steps);
+        trials.add("long_sums", long_sums);
+        trials.add("teeth", teeth);
+        trials.add("places", places);
+        trials.add("scratch_is_small", |gpu| {
+            let kernels = Kernels::new(gpu.device());
+            let len = 4u64 << 20;
+            let buffer = |bytes| {
+                gpu.device().create_buffer(&wgpu::BufferDescriptor {
+                    label: None,
+                    size: bytes,
+                    usage: wgpu::BufferUsages::STORAGE,
+                    mapped_at_creation: false,
+                })
+            };
+            let big = [0; 3].map(|_| buffer(len * 4));
+            for shape in [
+                (8, 256, 2048),
+                (16384, 256, 1),
+                (64, 64, 1024),
+                (4, 4096, 256),
+            ] {
+                let layout = layout(shape);
+                let plan = kernels.plan(
+                    &"acon_c(p1=@p, p2=@q, beta=@b)".parse()?,
+                    Pass::Backward,
+                    DType::F32,
+                )?;
+                let (small, grads) = (
+                    [0; 3].map(|_| buffer(1 << 16)),
+                    [0; 3].map(|_| buffer(1 << 16)),
+                );
+                let [x, dy, dx] = big.each_ref().map(|b| Operand::new(b, 0, len));
+                let mut operands = Operands::new().x(x).dy(dy).dx(dx).layout(layout);
+                for (index, name) in ["p", "q", "b"].into_iter().enumerate() {
+                    let at = |b| Operand::new(b, 0, layout.channels);
+                    operands = operands.arg(name, at(&small[index]), DType::F32);
+                    operands = operands.grad(name, at(&grads[index]), DType::F32);
+                }
+                let bound = plan.bind(operands)?;
+                if bound.scratch_bytes() > len * 4 / 512 || bound.dispatches() != 2 {
+                    return Err(format!(
+                        "{shape:?}: {} bytes, {} dispatches",
+                        bound.scratch_bytes(),
+                        bound.dispatches()
+                    )
+                    .into());
+                }
+            }
+            Ok(())
+        });
+    })
+}
