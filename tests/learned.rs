@@ -152,7 +152,7 @@ const LEARNED: [&str; 14] = [
 ];
 
 /// A learned activation's gradient at all magnitudes, one for each element.
-fn every_magnitude(gpu: &Gpu, chain: &Chain) -> Result<(), Failed> {
+fn every_magnitude(gpu: &Gpu, chain: &Chain, learned: &[&str]) -> Result<(), Failed> {
     let mut plain = chain.to_string();
     for name in chain.operands() {
         plain = plain.replace(&format!("@{name}"), "1");
@@ -173,8 +173,8 @@ fn every_magnitude(gpu: &Gpu, chain: &Chain) -> Result<(), Failed> {
             // As long as x, so that each share is seen by itself.
             values = values.arg(name, &vec![*value; x.len()]);
         }
-        let (_, grads) = gpu.backward_with(chain, &x, &dy, &values, &names)?;
-        for (name, grad) in names.iter().zip(&grads) {
+        let (_, grads) = gpu.backward_with(chain, &x, &dy, &values, learned)?;
+        for (name, grad) in learned.iter().zip(&grads) {
             let report = check::gradient(chain, &x, &dy, &values, name, grad)?;
             if let Err(e) = verdict(&report) {
                 let at = report.worst.map(|w| x[w.index]).unwrap_or_default();
@@ -484,15 +484,15 @@ fn main() -> std::process::ExitCode {
                 trials.add(
                     format!("{}::{parameter}::every_magnitude", activation.name()),
                     move |gpu| {
-                        let names = activation.parameters().iter().enumerate();
-                        let step =
-                            names.fold(Ok(Step::from(*activation)), |step, (index, name)| {
-                                step.and_then(|step: Step| {
-                                    step.with(name, format!("a{index}").as_str())
-                                })
-                            });
+                        let names = activation.parameters().iter();
+                        let step = names.fold(Ok(Step::from(*activation)), |step, name| {
+                            step.and_then(|step: Step| {
+                                step.with(name, format!("a_{name}").as_str())
+                            })
+                        });
                         let chain = Chain::from(step?);
-                        every_magnitude(gpu, &chain)
+                        let learned = [format!("a_{parameter}")];
+                        every_magnitude(gpu, &chain, &learned.each_ref().map(String::as_str))
                     },
                 );
             }
@@ -528,7 +528,7 @@ fn main() -> std::process::ExitCode {
                 (8, 256, 2048),
                 (16384, 256, 1),
                 (64, 64, 1024),
-                (4, 4096, 256),
+                (64, 256, 256),
             ] {
                 let layout = layout(shape);
                 let plan = kernels.plan(

@@ -493,14 +493,15 @@ impl<'a, 'b> Work<'a, 'b> {
         let room = self.capacity(&self.outputs.iter().collect::<Vec<_>>());
         let is = |whose| self.sums.iter().any(|sum| sum.whose == whose);
         if !is(Whose::Channel) && !is(Whose::SampleChannel) {
+            let tile = TILE.min(room / WORD * WORD).max(WORD);
             return Partials {
                 sweep: Sweep::Rows,
                 access: if wide { Access::Vec4 } else { Access::Scalar },
-                outer: self.len.div_ceil(TILE),
+                outer: self.len.div_ceil(tile),
                 channels: 1,
-                inner: TILE,
+                inner: tile,
                 block: 1,
-                tile: TILE,
+                tile,
                 tiles: 1,
             };
         }
