@@ -17,7 +17,7 @@ pub(crate) type Function64 = Box<dyn Fn(f64, &[f64]) -> f64 + Send + Sync>;
 /// ```
 /// use nonlin::{Chain, Custom, reference};
 ///
-/// let snake = Custom::new("hill", &[("width", 1.0)], "
+/// let hill = Custom::new("hill", &[("width", 1.0)], "
 ///     fn act_hill(x: f32, width: f32) -> f32 { return 1.0 / (1.0 + x * x * width); }
 ///     fn act_hill_dx(x: f32, width: f32) -> f32 {
 ///         let y = act_hill(x, width);
@@ -28,7 +28,7 @@ pub(crate) type Function64 = Box<dyn Fn(f64, &[f64]) -> f64 + Send + Sync>;
 ///     |x, p| 1.0 / (1.0 + x * x * p[0]),
 ///     |x, p| -2.0 * x * p[0] / (1.0 + x * x * p[0]).powi(2),
 /// );
-/// let chain = Chain::parse_with("scale(2) | hill(width=0.5)", &[snake])?;
+/// let chain = Chain::parse_with("scale(2) | hill(width=0.5)", &[hill])?;
 /// assert_eq!(reference::forward(&chain, &[1.0])?, [1.0 / 3.0]);
 /// # Ok::<(), nonlin::Error>(())
 /// ```

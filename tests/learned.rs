@@ -221,7 +221,7 @@ fn packed<T: Element>(gpu: &Gpu, name: &str, h: u64, act_first: bool) -> Result<
         half(&dpacked, other),
         T::DTYPE,
     ))?;
-    let wide = h % 4 == 0 || size == 4;
+    let wide = h.is_multiple_of(4) || size == 4;
     if wide && (one.dispatches(), two.dispatches()) != (1, 1) {
         return Err(format!("{} and {} dispatches", one.dispatches(), two.dispatches()).into());
     }
@@ -484,13 +484,11 @@ fn main() -> std::process::ExitCode {
                 trials.add(
                     format!("{}::{parameter}::every_magnitude", activation.name()),
                     move |gpu| {
-                        let names = activation.parameters().iter();
-                        let step = names.fold(Ok(Step::from(*activation)), |step, name| {
-                            step.and_then(|step: Step| {
-                                step.with(name, format!("a_{name}").as_str())
-                            })
-                        });
-                        let chain = Chain::from(step?);
+                        let mut step = Step::from(*activation);
+                        for name in activation.parameters() {
+                            step = step.with(name, format!("a_{name}").as_str())?;
+                        }
+                        let chain = Chain::from(step);
                         let learned = [format!("a_{parameter}")];
                         every_magnitude(gpu, &chain, &learned.each_ref().map(String::as_str))
                     },

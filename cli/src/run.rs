@@ -61,6 +61,11 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
 
 fn run_as<T: Element>(args: &Args) -> Result<Verdict> {
     let chain: Chain = args.chain.parse()?;
+    if chain.is_random() || !chain.operands().is_empty() {
+        let message = "chains with operands (@name) or random steps need the library; this command \
+                       has no options for them yet";
+        return Err(Failure(message.into()));
+    }
     refuse_same_files(args)?;
     let x = read::<T>(&args.x)?;
     let gradient = match (&args.dy, &args.dx) {

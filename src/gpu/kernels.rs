@@ -53,10 +53,13 @@ enum Key {
     Finish(Vec<DType>),
 }
 
+/// What compiling came to, once it was tried.
+type Compiled = OnceLock<Result<Kernel, Error>>;
+
 /// A kernel in all its forms, each compiled when first needed.
 #[derive(Debug, Default)]
 pub(super) struct Family {
-    forms: Mutex<HashMap<Option<Form>, Arc<OnceLock<Result<Kernel, Error>>>>>,
+    forms: Mutex<HashMap<Option<Form>, Arc<Compiled>>>,
 }
 
 /// A compiled kernel.

@@ -191,6 +191,11 @@ fn test_steps(variables: &[(&'static str, String)]) -> Vec<Step> {
             "an activation in somebody's own matmul",
             &["cargo", "run", "--example", "matmul_epilogue"],
         ),
+        Step::new(
+            "own activation",
+            "an activation from WGSL text",
+            &["cargo", "run", "--example", "custom_activation"],
+        ),
         Step::new("build", "the command `nonlin`, for the demo", &command),
     ]
 }
