@@ -2,7 +2,8 @@
 //!
 //! # Words
 //! - **activation**: a scalar function with named parameters, its derivative and its f64 reference.
-//! - **step**: one link of a chain: a scale or an activation.
+//! - **step**: one link of a chain: a scale, bias, gate, residual, dropout or an activation.
+//! - **argument**: where a step's value comes from: a constant, or an operand by name.
 //! - **chain**: a short list of steps, pure data, in the user's order: `scale(0.5) | silu | scale(2)`.
 //! - **pass**: forward or backward.
 //! - **plan**: a compiled pass of a chain.

@@ -1,4 +1,4 @@
-//! ACON-C with constant parameters.
+//! ACON-C.
 
 use super::{FromY, Gradient, Room, sigmoid64};
 

@@ -1,4 +1,4 @@
-//! Swish with a constant beta.
+//! Swish.
 
 use super::{FromY, Gradient, Room, sigmoid64};
 

@@ -1,4 +1,4 @@
-//! xIELU with constant parameters, as transformers has it: below zero the exponential sees min(x, eps), so
+//! xIELU, as transformers has it: below zero the exponential sees min(x, eps), so
 //! that the value jumps by alpha_n eps at zero, and the slope is beta - alpha_n between eps and zero.
 //! alpha_p and alpha_n are the effective values, behind the softplus.
 
