@@ -189,7 +189,7 @@ fn check_in_16_bits() {
 fn check_of_a_chain() {
     let args = ["check", "scale(0.5) | relu | scale(2)", "--count", "5000"];
     let text = nonlin(&args).fine();
-    assert_eq!(text.lines().count(), 4, "{text}");
+    assert_eq!(text.lines().count(), 5, "{text}");
     assert!(
         text.lines().skip(2).all(|line| line.contains("  pass  ")),
         "{text}"
@@ -198,7 +198,10 @@ fn check_of_a_chain() {
     assert_eq!(fields(&document), ["adapter", "dtype", "passed", "results"]);
     assert_eq!(document["passed"], true);
     let results = document["results"].as_array().unwrap();
-    for (result, pass) in results.iter().zip(["forward", "backward"]) {
+    for (result, pass) in results
+        .iter()
+        .zip(["forward", "backward", "backward from y"])
+    {
         assert_eq!(
             fields(result),
             ["chain", "pass", "compared", "failed", "passed", "worst"]
@@ -216,9 +219,8 @@ fn check_of_every_activation() {
     let ran = nonlin(&["check", "--count", "2000", "--json"]);
     let document: Value = serde_json::from_str(&ran.stdout).unwrap();
     let results = document["results"].as_array().unwrap();
-    let chains: Vec<_> = results
-        .iter()
-        .step_by(2)
+    let of_pass = |pass| results.iter().filter(move |result| result["pass"] == pass);
+    let chains: Vec<_> = of_pass("forward")
         .map(|r| r["chain"].as_str().unwrap())
         .collect();
     assert_eq!(
@@ -228,7 +230,8 @@ fn check_of_every_activation() {
             .map(Activation::to_string)
             .collect::<Vec<_>>()
     );
-    assert_eq!(results.len(), 2 * chains.len());
+    assert_eq!(of_pass("backward").count(), chains.len());
+    assert!((20..30).contains(&of_pass("backward from y").count()));
     let failed = results.iter().any(|result| result["failed"] != 0);
     assert_eq!(
         (ran.code, &document["passed"]),

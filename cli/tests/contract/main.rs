@@ -138,10 +138,8 @@ fn list_as_json() {
         .map(|step| step["name"].as_str().unwrap())
         .collect();
     let known = Activation::ALL.iter().map(Activation::name);
-    assert_eq!(
-        names,
-        std::iter::once("scale").chain(known).collect::<Vec<_>>()
-    );
+    let plain = ["scale", "bias", "gate", "residual", "dropout", "rrelu"];
+    assert_eq!(names, plain.into_iter().chain(known).collect::<Vec<_>>());
     for step in steps {
         assert_eq!(
             fields(step),
@@ -152,7 +150,9 @@ fn list_as_json() {
                 "parameters",
                 "formula",
                 "budget_ulp",
-                "source"
+                "source",
+                "backward_from_y",
+                "learnable"
             ]
         );
     }
