@@ -218,8 +218,8 @@ const LOOSE_HALVES: [Mistake; 2] = [
         name: "f16_neighbour_is_overwritten",
         chain: "",
         pass: Pass::Forward,
-        right: "y[args.y + i].y = (y[args.y + i].y & 0xffff0000u) | (result.y & 0xffffu);",
-        wrong: "y[args.y + i].y = result.y;",
+        right: "y[o_y].y = (y[o_y].y & 0xffff0000u) | (r_y.y & 0xffffu);",
+        wrong: "y[o_y].y = r_y.y;",
     },
     Mistake {
         name: "f16_last_element_forgotten",
