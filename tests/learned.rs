@@ -470,6 +470,8 @@ fn main() -> std::process::ExitCode {
                     } else {
                         &[&[1], &[0, 1]]
                     };
+                    // Kernels of its own: those of all trials together would take gigabytes.
+                    let gpu = &Gpu::from_device(gpu.device().clone(), gpu.queue().clone());
                     for shape in LAYOUTS {
                         for kinds in kinds {
                             run(gpu, &chain, shape, kinds)?;

@@ -274,3 +274,37 @@ fn a_chain_is_its_steps_one_after_another() {
         assert!((value(&chain, x) - (-3.0 * silu).tanh()).abs() < 1e-15);
     }
 }
+
+/// The gradient with respect to a parameter is the difference quotient of values.
+#[test]
+fn gradients_of_parameters_are_differences_of_values() {
+    for activation in Activation::ALL {
+        for parameter in activation.learnable() {
+            let at = activation.parameters().iter().position(|p| *p == parameter);
+            let middle = activation.values()[at.unwrap()];
+            let step = nonlin::Step::from(*activation);
+            let chain = Chain::new().step(step.clone().with(parameter, "p").unwrap());
+            for i in -300..300 {
+                let x = [i as f32 / 32.0 + 0.01];
+                let values = nonlin::Values::new().arg("p", &[middle]);
+                let got = reference::gradient(&chain, &x, &[1.0f32], &values, "p").unwrap()[0];
+                let value = |p: f32| {
+                    let values = nonlin::Values::new().arg("p", &[p]);
+                    reference::forward_with(&chain, &x, &values).unwrap()[0]
+                };
+                let difference = |h: f32| {
+                    let (up, down) = (middle + h, middle - h);
+                    (value(up) - value(down)) / f64::from(up - down)
+                };
+                let (coarse, fine) = (difference(1.0 / 128.0), difference(1.0 / 256.0));
+                let want = fine + (fine - coarse) / 3.0;
+                let near = (got - want).abs() <= 1e-4 * want.abs().max(1.0);
+                assert!(
+                    near,
+                    "{activation}: d_{parameter} at {} is {got}, not {want}",
+                    x[0]
+                );
+            }
+        }
+    }
+}
