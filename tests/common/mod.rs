@@ -31,6 +31,11 @@ pub(crate) struct Trials {
 }
 
 impl Trials {
+    /// The adapter's short name.
+    pub(crate) fn adapter(&self) -> &str {
+        &self.adapter
+    }
+
     pub(crate) fn add(
         &mut self,
         name: impl std::fmt::Display,
