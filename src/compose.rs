@@ -794,7 +794,12 @@ pub(crate) fn kernel(body: Body<'_>, form: &Form) -> String {
     let has_scalars = match body {
         Body::Chain(chain, pass) => {
             let has_scalars = scalars(&mut out, chain);
-            let operands = body.needs(&gradients);
+            // Those that are bound, which another dispatch of the same binding may need more of.
+            let operands = form
+                .inputs
+                .iter()
+                .filter_map(|i| i.name.strip_prefix("arg_"));
+            let operands: Vec<_> = operands.map(str::to_owned).collect();
             chain_function(
                 &mut out,
                 chain,

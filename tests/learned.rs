@@ -134,7 +134,7 @@ fn agrees<T: Element>(
 }
 
 /// Chains whose operands have gradients.
-const LEARNED: [&str; 14] = [
+const LEARNED: [&str; 15] = [
     "prelu(weight=@w)",
     "leaky_relu(negative_slope=@w)",
     "swish(beta=@b)",
@@ -149,6 +149,8 @@ const LEARNED: [&str; 14] = [
     "scale(@s) | bias(@b) | mish",
     "scale(@s) | bias(@b) | mish | dropout(0.1) | residual(@r)",
     "gelu | scale(@s) | gate(@g)",
+    // The gradient of s needs b, which dx does not.
+    "bias(@b) | scale(@s)",
 ];
 
 /// A learned activation's gradient at all magnitudes, one for each element.
