@@ -865,6 +865,12 @@ impl Kernel<'_> {
         inputs.clone().any(divided) || self.form.outputs.iter().any(|output| output.rows)
     }
 
+    /// Whether elements are counted from the beginning of x: for channels and random numbers.
+    fn counts(&self) -> bool {
+        let per_channel = |input: &Input| matches!(input.at, At::Channel | At::Channels);
+        !self.draws.is_empty() || self.form.inputs.iter().any(per_channel)
+    }
+
     /// The variable that each output is stored through.
     fn targets(&self) -> Vec<&str> {
         let outputs = self.form.outputs.iter();
@@ -1126,11 +1132,7 @@ impl Kernel<'_> {
         if sums.is_empty() {
             out.push_str("    if 4u * i >= args.len {\n        return;\n    }\n");
         }
-        let needs_first = !self.draws.is_empty()
-            || inputs
-                .iter()
-                .any(|i| matches!(i.at, At::Channel | At::Channels));
-        if needs_first {
+        if self.counts() {
             out.push_str("    let first = args.start + 4u * i;\n");
         }
         for Input { name, dtype, at } in inputs {
@@ -1247,13 +1249,7 @@ impl Kernel<'_> {
     /// Statements that call `element` for the element `e`, an identifier, and call the result `to`.
     fn scalar_element(&self, out: &mut String, e: &str, to: &str) {
         let mut bits = Vec::new();
-        let needs_first = !self.draws.is_empty()
-            || self
-                .form
-                .inputs
-                .iter()
-                .any(|i| matches!(i.at, At::Channel | At::Channels));
-        if needs_first {
+        if self.counts() {
             _ = writeln!(out, "    let first = args.start + {e};");
         }
         for Input { name, dtype, at } in &self.form.inputs {

@@ -7,6 +7,7 @@ use crate::compose::{
     self, Access, Args, At, Body, Form, Input, LANES, Output, Place, Sweep, SweepArgs,
 };
 use crate::layout::Whose;
+use crate::values::Spread;
 use crate::{Chain, DTypes, Error, Layout, Pass};
 use std::sync::Arc;
 
@@ -293,19 +294,6 @@ impl<'a, 'b> Work<'a, 'b> {
             })
     }
 
-    /// Channels of an operand with values per channel, and elements beside each other that share one.
-    fn channels(&self, whose: Whose) -> (u64, u64) {
-        let Layout {
-            outer,
-            channels,
-            inner,
-        } = self.layout;
-        match whose {
-            Whose::SampleChannel => (outer * channels, inner),
-            _ => (channels, inner),
-        }
-    }
-
     /// Whether all operands that are reached element by element allow four at a time.
     fn access(&self) -> Access {
         let fits = |p: &Placed<'_>| {
@@ -321,8 +309,8 @@ impl<'a, 'b> Work<'a, 'b> {
             Whose::Each => fits(p),
             Whose::Shared => true,
             whose => {
-                let (channels, inner) = self.channels(whose);
-                inner.is_multiple_of(WORD) || (inner == 1 && channels.is_multiple_of(WORD))
+                let Spread { inner, count } = self.layout.spread(whose, self.len);
+                inner.is_multiple_of(WORD) || (inner == 1 && count.is_multiple_of(WORD))
             }
         });
         if all { Access::Vec4 } else { Access::Scalar }
@@ -757,11 +745,11 @@ impl<'a, 'b> Work<'a, 'b> {
                 continue;
             }
             let (offset, binding) = self.whole(placed, placed.dtype.size(), 4)?;
-            let (channels, beside) = self.channels(placed.whose);
+            let spread = self.layout.spread(placed.whose, self.len);
             args.inputs.push(Place {
                 offset,
-                inner: beside as u32,
-                channels: channels as u32,
+                inner: spread.inner as u32,
+                channels: spread.count as u32,
                 ..Place::default()
             });
             bindings.push(binding);
