@@ -982,7 +982,7 @@ impl Kernel<'_> {
         let values = values.join(", ");
         let nan = join(
             &|Input { name, dtype, .. }| format!("{dtype}_is_nan({name}_bits)"),
-            " || ",
+            " | ",
         );
         if self.is_plain() {
             let output = &outputs[0];

@@ -456,25 +456,7 @@ fn places(gpu: &Gpu) -> Result<(), Failed> {
 
 fn main() -> std::process::ExitCode {
     common::main(|trials| {
-        // SwiftShader's compiler takes gigabytes over celu's gradient kernel; what was not tried there one by
-        // one is left out there.
-        let swiftshader = trials.adapter() == "swiftshader";
-        let tried = |text: &str| {
-            let known = [
-                "prelu",
-                "leaky_relu",
-                "swish",
-                "acon",
-                "elu",
-                "scale(@s)",
-                "bias(@b)",
-            ];
-            !text.contains('|') && known.iter().any(|name| text.starts_with(name))
-        };
-        for text in LEARNED
-            .into_iter()
-            .filter(|text| !swiftshader || tried(text))
-        {
+        for text in LEARNED {
             for (dtype, run) in [
                 (
                     DType::F32,
@@ -500,9 +482,6 @@ fn main() -> std::process::ExitCode {
                     Ok(())
                 });
             }
-        }
-        if swiftshader {
-            return;
         }
         for activation in Activation::ALL {
             for parameter in activation.learnable() {

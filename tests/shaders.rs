@@ -110,8 +110,8 @@ fn functions_are_as_promised() {
     }
 }
 
-/// What drivers get wrong (see ARCHITECTURE.md): built-ins that overflow or have no digits near zero, and
-/// comparisons that are meant to find NaN.
+/// What drivers get wrong (see ARCHITECTURE.md): built-ins that overflow or have no digits near zero,
+/// comparisons that are meant to find NaN, and branches, which `&&` and `||` are.
 #[test]
 fn no_file_uses_what_drivers_get_wrong() {
     let forbidden = [
@@ -132,6 +132,12 @@ fn no_file_uses_what_drivers_get_wrong() {
             .map(|l| l.split("//").next().unwrap_or("").to_owned() + "\n")
             .collect();
         assert!(!code.contains("!="), "{name} compares with !=");
+        for (branch, instead) in [("&&", "&"), ("||", "|")] {
+            assert!(
+                !code.contains(branch),
+                "{name}: {branch} is a branch; {instead} serves"
+            );
+        }
         let called = code
             .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '('))
             .filter_map(|token| token.split_once('(').map(|(callee, _)| callee.to_owned()));

@@ -21,7 +21,7 @@ fn celu_exp(x: f32, alpha: f32) -> Exp {
     let quotient = clamp(bounded / alpha, -250.0, 88.9);
     let hi = bitcast<f32>(bitcast<u32>(quotient) & 0xfffff000u);
     let lo = celu_lo(bounded, alpha, hi);
-    let two = abs(quotient) > 1.0 && quotient > -249.0 && quotient < 88.8;
+    let two = (abs(quotient) > 1.0) & (quotient > -249.0) & (quotient < 88.8);
     return m_exp(select(quotient, hi, two), select(0.0, lo, two));
 }
 
@@ -47,7 +47,7 @@ fn act_celu_d_alpha(x: f32, alpha: f32) -> f32 {
     let bounded = min(x, 0.0);
     let z = clamp(bounded / alpha, -250.0, 88.9);
     let head = bitcast<f32>(bitcast<u32>(z) & 0xfffff000u);
-    let two = bounded < -1e-30 && abs(z) > 1e-10;
+    let two = (bounded < -1e-30) & (abs(z) > 1e-10);
     let hi = select(z, head, two);
     let lo = select(0.0, celu_lo(bounded, alpha, head), two);
     let square = hi * hi + lo * (2.0 * hi + lo);
@@ -65,6 +65,6 @@ fn act_celu_d_alpha(x: f32, alpha: f32) -> f32 {
     let up = z > 0.0;
     let v = select(z, z - 1.0, up);
     let far = select(m_expm1(e), -1.0, up) - (v + v * e.s) * power;
-    let down = select(far, -square * p, z > -1.0 && z < 0.65);
+    let down = select(far, -square * p, (z > -1.0) & (z < 0.65));
     return select(down, 0.0, x > 0.0);
 }

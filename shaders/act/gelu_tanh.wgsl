@@ -57,7 +57,7 @@ fn act_gelu_tanh_dx(x: f32) -> f32 {
         + (0.2138671875 * square.y + (1.97261318e-4 * (bounded * bounded) + 2.01912161e-3));
     let lead = 1.0 + 1.59375 * head;
     let rest = bounded * steep + 1.59375 * (bounded - head);
-    let near = x > -0.5 && x < 0.0;
+    let near = (x > -0.5) & (x < 0.0);
     let below = select(lead + (rest + q), (lead - 0.5) + (rest - 0.5 * q * q), near);
     let n = select(1.0 + q * (lead + rest), below, x < 0.0);
     let t = q * (2.0 + q);

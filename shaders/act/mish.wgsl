@@ -29,7 +29,7 @@ fn act_mish_dx(x: f32) -> f32 {
     let slope = 4.0 * bounded;
     let line = 1.0 + bounded;
     let down = x < 0.0;
-    let middle = x > -2.0 && x < -1.0;
+    let middle = (x > -2.0) & (x < -1.0);
 
     let above = square * ((slope - 2.0) + q * ((slope - 4.0) - 4.0 * q));
     let below = -q * ((2.0 + slope) * (1.0 + 2.0 * q) + square * ((3.0 + slope) + q * line));

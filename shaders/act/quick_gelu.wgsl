@@ -27,7 +27,7 @@ fn act_quick_gelu(x: f32) -> f32 {
 fn act_quick_gelu_dx(x: f32) -> f32 {
     let z = quick_gelu_product(clamp(x, -QUICK_GELU_END, QUICK_GELU_END));
     let deep = x < -0.75;
-    let down = deep || (x > -0.3 && x < 0.0);
+    let down = deep | ((x > -0.3) & (x < 0.0));
     let side = select(-1.0, 1.0, down);
     let e = m_exp(side * z.x, side * z.y);
     let q = m_exp_value(e);

@@ -1,7 +1,7 @@
 // The square of x leaves the range of f32 before the value does: a power of two brings both back, 2^63 or
 // 2^-66.
 fn squareplus_scale(a: f32, b: f32) -> f32 {
-    let small = a < 1e-12 && b < 1e-18;
+    let small = (a < 1e-12) & (b < 1e-18);
     return select(select(1.0, 9.223372e18, small), 1.35525272e-20, a > 1e18);
 }
 
