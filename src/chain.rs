@@ -153,7 +153,8 @@ impl Function {
         }
     }
 
-    fn defaults(&self) -> Vec<Option<f32>> {
+    /// The parameters' defaults, where they have one.
+    pub fn defaults(&self) -> Vec<Option<f32>> {
         match self {
             Function::Activation(activation) => activation.values().into_iter().map(Some).collect(),
             Function::Custom(custom) => custom.defaults().map(Some).collect(),
@@ -470,6 +471,23 @@ impl Chain {
     /// The names of the operands that steps take their values from, in order.
     pub fn operands(&self) -> Vec<&str> {
         self.arguments().map(|(.., name)| name).collect()
+    }
+
+    /// The operands whose gradients the backward pass can be asked for.
+    ///
+    /// ```
+    /// let chain: nonlin::Chain = "hardtanh(min_val=@low) | scale(@s) | residual(@r)".parse()?;
+    /// assert_eq!(chain.learnable(), ["s", "r"]);
+    /// # Ok::<(), nonlin::Error>(())
+    /// ```
+    pub fn learnable(&self) -> Vec<&str> {
+        let learns = |(step, parameter, _): &(usize, usize, &str)| {
+            compose::has_gradient(&self.steps[*step], *parameter)
+        };
+        self.arguments()
+            .filter(learns)
+            .map(|(.., name)| name)
+            .collect()
     }
 
     /// The operands that steps take their values from: step, parameter, name.

@@ -588,11 +588,7 @@ pub(crate) fn functions(chain: &Chain, prefix: &str) -> String {
     };
     function(Pass::Forward, &[]);
     function(Pass::Backward, &[]);
-    let learned: Vec<_> = chain
-        .arguments()
-        .filter(|(step, parameter, _)| has_gradient(&chain.steps()[*step], *parameter))
-        .map(|(.., name)| name)
-        .collect();
+    let learned = chain.learnable();
     if !learned.is_empty() {
         function(Pass::Backward, &learned);
     }

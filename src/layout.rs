@@ -15,7 +15,8 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The layout of a shape with channels along one axis.
+    /// The layout of a shape with channels along one axis; none if there is no such axis, or if there are more
+    /// elements than u64 counts.
     ///
     /// ```
     /// use nonlin::Layout;
@@ -23,13 +24,21 @@ impl Layout {
     /// let nchw = Layout::of_shape(&[32, 3, 224, 224], 1);
     /// assert_eq!(nchw, Some(Layout { outer: 32, channels: 3, inner: 224 * 224 }));
     /// assert_eq!(Layout::of_shape(&[7], 1), None);
+    /// assert_eq!(Layout::of_shape(&[u64::MAX, 2], 1), None);
     /// ```
     pub fn of_shape(shape: &[u64], channel_axis: usize) -> Option<Layout> {
         let channels = *shape.get(channel_axis)?;
+        let product = |lengths: &[u64]| {
+            let mut lengths = lengths.iter();
+            lengths.try_fold(1u64, |product, length| product.checked_mul(*length))
+        };
+        let outer = product(&shape[..channel_axis])?;
+        let inner = product(&shape[channel_axis + 1..])?;
+        outer.checked_mul(channels)?.checked_mul(inner)?;
         Some(Layout {
-            outer: shape[..channel_axis].iter().product(),
+            outer,
             channels,
-            inner: shape[channel_axis + 1..].iter().product(),
+            inner,
         })
     }
 

@@ -336,6 +336,7 @@ pub(crate) struct Shares {
     pub(crate) parameter: usize,
     pub(crate) name: String,
     pub(crate) spread: Spread,
+    count: usize,
 }
 
 impl Shares {
@@ -361,7 +362,8 @@ impl Shares {
                 "its function has no derivative with respect to it here",
             ));
         }
-        let spread = eval.values[operand].1;
+        let (values, spread) = &eval.values[operand];
+        let (count, spread) = (values.len(), *spread);
         let name = chain.steps()[step].parameters()[parameter].to_owned();
         Ok(Shares {
             eval,
@@ -369,11 +371,13 @@ impl Shares {
             parameter,
             name,
             spread,
+            count,
         })
     }
 
+    /// How many sums there are.
     pub(crate) fn count(&self) -> usize {
-        self.spread.count as usize
+        self.count
     }
 
     pub(crate) fn at(&self, x: f32, dy: f32, element: usize) -> f64 {

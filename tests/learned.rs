@@ -375,6 +375,57 @@ fn teeth(gpu: &Gpu) -> Result<(), Failed> {
     Ok(())
 }
 
+/// Gradients without dx have the same bits as beside it, summed and element by element.
+fn without_dx(gpu: &Gpu) -> Result<(), Failed> {
+    let chain: Chain = "bias(@b) | prelu(weight=@w) | residual(@r)".parse()?;
+    for shape in [(3, 4, 64), (5, 3, 7), (300, 8, 1)] {
+        let layout = layout(shape);
+        let len = length(layout, 3);
+        let data = |seed, len: u64| -> Vec<u32> {
+            (0..len as usize)
+                .map(|i| noise(seed, i).to_bits())
+                .collect()
+        };
+        let [x, dy, r] = [1, 2, 3].map(|seed| upload(gpu, &data(seed, len)));
+        let [b, w] = [4, 5].map(|seed| upload(gpu, &data(seed, layout.channels)));
+        let zeros = |len: u64| upload(gpu, &vec![0; len as usize]);
+        let plan = gpu.kernels().plan(&chain, Pass::Backward, DType::F32)?;
+        let run = |with_dx: bool| -> Result<Vec<Vec<u32>>, Failed> {
+            let grads = [layout.channels, layout.channels, len].map(zeros);
+            let dx = zeros(len);
+            let whole = |buffer| Operand::new(buffer, 0, len);
+            let per_channel = |buffer| Operand::new(buffer, 0, layout.channels);
+            let mut operands = Operands::new()
+                .x(whole(&x))
+                .dy(whole(&dy))
+                .layout(layout)
+                .arg("b", per_channel(&b), DType::F32)
+                .arg("w", per_channel(&w), DType::F32)
+                .arg("r", whole(&r), DType::F32)
+                .grad("b", per_channel(&grads[0]), DType::F32)
+                .grad("w", per_channel(&grads[1]), DType::F32)
+                .grad("r", whole(&grads[2]), DType::F32);
+            if with_dx {
+                operands = operands.dx(whole(&dx));
+            }
+            let bound = plan.bind(operands)?;
+            submit(gpu, |pass| bound.record(pass));
+            if download(gpu, &dx).iter().any(|bits| *bits != 0) != with_dx {
+                return Err("dx is written where it is not asked for, or not where it is".into());
+            }
+            Ok(grads.iter().map(|grad| download(gpu, grad)).collect())
+        };
+        let (with, without) = (run(true)?, run(false)?);
+        let empty = without
+            .iter()
+            .any(|grad| grad.iter().all(|bits| *bits == 0));
+        if with != without || empty {
+            return Err(format!("{shape:?}: gradients without dx differ").into());
+        }
+    }
+    Ok(())
+}
+
 /// Gradients of 16 bits share words with what is not theirs; in place of dy; and all that a device
 /// of small bindings cuts into pieces.
 fn places(gpu: &Gpu) -> Result<(), Failed> {
@@ -511,6 +562,7 @@ fn main() -> std::process::ExitCode {
             });
         }
         trials.add("random_steps", random_steps);
+        trials.add("without_dx", without_dx);
         trials.add("long_sums", long_sums);
         trials.add("teeth", teeth);
         trials.add("places", places);

@@ -6,13 +6,15 @@
 //! so that what disturbs the machine disturbs all of them. The catalogue (`--all`) has the first
 //! two variants of every activation.
 
+mod operands;
+
 use crate::output::{Progress, complain, dtypes, show, show_json, table};
 use crate::{Failure, Result, Verdict, adapters};
 use nonlin::half::{bf16, f16};
 use nonlin::wgpu::{self, BufferUsages, CommandEncoder, ErrorFilter};
 use nonlin::{
-    Activation, Bound, Chain, DType, Element, Error, Function, Gpu, Operand, Operands, Pass, Plan,
-    Shape,
+    Activation, Bound, Chain, DType, Element, Error, Function, Gpu, Layout, Operand, Operands,
+    Pass, Plan, Shape,
 };
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -26,6 +28,10 @@ use std::time::{Duration, Instant};
 /// buffer for each intermediate value, backward from each step's input (computed before, not timed)
 /// and the gradient that comes in. Backward of a scale is a scale of the gradient, and reads no more.
 ///
+/// A chain with operands is timed with the gradients of all of them, beside dx_only, the same without. What
+/// passes a gradient on unchanged takes no dispatch of the unfused form, but a residual's gradient is a
+/// copy; a gate's two gradients are two products. Gates and residuals are as long as x.
+///
 /// Results of all dispatches are compared with the reference first; if they are wrong, nothing is
 /// timed and the exit code is 1. A sample is one submit, from handing it over until the device is
 /// done; it holds the variant several times over where once would take less than 5 ms. Samples of
@@ -36,8 +42,8 @@ use std::time::{Duration, Instant};
 /// is 1.
 ///
 /// --json prints {"adapter", "len", "dtype", "workgroup", "words", "samples", "chain", "passes":
-/// [{"chain", "pass", "repeats", "copy", "fused", "unfused", "speedup"}]}. Each variant has
-/// {"dispatches", "bytes", "median_ns", "min_ns", "max_ns", "ns_per_element", "gb_per_s",
+/// [{"chain", "pass", "repeats", "copy", "dx_only", "fused", "unfused", "speedup"}]}. Each variant has
+/// {"dispatches", "scratch_bytes", "bytes", "median_ns", "min_ns", "max_ns", "ns_per_element", "gb_per_s",
 /// "ratio_to_copy"}; speedup is unfused over fused. With --all there is no "chain", and instead of
 /// "passes" there is "results": [{"chain", "pass", "repeats", "copy", "fused"}].
 #[derive(clap::Args)]
@@ -46,6 +52,8 @@ Examples:
     nonlin bench
     nonlin bench 'gelu | scale(2)' --len 1000000 --samples 31
     nonlin bench --all --dtype f16
+    nonlin bench 'silu | gate(@g)'
+    nonlin bench 'prelu(weight=@w)' --shape 32x256x2048
     nonlin bench silu --workgroup 64 --words 4 --json")]
 pub(crate) struct Args {
     /// The steps; `nonlin list` shows what there is
@@ -61,6 +69,10 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 1 << 24)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
     len: u64,
+    /// Samples, channels and elements of each, such as 32x256x2048, instead of --len: operands then have a
+    /// value for each channel, else one for all
+    #[arg(long, value_name = "NxCxL", value_parser = layout, conflicts_with = "len")]
+    shape: Option<Layout>,
     /// Use the first adapter whose description contains this, in upper or lower case
     #[arg(long, value_name = "TEXT")]
     adapter: Option<String>,
@@ -88,6 +100,27 @@ const SAMPLE: Duration = Duration::from_millis(5);
 /// Elements compared with the reference at either end of a result.
 const COMPARED: u64 = 1 << 15;
 
+/// Reads `--shape`.
+fn layout(text: &str) -> std::result::Result<Layout, String> {
+    let numbers: Vec<u64> = text
+        .split('x')
+        .filter_map(|number| number.parse().ok())
+        .collect();
+    let all = numbers
+        .iter()
+        .try_fold(1u64, |product, n| product.checked_mul(*n));
+    match numbers[..] {
+        [outer, channels, inner] if all.is_some_and(|all| (1..=1 << 40).contains(&all)) => {
+            Ok(Layout {
+                outer,
+                channels,
+                inner,
+            })
+        }
+        _ => Err("three numbers such as 32x256x2048 are needed, with a product up to 2^40".into()),
+    }
+}
+
 pub(crate) fn bench(args: &Args) -> Result<Verdict> {
     match args.dtype {
         DType::F16 => bench_as::<f16>(args),
@@ -104,14 +137,22 @@ fn bench_as<T: Element>(args: &Args) -> Result<Verdict> {
         workgroup: args.workgroup.unwrap_or(default.workgroup),
         words: args.words.unwrap_or(default.words),
     })?;
+    let layout = args.shape.unwrap_or(Layout {
+        outer: 1,
+        channels: 1,
+        inner: args.len,
+    });
     let bench = Bench::<T> {
         gpu: &gpu,
-        len: args.len,
+        len: layout.outer * layout.channels * layout.inner,
         samples: args.samples,
         dtype: PhantomData,
     };
     let (timed, wrong) = bench.guarded(|| match args.all {
         true => bench.catalogue(),
+        false if chain.is_random() || !chain.operands().is_empty() => {
+            bench.with_operands(&chain, layout)
+        }
         false => bench.passes(&chain),
     })?;
     wrong.iter().for_each(|wrong| complain(wrong));
@@ -137,12 +178,11 @@ struct Bench<'a, T> {
     dtype: PhantomData<T>,
 }
 
-/// A dispatch of a variant.
+/// What a dispatch of a variant should come to.
 struct Part {
     /// None for a copy.
     chain: Option<Chain>,
     pass: Pass,
-    bound: Bound,
     inputs: Vec<wgpu::Buffer>,
     output: wgpu::Buffer,
 }
@@ -150,6 +190,8 @@ struct Part {
 /// One way to do a pass: dispatches in order, and how long they took.
 struct Variant {
     name: &'static str,
+    bounds: Vec<Bound>,
+    /// For each of the dispatches, if they are yet to be compared.
     parts: Vec<Part>,
     bytes: u64,
     times: Vec<Duration>,
@@ -315,10 +357,10 @@ impl<T: Element> Bench<'_, T> {
             inputs => Operands::new().x(operand(inputs[0])).y(operand(output)),
         };
         variant.bytes += plan.bytes(self.len);
+        variant.bounds.push(plan.bind(operands)?);
         variant.parts.push(Part {
             chain,
             pass: plan.pass(),
-            bound: plan.bind(operands)?,
             inputs: inputs.iter().map(|buffer| (*buffer).clone()).collect(),
             output: output.clone(),
         });
@@ -337,12 +379,11 @@ impl<T: Element> Bench<'_, T> {
 
     /// Runs a variant and compares both ends of each dispatch's result with what it should be.
     fn compare(&self, variant: &Variant) -> Result<Option<String>> {
-        for part in &variant.parts {
+        for (part, bound) in variant.parts.iter().zip(&variant.bounds) {
             let mut encoder = self.encoder();
             // What another variant left there must not pass for this one's result.
             encoder.clear_buffer(&part.output, 0, None);
-            part.bound
-                .record(&mut encoder.begin_compute_pass(&Default::default()));
+            bound.record(&mut encoder.begin_compute_pass(&Default::default()));
             self.gpu.queue().submit([encoder.finish()]);
             let inputs = part.inputs.iter().map(|input| self.ends(input));
             let inputs = inputs.collect::<Result<Vec<_>>>()?;
@@ -458,7 +499,11 @@ impl<T: Element> Bench<'_, T> {
 
     /// A buffer for all elements and, so that whole words can be read, up to three more.
     fn buffer(&self, what: &'static str) -> Result<wgpu::Buffer> {
-        let size = (self.len * T::DTYPE.size()).next_multiple_of(16);
+        self.sized(what, self.len)
+    }
+
+    fn sized(&self, what: &'static str, len: u64) -> Result<wgpu::Buffer> {
+        let size = (len * T::DTYPE.size()).next_multiple_of(16);
         let limit = self.gpu.device().limits().max_buffer_size;
         if size > limit {
             let what = "a buffer for --len elements";
@@ -480,10 +525,19 @@ impl<T: Element> Bench<'_, T> {
 
     /// A buffer with its elements set.
     fn inputs(&self, what: &'static str, at: fn(u64) -> f32) -> Result<wgpu::Buffer> {
+        self.filled(what, self.len, at)
+    }
+
+    fn filled(
+        &self,
+        what: &'static str,
+        len: u64,
+        at: impl Fn(u64) -> f32,
+    ) -> Result<wgpu::Buffer> {
         const PIECE: usize = 1 << 20;
-        let buffer = self.buffer(what)?;
-        for start in (0..self.len).step_by(PIECE) {
-            let end = self.len.min(start + PIECE as u64);
+        let buffer = self.sized(what, len)?;
+        for start in (0..len).step_by(PIECE) {
+            let end = len.min(start + PIECE as u64);
             let piece = (start..end).map(|index| T::from_f64(at(index).into()));
             let mut piece: Vec<T> = piece.collect();
             // wgpu writes whole words of 4 bytes; the buffer has room for them.
@@ -559,11 +613,23 @@ impl<T: Element> Bench<'_, T> {
         let mut text = self.title(&chain.to_string());
         text += &table(&rows(passes, self.len), 2);
         for timed in passes {
-            let (pass, speedup) = (timed.pass, timed.speedup());
-            _ = writeln!(
-                text,
-                "{pass}: fused is {speedup:.2} times as fast as unfused"
-            );
+            let pass = timed.pass;
+            if let Some(speedup) = timed.to_fused("unfused") {
+                _ = writeln!(
+                    text,
+                    "{pass}: fused is {speedup:.2} times as fast as unfused"
+                );
+            }
+            if let (Some(dx), Some(fused)) = (timed.to_fused("dx_only"), timed.named("fused")) {
+                let scratch: u64 = fused.bounds.iter().map(Bound::scratch_bytes).sum();
+                let share = self.len * T::DTYPE.size() / scratch.max(1);
+                _ = writeln!(
+                    text,
+                    "{pass}: with all gradients, {:.2} times as long as without; scratch {scratch} \
+                     bytes, 1/{share} of x",
+                    1.0 / dx
+                );
+            }
         }
         show(text)
     }
@@ -611,6 +677,7 @@ impl Variant {
     fn new(name: &'static str) -> Self {
         Variant {
             name,
+            bounds: Vec::new(),
             parts: Vec::new(),
             bytes: 0,
             times: Vec::new(),
@@ -620,14 +687,12 @@ impl Variant {
     fn record(&self, encoder: &mut CommandEncoder, repeats: u32) {
         let mut pass = encoder.begin_compute_pass(&Default::default());
         for _ in 0..repeats {
-            self.parts
-                .iter()
-                .for_each(|part| part.bound.record(&mut pass));
+            self.bounds.iter().for_each(|bound| bound.record(&mut pass));
         }
     }
 
     fn dispatches(&self) -> usize {
-        self.parts.iter().map(|part| part.bound.dispatches()).sum()
+        self.bounds.iter().map(Bound::dispatches).sum()
     }
 
     /// Shortest, median and longest time of the sorted samples, in nanoseconds.
@@ -643,8 +708,14 @@ impl Variant {
 }
 
 impl Timed {
-    fn speedup(&self) -> f64 {
-        self.variants[2].median() / self.variants[1].median()
+    fn named(&self, name: &str) -> Option<&Variant> {
+        self.variants.iter().find(|variant| variant.name == name)
+    }
+
+    /// How many times as long as the fused form another takes.
+    fn to_fused(&self, name: &str) -> Option<f64> {
+        let [other, fused] = [name, "fused"].map(|name| self.named(name).map(Variant::median));
+        Some(other? / fused?)
     }
 
     fn ratio_to_copy(&self, variant: &Variant) -> f64 {
@@ -661,6 +732,7 @@ impl Timed {
             let [min, median, max] = variant.nanoseconds();
             document[variant.name] = json!({
                 "dispatches": variant.dispatches(),
+                "scratch_bytes": variant.bounds.iter().map(Bound::scratch_bytes).sum::<u64>(),
                 "bytes": variant.bytes,
                 "median_ns": median,
                 "min_ns": min,
@@ -670,8 +742,8 @@ impl Timed {
                 "ratio_to_copy": self.ratio_to_copy(variant),
             });
         }
-        if self.variants.len() > 2 {
-            document["speedup"] = self.speedup().into();
+        if let Some(speedup) = self.to_fused("unfused") {
+            document["speedup"] = speedup.into();
         }
         document
     }

@@ -5,6 +5,7 @@
 //! input.
 
 mod adapters;
+mod arguments;
 mod bench;
 mod check;
 mod exhaustive;
@@ -34,6 +35,7 @@ A CHAIN is steps with `|` between them, applied from left to right, as one dispa
 `scale(FACTOR)` or an activation; `nonlin list` shows them all. Arguments go by position or by name.
     'scale(0.5) | silu | scale(2)'
     'leaky_relu(negative_slope=0.1)'
+    'scale(@s) | prelu(weight=@w)' takes values from operands: `nonlin run` reads @w from --arg w=FILE
 
 Without --adapter, the variable WGPU_ADAPTER_NAME chooses the adapter, as --adapter does; without
 either, the best one is taken, hardware before software. WGPU_BACKEND (vulkan, metal, dx12, gl)
@@ -42,6 +44,7 @@ limits what is looked at.
 Examples:
     nonlin adapters
     nonlin run 'scale(0.5) | silu' --x x.npy --y y.npy
+    nonlin run 'prelu(weight=@w)' --x x.npy --arg w=w.npy --y y.npy
     nonlin check gelu
     nonlin bench
     nonlin wgsl silu --pass backward --to msl

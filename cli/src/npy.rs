@@ -129,7 +129,7 @@ pub(crate) fn read<T: Element>(path: &Path) -> Result<Array<T>> {
     };
 
     let needs = format!("{} of {} needs", shape.text(), name(&descr));
-    let count = shape.count();
+    let count = count(&shape.dimensions);
     let bytes = count.and_then(|count| count.checked_mul(storage.bytes as u64));
     let (Some(count), Some(bytes)) = (count, bytes) else {
         return Err(Failure(format!(
@@ -193,29 +193,26 @@ fn fill(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-impl Shape {
-    /// The number of elements; None where it is beyond u64.
-    fn count(&self) -> Option<u64> {
-        if self.dimensions.contains(&0) {
-            return Some(0);
-        }
-        self.dimensions
-            .iter()
-            .try_fold(1, |product: u64, d| product.checked_mul(*d))
+/// The number of elements; None where it is beyond u64.
+pub(crate) fn count(dimensions: &[u64]) -> Option<u64> {
+    if dimensions.contains(&0) {
+        return Some(0);
     }
+    dimensions
+        .iter()
+        .try_fold(1, |product: u64, d| product.checked_mul(*d))
+}
 
-    /// As Python writes it: `()`, `(3,)`, `(3, 4)`.
+/// Dimensions as Python writes them: `()`, `(3,)`, `(3, 4)`.
+pub(crate) fn text(dimensions: &[u64]) -> String {
+    let all: Vec<_> = dimensions.iter().map(u64::to_string).collect();
+    let comma = if all.len() == 1 { "," } else { "" };
+    format!("({}{comma})", all.join(", "))
+}
+
+impl Shape {
     pub(crate) fn text(&self) -> String {
-        let all = self
-            .dimensions
-            .iter()
-            .map(u64::to_string)
-            .collect::<Vec<_>>();
-        format!(
-            "({}{})",
-            all.join(", "),
-            if all.len() == 1 { "," } else { "" }
-        )
+        text(&self.dimensions)
     }
 
     /// What stands before the data in a file, byte for byte as NumPy writes it.

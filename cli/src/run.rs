@@ -1,10 +1,13 @@
 //! `nonlin run`.
 
+use crate::arguments::{Channels, Named, check_names};
+use crate::npy::{Array, Order, Shape};
 use crate::output::{Progress, complain, dtypes, show, table};
 use crate::pending::{Pending, resolve};
 use crate::{Failure, Result, Verdict, adapters, npy};
 use nonlin::half::{bf16, f16};
-use nonlin::{Chain, DType, Element, Gpu, Pass, reference};
+use nonlin::{Chain, DType, Element, Gpu, Pass, Values, reference};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Run a chain on .npy files
@@ -15,15 +18,27 @@ use std::path::{Path, PathBuf};
 /// all: when anything goes wrong, the files that were there stay as they were.
 ///
 /// NumPy has no bf16: results of --dtype bf16 are written as f32, which holds their values exactly.
+///
+/// Each operand of the chain, such as @w, needs a file: --arg w=w.npy. Its shape says whose its
+/// values are. With x of N x C x H x W: () or one value, shared; (C,) or (1, C, 1, 1), per channel;
+/// (N, C) or (N, C, 1, 1), per sample and channel; x's own, per element, which gate and residual
+/// need. --channel-axis says which axis is C, where it is not axis 1; N stands for all axes before
+/// it. Other shapes are refused, and so are those that NumPy would broadcast in another way, where
+/// --channel-axis was not given. Gradients of operands are f32, of the shape and order of their
+/// operand's file. With operands or random steps, all has to fit on the device at one time.
 #[derive(clap::Args)]
 #[command(
-    group(clap::ArgGroup::new("results").args(["y", "dx"]).required(true).multiple(true)),
+    group(clap::ArgGroup::new("results").args(["y", "dx", "grad"]).required(true).multiple(true)),
+    group(clap::ArgGroup::new("backward").args(["dx", "grad"]).multiple(true)),
     after_help = "\
 Examples:
     nonlin run silu --x x.npy --y y.npy
     nonlin run 'scale(0.5) | gelu' --x x.npy --y y.npy --dy dy.npy --dx dx.npy
     nonlin run mish --x x.npy --dy dy.npy --dx dx.npy --cpu
-    nonlin run gelu --x x.npy --y y.npy --dtype f16"
+    nonlin run gelu --x x.npy --y y.npy --dtype f16
+    nonlin run 'prelu(weight=@w)' --x x.npy --arg w=w.npy --dy dy.npy --dx dx.npy --grad w=dw.npy
+    nonlin run 'bias(@b) | silu' --x nhwc.npy --arg b=b.npy --channel-axis -1 --y y.npy
+    nonlin run 'dropout(0.1) | residual(@r)' --x x.npy --arg r=r.npy --y y.npy --seed 7"
 )]
 pub(crate) struct Args {
     /// The steps, such as 'scale(0.5) | silu | scale(2)'; `nonlin list` shows what there is
@@ -35,11 +50,29 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     y: Option<PathBuf>,
     /// The gradient with respect to y, of the same shape as x
-    #[arg(long, value_name = "FILE", requires = "dx")]
+    #[arg(long, value_name = "FILE", requires = "backward")]
     dy: Option<PathBuf>,
     /// Where to write the gradient with respect to x
     #[arg(long, value_name = "FILE", requires = "dy")]
     dx: Option<PathBuf>,
+    /// The values of the operand @NAME; once for each operand
+    #[arg(long, value_name = "NAME=FILE", value_parser = Named::parse)]
+    arg: Vec<Named>,
+    /// Where to write the gradient with respect to the operand @NAME; once for each wanted
+    #[arg(long, value_name = "NAME=FILE", value_parser = Named::parse, requires = "dy")]
+    grad: Vec<Named>,
+    /// The axis of x that operands have a value for each index of; negative ones count from the end
+    /// [default: 1]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    channel_axis: Option<i64>,
+    /// What dropout and rrelu draw depends on the seed, the offset and an element's place in C order
+    /// [default: 0]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// The k-th random step takes this offset + k: the next use of a seed begins behind
+    /// [default: 0]
+    #[arg(long, value_name = "N")]
+    offset: Option<u64>,
     /// How elements are stored on the device
     #[arg(long, default_value = "f32", value_parser = dtypes())]
     dtype: DType,
@@ -61,59 +94,112 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
 
 fn run_as<T: Element>(args: &Args) -> Result<Verdict> {
     let chain: Chain = args.chain.parse()?;
-    if chain.is_random() || !chain.operands().is_empty() {
-        let message = "chains with operands (@name) or random steps need the library; this command \
-                       has no options for them yet";
-        return Err(Failure(message.into()));
-    }
+    check_names(&chain, &args.arg, &args.grad)?;
+    refuse_useless(args, &chain)?;
     refuse_same_files(args)?;
     let x = read::<T>(&args.x)?;
-    let gradient = match (&args.dy, &args.dx) {
-        (Some(dy), Some(dx)) => Some((read_like(&x.shape, &args.x, dy)?, dx)),
-        _ => None,
+    let shape = x.shape.clone();
+    // Channels and random numbers go by an element's place in C order, and by that in all of x.
+    let whole = chain.is_random() || !chain.operands().is_empty();
+    let order = if whole { Order::C } else { shape.order };
+    let x = x.in_order(order).data;
+    let (values, operands) = read_operands::<T>(args, &chain, &shape)?;
+    let dy = match &args.dy {
+        Some(dy) => Some(read_like::<T>(&shape, &args.x, dy)?.in_order(order).data),
+        None => None,
     };
     let engine = match args.cpu {
         true => Engine::Cpu,
         false => Engine::Gpu(adapters::open(args.adapter.as_deref())?),
     };
-
-    let passes = u64::from(args.y.is_some()) + u64::from(gradient.is_some());
-    let progress = Progress::new(passes * x.data.len() as u64);
-    let write = |path: &Path, pass: Pass, dy: Option<&[T]>| -> Result<_> {
-        progress.doing(pass.to_string());
-        let mut file = Pending::create(path)?;
-        file.write(&x.shape.header(T::DTYPE))?;
-        for start in (0..x.data.len()).step_by(engine.piece()) {
-            let range = start..x.data.len().min(start + engine.piece());
-            let dy = dy.map(|dy| &dy[range.clone()]);
-            let result = engine.compute(&chain, &x.data[range], dy)?;
-            file.write(&npy::bytes(&result))?;
-            progress.advance(result.len() as u64);
-        }
-        let path = path.display().to_string();
-        let row = vec![
-            path,
-            format!("{} {}", x.shape.text(), npy::written_as(T::DTYPE)),
-            format!("{pass} of {chain}"),
-        ];
-        Ok((file, row))
+    let piece = match whole {
+        true => x.len().max(1),
+        false => engine.piece(),
     };
+
+    let passes = u64::from(args.y.is_some()) + u64::from(dy.is_some());
+    let progress = Progress::new(passes * x.len() as u64);
     let mut results = Vec::new();
+    let mut write = |pass: Pass, path: Option<&PathBuf>, dy: Option<&[T]>| {
+        progress.doing(pass.to_string());
+        let what = format!("{pass} of {chain}");
+        let mut result = path
+            .map(|path| Output::create(path, &shape, T::DTYPE, what))
+            .transpose()?;
+        let (mut gradients, mut names) = (Vec::new(), Vec::new());
+        for Named { name, path } in args.grad.iter().filter(|_| pass == Pass::Backward) {
+            let what = format!("gradient of @{name} in {chain}");
+            let shape = &operands[name.as_str()];
+            gradients.push(Output::create(path, shape, DType::F32, what)?);
+            names.push(name.as_str());
+        }
+        // An x without elements is one piece of none: there may be gradients all the same.
+        for start in (0..x.len().max(1)).step_by(piece) {
+            let range = start..x.len().min(start.saturating_add(piece));
+            let dy = dy.map(|dy| &dy[range.clone()]);
+            let (computed, sums) =
+                engine.compute(&chain, &x[range.clone()], dy, &values, &names)?;
+            if let Some(result) = &mut result {
+                result.write(computed, order)?;
+            }
+            for (gradient, sums) in gradients.iter_mut().zip(sums) {
+                gradient.write(sums, Order::C)?;
+            }
+            progress.advance(range.len() as u64);
+        }
+        results.extend(result.into_iter().chain(gradients));
+        Ok::<_, Failure>(())
+    };
     if let Some(y) = &args.y {
-        results.push(write(y, Pass::Forward, None)?);
+        write(Pass::Forward, Some(y), None)?;
     }
-    if let Some((dy, dx)) = &gradient {
-        results.push(write(dx, Pass::Backward, Some(dy))?);
+    if let Some(dy) = &dy {
+        write(Pass::Backward, args.dx.as_ref(), Some(dy))?;
     }
     drop(progress);
 
     let mut rows = Vec::new();
-    for (file, row) in results {
-        file.persist()?;
-        rows.push(row);
+    for result in results {
+        result.file.persist()?;
+        rows.push(result.row);
     }
     show(format!("{}\n{}", engine.name(), table(&rows, 3)))?;
     Ok(Verdict::Fine)
+}
+
+/// A result on its way to its file.
+struct Output {
+    file: Pending,
+    shape: Shape,
+    /// What is told of it.
+    row: Vec<String>,
+}
+
+impl Output {
+    fn create(path: &Path, shape: &Shape, dtype: DType, what: String) -> Result<Self> {
+        let mut file = Pending::create(path)?;
+        file.write(&shape.header(dtype))?;
+        let kind = format!("{} {}", shape.text(), npy::written_as(dtype));
+        Ok(Output {
+            file,
+            shape: shape.clone(),
+            row: vec![path.display().to_string(), kind, what],
+        })
+    }
+
+    /// Writes all elements, which are in some order, or the next ones in that of the file.
+    fn write<T: Element>(&mut self, data: Vec<T>, order: Order) -> Result<()> {
+        let array = Array {
+            shape: Shape {
+                dimensions: self.shape.dimensions.clone(),
+                order,
+            },
+            data,
+            converted: None,
+        };
+        let array = array.in_order(self.shape.order);
+        self.file.write(&npy::bytes(&array.data))
+    }
 }
 
 /// What computes.
@@ -138,18 +224,36 @@ impl Engine {
         }
     }
 
-    fn compute<T: Element>(&self, chain: &Chain, x: &[T], dy: Option<&[T]>) -> Result<Vec<T>> {
-        let rounded = |values: Vec<f64>| values.into_iter().map(T::from_f64).collect();
+    /// y; or, where there is dy, dx and the gradients of operands.
+    fn compute<T: Element>(
+        &self,
+        chain: &Chain,
+        x: &[T],
+        dy: Option<&[T]>,
+        values: &Values,
+        gradients: &[&str],
+    ) -> Result<(Vec<T>, Vec<Vec<f32>>)> {
+        fn rounded<T: Element>(values: Vec<f64>) -> Vec<T> {
+            values.into_iter().map(T::from_f64).collect()
+        }
         Ok(match (self, dy) {
-            (Engine::Cpu, None) => rounded(reference::forward(chain, x)?),
-            (Engine::Cpu, Some(dy)) => rounded(reference::backward(chain, x, dy)?),
-            (Engine::Gpu(gpu), None) => gpu.forward(chain, x)?,
-            (Engine::Gpu(gpu), Some(dy)) => gpu.backward(chain, x, dy)?,
+            (Engine::Cpu, None) => {
+                let y = reference::forward_with(chain, x, values)?;
+                (rounded(y), Vec::new())
+            }
+            (Engine::Cpu, Some(dy)) => {
+                let dx = reference::backward_with(chain, x, dy, values)?;
+                let gradient = |name: &&str| reference::gradient(chain, x, dy, values, name);
+                let sums = gradients.iter().map(|name| Ok(rounded(gradient(name)?)));
+                (rounded(dx), sums.collect::<Result<_>>()?)
+            }
+            (Engine::Gpu(gpu), None) => (gpu.forward_with(chain, x, values)?, Vec::new()),
+            (Engine::Gpu(gpu), Some(dy)) => gpu.backward_with(chain, x, dy, values, gradients)?,
         })
     }
 }
 
-fn read<T: Element>(path: &Path) -> Result<npy::Array<T>> {
+fn read<T: Element>(path: &Path) -> Result<Array<T>> {
     let array = npy::read(path)?;
     if let Some(held) = array.converted {
         complain(&format!(
@@ -161,8 +265,8 @@ fn read<T: Element>(path: &Path) -> Result<npy::Array<T>> {
     Ok(array)
 }
 
-/// Reads an array that must have the shape of another, and puts it in the same order.
-fn read_like<T: Element>(shape: &npy::Shape, of: &Path, path: &Path) -> Result<Vec<T>> {
+/// Reads an array that must have the shape of another.
+fn read_like<T: Element>(shape: &Shape, of: &Path, path: &Path) -> Result<Array<T>> {
     let array = read(path)?;
     if array.shape.dimensions != shape.dimensions {
         return Err(Failure(format!(
@@ -173,18 +277,80 @@ fn read_like<T: Element>(shape: &npy::Shape, of: &Path, path: &Path) -> Result<V
             array.shape.text(),
         )));
     }
-    Ok(array.in_order(shape.order).data)
+    Ok(array)
 }
 
-/// A result must not take the place of an input or of the other result.
+/// Reads the chain's operands: all that it needs beside x and dy, and the shapes of their files by name.
+fn read_operands<'a, T: Element>(
+    args: &'a Args,
+    chain: &Chain,
+    x: &Shape,
+) -> Result<(Values, HashMap<&'a str, Shape>)> {
+    let (seed, offset) = (args.seed.unwrap_or(0), args.offset.unwrap_or(0));
+    let mut values = Values::new().random(seed, offset);
+    let mut shapes = HashMap::new();
+    if args.arg.is_empty() {
+        return Ok((values, shapes));
+    }
+    let channels = Channels::new(&x.dimensions, &args.x, args.channel_axis)?;
+    if let Some(layout) = channels.layout() {
+        values = values.layout(layout);
+    }
+    for named in &args.arg {
+        let array = read::<T>(&named.path)?;
+        channels.check(chain, named, &array.shape.dimensions)?;
+        shapes.insert(named.name.as_str(), array.shape.clone());
+        values = values.arg(&named.name, &array.in_order(Order::C).data);
+    }
+    Ok((values, shapes))
+}
+
+/// Refuses options that say nothing of this chain: what they are meant for, it does not do.
+fn refuse_useless(args: &Args, chain: &Chain) -> Result<()> {
+    let draws = chain.is_random();
+    let has_operands = !chain.operands().is_empty();
+    let options = [
+        ("--seed", args.seed.is_some() && !draws, "dropout or rrelu"),
+        (
+            "--offset",
+            args.offset.is_some() && !draws,
+            "dropout or rrelu",
+        ),
+        (
+            "--channel-axis",
+            args.channel_axis.is_some() && !has_operands,
+            "operands (@name)",
+        ),
+    ];
+    match options.iter().find(|(_, useless, _)| *useless) {
+        None => Ok(()),
+        Some((option, _, what)) => Err(Failure(format!(
+            "{option} is for chains with {what}; {chain} has none"
+        ))),
+    }
+}
+
+/// A result must not take the place of an input or of another result.
 fn refuse_same_files(args: &Args) -> Result<()> {
-    let files = [("--x", Some(&args.x)), ("--dy", args.dy.as_ref())];
-    let mut taken: Vec<_> = files
+    fn named<'a>(option: &str, files: &'a [Named]) -> Vec<(String, &'a PathBuf)> {
+        let files = files.iter();
+        files
+            .map(|Named { name, path }| (format!("{option} {name}"), path))
+            .collect()
+    }
+    let mut inputs = vec![("--x".to_owned(), &args.x)];
+    inputs.extend(args.dy.iter().map(|path| ("--dy".into(), path)));
+    inputs.extend(named("--arg", &args.arg));
+    let mut results = Vec::new();
+    results.extend(args.y.iter().map(|path| ("--y".into(), path)));
+    results.extend(args.dx.iter().map(|path| ("--dx".into(), path)));
+    results.extend(named("--grad", &args.grad));
+
+    let mut taken: Vec<_> = inputs
         .into_iter()
-        .filter_map(|(option, path)| Some((option, resolve(path?).ok()?)))
+        .filter_map(|(option, path)| Some((option, resolve(path).ok()?)))
         .collect();
-    for (option, path) in [("--y", &args.y), ("--dx", &args.dx)] {
-        let Some(path) = path else { continue };
+    for (option, path) in results {
         // One that cannot be resolved cannot be written either, which is found out later.
         let Ok(resolved) = resolve(path) else {
             continue;

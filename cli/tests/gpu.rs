@@ -5,12 +5,12 @@ mod common;
 
 use ::nonlin::half::bf16;
 use ::nonlin::{Activation, Chain, adapters, check};
-use common::{CHAIN, KINDS, Ran, command, data, fields, nonlin};
+use common::{CHAIN, KINDS, Ran, command, data, fields, nonlin, operands};
 use libtest_mimic::{Arguments, Trial};
 use serde_json::Value;
 use std::process::ExitCode;
 
-const TRIALS: [(&str, fn()); 13] = [
+const TRIALS: [(&str, fn()); 15] = [
     ("adapters_are_listed", adapters_are_listed),
     (
         "an_unknown_adapter_is_refused",
@@ -21,6 +21,10 @@ const TRIALS: [(&str, fn()); 13] = [
         run_agrees_with_the_reference,
     ),
     ("run_in_16_bits", run_in_16_bits),
+    (
+        "run_with_operands_and_random_steps",
+        run_with_operands_and_random_steps,
+    ),
     ("check_of_a_chain", check_of_a_chain),
     ("check_in_16_bits", check_in_16_bits),
     ("check_of_every_activation", check_of_every_activation),
@@ -31,6 +35,7 @@ const TRIALS: [(&str, fn()); 13] = [
         bench_of_any_length_and_chain,
     ),
     ("bench_in_16_bits", bench_in_16_bits),
+    ("bench_with_operands", bench_with_operands),
     ("bench_of_the_catalogue", bench_of_the_catalogue),
     ("bench_says_what_it_cannot_do", bench_says_what_it_cannot_do),
 ];
@@ -168,6 +173,10 @@ fn run_in_16_bits() {
     let header = String::from_utf8_lossy(&bytes[..128]);
     assert!(header.contains("'<f2'"), "{header}");
     assert_eq!(bytes.len(), 128 + 2 * x.len());
+}
+
+fn run_with_operands_and_random_steps() {
+    operands::check(&[]);
 }
 
 fn check_in_16_bits() {
@@ -347,6 +356,85 @@ fn bench_in_16_bits() {
         let bytes = len.parse::<u64>().unwrap() * 2 * 2;
         assert_eq!(document["passes"][0]["fused"]["bytes"], bytes);
         assert_eq!(document["passes"][0]["copy"]["bytes"], bytes);
+    }
+}
+
+/// Every kind of step, shapes for sums by rows and by columns, and without channels; how many dispatches there
+/// are and how many tensors they go through.
+fn bench_with_operands() {
+    let everything = "scale(@s) | bias(@b) | mish | dropout(0.1) | residual(@r)";
+    // Of dx_only, fused and unfused: dispatches and tensors.
+    let cases = [
+        // Unfused: a copy, a product, mish, a sum from two tensors, and a product with a sum.
+        (
+            everything,
+            &["--shape", "2x3x1000"][..],
+            "f32",
+            [(1, 3), (2, 4), (7, 2 + 2 + 3 + 2 + 3)],
+        ),
+        (
+            everything,
+            &["--shape", "70x8x1"],
+            "f16",
+            [(1, 3), (2, 4), (7, 12)],
+        ),
+        (
+            "prelu(weight=@w)",
+            &["--len", "1000"],
+            "bf16",
+            [(1, 3), (2, 3), (2, 3)],
+        ),
+        // Two products and silu.
+        (
+            "silu | gate(@g)",
+            &["--len", "1001"],
+            "f32",
+            [(1, 4), (1, 5), (3, 9)],
+        ),
+        (
+            "bias(2) | rrelu | scale(@s) | scale(3)",
+            &["--shape", "5x4x4"],
+            "f32",
+            [(1, 3), (2, 3), (4, 8)],
+        ),
+    ];
+    for (chain, size, dtype, counts) in cases {
+        let args = ["bench", chain, "--dtype", dtype, "--samples", "1", "--json"];
+        let document = nonlin(&[&args[..], size].concat()).json();
+        let backward = &document["passes"][1];
+        assert_eq!(backward["pass"], "backward");
+        let tensor = document["len"].as_u64().unwrap() * if dtype == "f32" { 4 } else { 2 };
+        for (name, (dispatches, tensors)) in ["dx_only", "fused", "unfused"].iter().zip(counts) {
+            let variant = &backward[name];
+            assert_eq!(
+                variant["dispatches"], dispatches,
+                "{chain} {name}: {variant}"
+            );
+            assert_eq!(
+                variant["bytes"],
+                tensors * tensor,
+                "{chain} {name}: {variant}"
+            );
+        }
+        let sums = backward["fused"]["dispatches"] == 2;
+        assert_eq!(backward["fused"]["scratch_bytes"] != 0, sums, "{chain}");
+    }
+    // Nothing to learn: as other chains.
+    let text = nonlin(&["bench", "dropout(0.5)", "--len", "64", "--samples", "1"]).fine();
+    assert!(!text.contains("dx_only"), "{text}");
+    for shape in [
+        "3x4",
+        "0x1x1",
+        "axbxc",
+        "1x2x3x4",
+        "4294967296x4294967296x2",
+    ] {
+        let Ran { code, stderr, .. } = nonlin(&["bench", "relu", "--shape", shape]);
+        assert_eq!(code, Some(2), "{shape}");
+        assert!(
+            stderr.contains("three numbers such as 32x256x2048"),
+            "{stderr}"
+        );
     }
 }
 

@@ -170,7 +170,8 @@ impl<'a> Operands<'a> {
         self.passed(2, operand)
     }
 
-    /// The gradient with respect to x, which the backward passes write.
+    /// The gradient with respect to x, which the backward passes write. It may be left out where
+    /// [`grad`](Self::grad) asks for others: nobody needs it of a network's first layer.
     #[must_use]
     pub fn dx(self, operand: Operand<'a>) -> Self {
         self.passed(3, operand)
@@ -228,7 +229,12 @@ impl<'a> Operands<'a> {
                 .iter()
                 .position(|operand| operand == name)
                 .and_then(|i| self.passed[i]);
-            let operand = value.ok_or_else(|| missing(pass, name))?;
+            let Some(operand) = value else {
+                if *name == "dx" && !self.grads.is_empty() {
+                    continue;
+                }
+                return Err(missing(pass, name));
+            };
             if let Some(first) = placed.first() {
                 let (a, b) = (first.operand.len, operand.len);
                 crate::error::same_length(&first.name, a, name, b)?;
@@ -286,8 +292,11 @@ impl<'a> Operands<'a> {
                 )?;
             }
         }
+        let has_output = placed.len() == pass.operands().len();
+        let output = if has_output { placed.pop() } else { None };
         Ok(Given {
-            passed: placed,
+            inputs: placed,
+            output,
             args,
             grads,
             layout,
@@ -312,7 +321,8 @@ pub(super) fn missing(pass: Pass, operand: &str) -> Error {
 
 /// Operands that were checked.
 pub(super) struct Given<'a> {
-    pub(super) passed: Vec<Placed<'a>>,
+    pub(super) inputs: Vec<Placed<'a>>,
+    pub(super) output: Option<Placed<'a>>,
     pub(super) args: Vec<Placed<'a>>,
     pub(super) grads: Vec<Placed<'a>>,
     pub(super) layout: Layout,

@@ -135,10 +135,7 @@ impl Plan {
         };
         for grad in &given.grads {
             let name = grad.name.strip_prefix("d_").unwrap_or_default();
-            let has = |(step, parameter, operand): (usize, usize, &str)| {
-                operand == name && compose::has_gradient(&chain.steps()[step], parameter)
-            };
-            if !chain.arguments().any(has) {
+            if !chain.learnable().contains(&name) {
                 return Err(Error::NoGradient {
                     operand: format!("@{name}"),
                     why: "its function has no derivative with respect to it here".into(),
@@ -162,7 +159,7 @@ struct Work<'a, 'b> {
     layout: Layout,
     random: [u64; 2],
     inputs: Vec<Read<'b>>,
-    /// y or dx, and gradients as long as x.
+    /// y or dx, if it is wanted, and gradients as long as x.
     outputs: Vec<Placed<'b>>,
     /// The input that each output takes the place of.
     in_place: Vec<Option<usize>>,
@@ -196,7 +193,8 @@ impl Partials {
 impl<'a, 'b> Work<'a, 'b> {
     fn new(plan: &'a Plan, given: Given<'b>, random: [u64; 2]) -> Result<Self, Error> {
         let Given {
-            passed,
+            inputs: passed,
+            output,
             args,
             grads,
             layout,
@@ -206,13 +204,11 @@ impl<'a, 'b> Work<'a, 'b> {
             .iter()
             .filter_map(|grad| grad.name.strip_prefix("d_"))
             .collect();
-        let mut inputs: Vec<Read<'b>> = Vec::new();
-        let mut passed = passed.into_iter();
-        let output = passed.next_back();
-        inputs.extend(passed.map(|placed| Read {
+        let passed = passed.into_iter().map(|placed| Read {
             variable: placed.name.clone(),
             placed,
-        }));
+        });
+        let mut inputs: Vec<Read<'b>> = passed.collect();
         for name in plan.body().needs(&asked) {
             let placed = args.iter().find(|arg| arg.name == name);
             let placed = placed

@@ -1,5 +1,7 @@
 //! What the tests of the command share.
 
+pub(crate) mod operands;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

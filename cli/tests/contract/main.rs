@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod npy;
+mod operands;
 mod plot;
 
 use common::{Ran, command, fields, nonlin};
