@@ -12,6 +12,7 @@ use nonlin::{
     Activation, Chain, DType, Element, Function, Gpu, Kernels, Layout, Operand, Operands, Pass,
     Step, Values, reference, wgpu,
 };
+use std::collections::BTreeSet;
 
 /// A number between -1 and 1 that looks random, and is the same each time.
 fn noise(seed: u64, index: usize) -> f32 {
@@ -301,26 +302,18 @@ fn random_steps(gpu: &Gpu) -> Result<(), Failed> {
     Ok(())
 }
 
-/// A sum over very many elements is as good as is said.
-fn long_sums(gpu: &Gpu) -> Result<(), Failed> {
-    let n = 8 << 20;
+/// Sums over very many elements, of one sign (x is about `around`) or of mixed signs, are as good as is said.
+fn long_sums(gpu: &Gpu, n: u64, around: f32, shapes: &[(u64, u64, u64)]) -> Result<(), Failed> {
     let chain: Chain = "scale(@s)".parse()?;
-    // All of one sign, and of mixed signs.
-    for offset in [1.0, 0.0f32] {
-        let x: Vec<f32> = (0..n).map(|i| offset + noise(8, i)).collect();
-        let dy: Vec<f32> = (0..n).map(|i| 1.0 + 0.5 * noise(9, i)).collect();
-        for shape in [
-            (1, 1, n as u64),
-            (n as u64 / 256, 256, 1),
-            (64, 8, n as u64 / 512),
-        ] {
-            let layout = layout(shape);
-            for kind in [0, 1] {
-                let s = vec![1.0f32; length(layout, kind) as usize];
-                let values = Values::new().arg("s", &s).layout(layout);
-                let (_, grads) = gpu.backward_with(&chain, &x, &dy, &values, &["s"])?;
-                verdict(&check::gradient(&chain, &x, &dy, &values, "s", &grads[0])?)?;
-            }
+    let x: Vec<f32> = (0..n as usize).map(|i| around + noise(8, i)).collect();
+    let dy: Vec<f32> = (0..n as usize).map(|i| 1.0 + 0.5 * noise(9, i)).collect();
+    for shape in shapes {
+        let layout = layout(*shape);
+        for count in BTreeSet::from([1, layout.channels]) {
+            let s = vec![1.0f32; count as usize];
+            let values = Values::new().arg("s", &s).layout(layout);
+            let (_, grads) = gpu.backward_with(&chain, &x, &dy, &values, &["s"])?;
+            verdict(&check::gradient(&chain, &x, &dy, &values, "s", &grads[0])?)?;
         }
     }
     Ok(())
@@ -563,7 +556,16 @@ fn main() -> std::process::ExitCode {
         }
         trials.add("random_steps", random_steps);
         trials.add("without_dx", without_dx);
-        trials.add("long_sums", long_sums);
+        trials.add("long_sums", |gpu| {
+            let n = 8 << 20;
+            let shapes = [(1, 1, n), (n / 256, 256, 1), (64, 8, n / 512)];
+            long_sums(gpu, n, 1.0, &shapes)?;
+            long_sums(gpu, n, 0.0, &shapes)
+        });
+        trials.add("longest_sum", |gpu| {
+            let n = 64 << 20;
+            long_sums(gpu, n, 1.0, &[(1, 1, n)])
+        });
         trials.add("teeth", teeth);
         trials.add("places", places);
         trials.add("scratch_is_small", |gpu| {

@@ -196,6 +196,21 @@ fn test_steps(variables: &[(&'static str, String)]) -> Vec<Step> {
             "an activation from WGSL text",
             &["cargo", "run", "--example", "custom_activation"],
         ),
+        Step::new(
+            "training",
+            "a network that learns its activations too",
+            &[
+                "cargo",
+                "run",
+                "--example",
+                "train_mlp",
+                "--",
+                "--epochs",
+                "2",
+                "--seeds",
+                "1",
+            ],
+        ),
         Step::new("build", "the command `nonlin`, for the demo", &command),
     ]
 }
