@@ -302,6 +302,54 @@ fn random_steps(gpu: &Gpu) -> Result<(), Failed> {
     Ok(())
 }
 
+/// What is bound once draws other numbers when it is told to, forward and backward the same.
+fn other_numbers(gpu: &Gpu) -> Result<(), Failed> {
+    let chain: Chain = "scale(@s) | rrelu | dropout(0.5)".parse()?;
+    let len = 1001;
+    let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+    let x: Vec<f32> = (0..len as usize).map(|i| noise(1, i)).collect();
+    let (bx, bs) = (upload(gpu, &bits(x.clone())), upload(gpu, &bits(vec![2.0])));
+    let [by, bdx, bds] = [len, len, 1].map(|n: u64| upload(gpu, &vec![0; n as usize]));
+    let at = |buffer, len| Operand::new(buffer, 0, len);
+    let operands = Operands::new().x(at(&bx, len));
+    let operands = operands.arg("s", at(&bs, 1), DType::F32).random(1, 5);
+    let plan = |pass| gpu.kernels().plan(&chain, pass, DType::F32);
+    let forward = plan(Pass::Forward)?.bind(operands.clone().y(at(&by, len)))?;
+    let backward = plan(Pass::Backward)?.bind(operands.dy(at(&bx, len)).dx(at(&bdx, len)).grad(
+        "s",
+        at(&bds, 1),
+        DType::F32,
+    ))?;
+    let read = |buffer| -> Vec<f32> {
+        let words = download(gpu, buffer);
+        words.into_iter().map(f32::from_bits).collect()
+    };
+    let mut seen = Vec::new();
+    for random in [[1, 5], [2, 5], [1, u64::MAX - 1], [1, 5]] {
+        let [seed, offset] = random;
+        if !seen.is_empty() {
+            forward.set_random(gpu.queue(), seed, offset);
+            backward.set_random(gpu.queue(), seed, offset);
+        }
+        submit(gpu, |pass| {
+            forward.record(pass);
+            backward.record(pass);
+        });
+        let (y, dx, ds) = (read(&by), read(&bdx), read(&bds));
+        let values = Values::new().arg("s", &[2.0f32]).random(seed, offset);
+        verdict(&Expected::forward_with(&chain, &x, &values)?.compare(&y[..len as usize])?)?;
+        let expected = Expected::backward_with(&chain, &x, &x, &values)?;
+        verdict(&expected.compare(&dx[..len as usize])?)?;
+        verdict(&check::gradient(&chain, &x, &x, &values, "s", &ds[..1])?)?;
+        seen.push(bits(y));
+    }
+    let [a, b, c, again] = [0, 1, 2, 3].map(|at: usize| &seen[at]);
+    if a == b || a == c || b == c || a != again {
+        return Err("seed and offset do not decide what is drawn".into());
+    }
+    Ok(())
+}
+
 /// Sums over very many elements, of one sign (x is about `around`) or of mixed signs, are as good as is said.
 fn long_sums(gpu: &Gpu, n: u64, around: f32, shapes: &[(u64, u64, u64)]) -> Result<(), Failed> {
     let chain: Chain = "scale(@s)".parse()?;
@@ -556,6 +604,7 @@ fn main() -> std::process::ExitCode {
         }
         trials.add("random_steps", random_steps);
         trials.add("without_dx", without_dx);
+        trials.add("other_numbers", other_numbers);
         trials.add("long_sums", |gpu| {
             let n = 8 << 20;
             let shapes = [(1, 1, n), (n / 256, 256, 1), (64, 8, n / 512)];

@@ -205,6 +205,7 @@ impl<'a> Operands<'a> {
     /// What random steps draw: the numbers depend on the seed, the offset, the step and the element's
     /// index, on nothing else. Backward draws what forward drew if it is given the same. The k-th
     /// random step of a chain takes offset + k: the next use of the seed begins behind them.
+    /// [`Bound::set_random`](crate::Bound::set_random) changes both.
     #[must_use]
     pub fn random(mut self, seed: u64, offset: u64) -> Self {
         self.random = [seed, offset];

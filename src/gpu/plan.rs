@@ -774,29 +774,21 @@ impl<'a, 'b> Work<'a, 'b> {
             .filter_map(|g| g.name.strip_prefix("d_"))
             .collect();
         if !self.body().draws(&gradients).is_empty() {
-            let [seed, offset] = self.random;
-            args.random = Some([
-                seed as u32,
-                (seed >> 32) as u32,
-                offset as u32,
-                (offset >> 32) as u32,
-            ]);
+            args.random = Some(random_words(self.random));
         }
-        let mut uniform: Vec<u32> = compose::fields(form, &args)
-            .into_iter()
-            .map(|(_, value)| value)
-            .collect();
+        let fields = compose::fields(form, &args);
+        let random = fields.iter().position(|(name, _)| name == "seed_low");
+        let mut uniform: Vec<u32> = fields.into_iter().map(|(_, value)| value).collect();
         uniform.resize(uniform.len().next_multiple_of(4), 0);
         let values = self.plan.chain.iter().flat_map(Chain::values);
         uniform.extend(values.map(f32::to_bits));
         uniform.resize(uniform.len().next_multiple_of(4), 0);
-        bind(
-            inner,
-            kernel,
-            &uniform,
-            bindings,
-            [row as u32, rows as u32, 1],
-        )
+        let grid = [row as u32, rows as u32, 1];
+        let dispatch = bind(inner, kernel, &uniform, bindings, grid)?;
+        Ok(Dispatch {
+            random: random.map(|index| index as u64 * 4),
+            ..dispatch
+        })
     }
 
     /// A binding of `len` elements from `start` on, and where in it they begin, in units.
@@ -881,7 +873,7 @@ fn bind(
     let buffer = device.create_buffer(&wgpu::BufferDescriptor {
         label: Some("nonlin arguments"),
         size: bytes,
-        usage: wgpu::BufferUsages::UNIFORM,
+        usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
         mapped_at_creation: true,
     });
     match buffer.get_mapped_range_mut(..) {
@@ -914,6 +906,8 @@ fn bind(
         pipeline,
         bind_group,
         grid,
+        arguments: buffer,
+        random: None,
     })
 }
 
@@ -930,6 +924,16 @@ struct Dispatch {
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
     grid: [u32; 3],
+    arguments: wgpu::Buffer,
+    /// Where in the arguments the seed and the offset of random numbers are, if there are any.
+    random: Option<u64>,
+}
+
+/// Seed and offset as kernels are told them.
+fn random_words([seed, offset]: [u64; 2]) -> [u32; 4] {
+    let halves = |value: u64| [value as u32, (value >> 32) as u32];
+    let ([a, b], [c, d]) = (halves(seed), halves(offset));
+    [a, b, c, d]
 }
 
 impl Bound {
@@ -948,6 +952,17 @@ impl Bound {
             pass.set_bind_group(0, &dispatch.bind_group, &[]);
             let [x, y, z] = dispatch.grid;
             pass.dispatch_workgroups(x, y, z);
+        }
+    }
+
+    /// Gives random steps another seed and offset ([`Operands::random`]) for what is submitted from here on: each
+    /// step of a training has its own, and nothing is bound anew. A chain that draws nothing is left as it is.
+    pub fn set_random(&self, queue: &wgpu::Queue, seed: u64, offset: u64) {
+        let words = random_words([seed, offset]);
+        for dispatch in &self.dispatches {
+            if let Some(at) = dispatch.random {
+                queue.write_buffer(&dispatch.arguments, at, bytemuck::cast_slice(&words));
+            }
         }
     }
 
