@@ -39,6 +39,7 @@
 //! In a kernel of your own, paste the text of [`Chain::functions`].
 //!
 //! Without a GPU, use [`reference`](mod@reference), which is f64; [`check`] compares results with it.
+//! Whole layers (FReLU, Meta-ACON, dynamic ReLU) are in [`layers`], in f64 on the CPU too.
 //!
 //! # Numbers
 //! Every value and derivative is within [`Activation::budget`] ULP of the reference over all f32, on
@@ -54,6 +55,7 @@ mod custom;
 mod dtype;
 mod error;
 mod gpu;
+pub mod layers;
 mod layout;
 mod philox;
 pub mod reference;
