@@ -30,6 +30,10 @@ pub(crate) enum At {
     Channel,
     /// That of its channel, four in a row for the four elements of a word.
     Channels,
+    /// That of the channel, or the channels of a word, that the sweep is at.
+    Held,
+    /// The same of the sample that the sweep is at.
+    HeldSample,
 }
 
 /// An operand that is read.
@@ -58,13 +62,13 @@ pub(crate) struct Output {
 pub(crate) enum Sweep {
     /// Each invocation has its words, and sums nothing.
     Each,
-    /// A workgroup has a part of some rows of one channel, and sums over them.
+    /// A workgroup has a part of some rows of one channel, loads the channel's values once, and may sum.
     Rows,
-    /// An invocation has a channel (or four beside each other) of some rows, and sums over them.
+    /// An invocation has a channel (or four beside each other) of some rows, likewise.
     Columns,
 }
 
-/// Invocations in a workgroup that sums.
+/// Invocations in a workgroup that sweeps.
 pub(crate) const LANES: u32 = 64;
 
 /// What a kernel's text depends on beside its body.
@@ -706,7 +710,7 @@ pub(crate) fn fields(form: &Form, args: &Args) -> Vec<(String, u32)> {
         let place = place(index, &args.inputs);
         put(name, place.offset);
         match at {
-            At::Each | At::Shared => {}
+            At::Each | At::Shared | At::Held | At::HeldSample => {}
             At::Rows => {
                 let [magic, shift] = divisor(place.row);
                 put(&format!("{name}_row_magic"), magic);
@@ -867,6 +871,99 @@ impl Kernel<'_> {
         !self.draws.is_empty() || self.form.inputs.iter().any(per_channel)
     }
 
+    /// Inputs that a sweep loads once for many words, and hands to `word`.
+    fn held(&self) -> impl Iterator<Item = &Input> {
+        let sweeps = self.form.sweep != Sweep::Each;
+        let inputs = self.form.inputs.iter();
+        inputs.filter(move |input| {
+            sweeps && matches!(input.at, At::Shared | At::Held | At::HeldSample)
+        })
+    }
+
+    /// Whether an input has a value for each of the four elements of a word.
+    fn is_fourfold(&self, at: At) -> bool {
+        let columns = self.form.sweep == Sweep::Columns && self.form.access == Access::Vec4;
+        at == At::Channels || (columns && matches!(at, At::Held | At::HeldSample | At::Shared))
+    }
+
+    /// Statements that load what is held: its values `w_<name>`, from `place` on, and in `n_<name>` whether
+    /// they are NaN.
+    fn hold(&self, out: &mut String, at: At, place: &str) {
+        let indent = if at == At::HeldSample {
+            "        "
+        } else {
+            "    "
+        };
+        for Input { name, dtype, .. } in self.held().filter(|input| input.at == at) {
+            let value = |bits: &str| format!("{dtype}_value({bits})");
+            let nan = |bits: &str| format!("select(0u, 1u, {dtype}_is_nan({bits}))");
+            let bits = format!("bits_{name}");
+            let (values, nans) = if self.is_fourfold(at) {
+                let each = |text: &dyn Fn(&str) -> String| {
+                    let lanes = [0, 1, 2, 3].map(|lane| text(&format!("{bits}[{lane}]")));
+                    format!("vec4({})", lanes.join(", "))
+                };
+                (each(&value), each(&nan))
+            } else {
+                (value(&bits), nan(&bits))
+            };
+            let plus = if place.is_empty() { "" } else { " + " };
+            _ = writeln!(
+                out,
+                "{indent}let at_{name} = args.{name}{plus}{place};
+{indent}let {bits} = {};
+{indent}let w_{name} = {values};
+{indent}let n_{name} = {nans};",
+                self.values_at(name, *dtype, at)
+            );
+        }
+        // All of it is there.
+        let samples = self.held().any(|input| input.at == At::HeldSample);
+        if (samples && at == At::HeldSample) || (!samples && at == At::Held) {
+            let nans: Vec<_> = self
+                .held()
+                .map(|input| format!("n_{}", input.name))
+                .collect();
+            if !nans.is_empty() {
+                _ = writeln!(out, "{indent}let held_nan = {};", nans.join(" | "));
+            }
+        }
+    }
+
+    /// An input's value or values from `at_<name>` on, as bits.
+    fn values_at(&self, name: &str, dtype: DType, at: At) -> String {
+        let value = |plus: &str| fetch(name, dtype, &format!("(at_{name}{plus})"));
+        if !self.is_fourfold(at) {
+            fetch(name, dtype, &format!("at_{name}"))
+        } else if at == At::Shared {
+            format!("vec4({})", value(""))
+        } else {
+            let lanes = [0, 1, 2, 3].map(|lane| value(&format!(" + {lane}u")));
+            format!("vec4({})", lanes.join(", "))
+        }
+    }
+
+    /// What `word` is told of what is held: name and type.
+    fn told(&self) -> Vec<(String, &'static str)> {
+        let fourfold = self.held().any(|input| self.is_fourfold(input.at));
+        let (float, uint) = if fourfold {
+            ("vec4<f32>", "vec4<u32>")
+        } else {
+            ("f32", "u32")
+        };
+        let values = self
+            .held()
+            .map(|input| (format!("w_{}", input.name), float));
+        let nan = self.held().next().map(|_| ("held_nan".to_owned(), uint));
+        values.chain(nan).collect()
+    }
+
+    /// A call of `word` for the word or element `at`.
+    fn call_word(&self, at: &str) -> String {
+        let held = self.told().into_iter().map(|(name, _)| format!(", {name}"));
+        format!("word({at}{})", held.collect::<String>())
+    }
+
     /// The variable that each output is stored through.
     fn targets(&self) -> Vec<&str> {
         let outputs = self.form.outputs.iter();
@@ -934,15 +1031,20 @@ impl Kernel<'_> {
             sums,
             ..
         } = self.form;
+        let is_held = |input: &Input| self.held().any(|held| held.name == input.name);
         let mut parameters: Vec<_> = inputs
             .iter()
-            .map(|input| format!("{}_bits: u32", input.name))
+            .map(|input| match is_held(input) {
+                true => format!("{}: f32", input.name),
+                false => format!("{}_bits: u32", input.name),
+            })
             .collect();
         parameters.extend(
             self.draws
                 .iter()
                 .map(|index| format!("{}_bits: u32", random(*index))),
         );
+        parameters.extend(self.held().next().map(|_| "held_nan: u32".into()));
         let parameters = parameters.join(", ");
         let join = |text: &dyn Fn(&Input) -> String, separator: &str| {
             inputs.iter().map(text).collect::<Vec<_>>().join(separator)
@@ -956,7 +1058,10 @@ impl Kernel<'_> {
             return;
         };
         let mut values = vec![join(
-            &|Input { name, dtype, .. }| format!("{dtype}_value({name}_bits)"),
+            &|input| match (is_held(input), &input.name, input.dtype) {
+                (true, name, _) => name.clone(),
+                (false, name, dtype) => format!("{dtype}_value({name}_bits)"),
+            },
             ", ",
         )];
         for index in self.draws {
@@ -976,10 +1081,10 @@ impl Kernel<'_> {
             values.push("args.scalars".into());
         }
         let values = values.join(", ");
-        let nan = join(
-            &|Input { name, dtype, .. }| format!("{dtype}_is_nan({name}_bits)"),
-            " | ",
-        );
+        let tests = inputs.iter().filter(|input| !is_held(input));
+        let tests = tests.map(|Input { name, dtype, .. }| format!("{dtype}_is_nan({name}_bits)"));
+        let held = self.held().next().map(|_| "(held_nan > 0u)".into());
+        let nan = tests.chain(held).collect::<Vec<_>>().join(" | ");
         if self.is_plain() {
             let output = &outputs[0];
             _ = writeln!(
@@ -1046,8 +1151,11 @@ impl Kernel<'_> {
             ..
         } = self.form;
         let wide = *access == Access::Vec4 && *sweep == Sweep::Columns;
+        let held = self.told().into_iter();
+        let held = held.map(|(name, ty)| format!(", {name}: {ty}"));
+        let parameters = format!("i: u32{}", held.collect::<String>());
         if sums.is_empty() {
-            out.push_str("fn word(i: u32) {\n");
+            _ = writeln!(out, "fn word({parameters}) {{");
         } else {
             let (float, uint) = if wide {
                 ("vec4<f32>", "vec4<u32>")
@@ -1057,7 +1165,10 @@ impl Kernel<'_> {
             out.push_str("struct Terms {\n");
             sums.iter()
                 .for_each(|name| _ = writeln!(out, "    {name}: {float},"));
-            _ = writeln!(out, "    nan: {uint},\n}}\n\nfn word(i: u32) -> Terms {{");
+            _ = writeln!(
+                out,
+                "    nan: {uint},\n}}\n\nfn word({parameters}) -> Terms {{"
+            );
         }
         match access {
             Access::Vec4 => self.vec4_word(out),
@@ -1122,48 +1233,43 @@ impl Kernel<'_> {
         let Form {
             inputs,
             outputs,
-            sums,
+            sweep,
             ..
         } = self.form;
-        if sums.is_empty() {
+        if *sweep == Sweep::Each {
             out.push_str("    if 4u * i >= args.len {\n        return;\n    }\n");
         }
         if self.counts() {
             out.push_str("    let first = args.start + 4u * i;\n");
         }
         for Input { name, dtype, at } in inputs {
-            _ = match at {
+            match at {
                 At::Each | At::Rows => {
                     let place = Self::place(name, *at == At::Rows, "i");
-                    writeln!(out, "    let w_{name} = {name}[{place}];")
+                    _ = writeln!(out, "    let w_{name} = {name}[{place}];");
+                    continue;
                 }
-                At::Shared => {
-                    let place = format!("args.{name}");
-                    writeln!(out, "    let w_{name} = {};", fetch(name, *dtype, &place))
+                At::Shared if *sweep == Sweep::Each => {
+                    _ = writeln!(out, "    let at_{name} = args.{name};");
                 }
-                At::Channel => {
-                    Self::channel(out, name, "first");
-                    let place = format!("at_{name}");
-                    writeln!(out, "    let w_{name} = {};", fetch(name, *dtype, &place))
-                }
-                At::Channels => {
-                    Self::channel(out, name, "first");
-                    for lane in 0..4 {
-                        let place = format!("(at_{name} + {lane}u)");
-                        let bits = fetch(name, *dtype, &place);
-                        _ = writeln!(out, "    let w_{name}_{lane} = {bits};");
-                    }
-                    Ok(())
-                }
-            };
+                At::Channel | At::Channels => Self::channel(out, name, "first"),
+                At::Shared | At::Held | At::HeldSample => continue,
+            }
+            _ = writeln!(
+                out,
+                "    let w_{name} = {};",
+                self.values_at(name, *dtype, *at)
+            );
         }
         self.draw(out, "first");
         let lane_bits = |lane: usize| {
             let mut bits: Vec<_> = inputs
                 .iter()
                 .map(|Input { name, dtype, at }| match (at, dtype.size(), lane) {
-                    (At::Shared | At::Channel, ..) => format!("w_{name}"),
-                    (At::Channels, ..) => format!("w_{name}_{lane}"),
+                    _ if self.is_fourfold(*at) => format!("w_{name}[{lane}]"),
+                    (At::Shared | At::Channel | At::Held | At::HeldSample, ..) => {
+                        format!("w_{name}")
+                    }
                     (_, 4, _) => format!("w_{name}[{lane}]"),
                     (_, _, 0 | 2) => format!("w_{name}[{}] & 0xffffu", lane / 2),
                     _ => format!("w_{name}[{}] >> 16u", lane / 2),
@@ -1173,6 +1279,14 @@ impl Kernel<'_> {
                 self.draws
                     .iter()
                     .map(|step| format!("draws_{}[{lane}]", step + 1)),
+            );
+            bits.extend(
+                self.held()
+                    .next()
+                    .map(|input| match self.is_fourfold(input.at) {
+                        true => format!("held_nan[{lane}]"),
+                        false => "held_nan".into(),
+                    }),
             );
             format!("element({})", bits.join(", "))
         };
@@ -1198,12 +1312,12 @@ impl Kernel<'_> {
                 "    let r_{name} = {result};\n    let o_{name} = {};",
                 Self::place(name, *rows, "i")
             );
-            if !sums.is_empty() {
-                // What is summed is whole words.
+            if *sweep != Sweep::Each {
+                // What is swept is whole words.
                 _ = writeln!(out, "    {target}[o_{name}] = r_{name};");
             }
         }
-        if !sums.is_empty() {
+        if *sweep != Sweep::Each {
             return;
         }
         // The last word may reach behind the operand: there only its own elements are written, and an
@@ -1254,8 +1368,14 @@ impl Kernel<'_> {
                     let place = Self::place(name, *at == At::Rows, e);
                     _ = writeln!(out, "    let at_{name} = {place};");
                 }
-                At::Shared => _ = writeln!(out, "    let at_{name} = args.{name};"),
+                At::Shared if self.form.sweep == Sweep::Each => {
+                    _ = writeln!(out, "    let at_{name} = args.{name};");
+                }
                 At::Channel | At::Channels => Self::channel(out, name, "first"),
+                At::Shared | At::Held | At::HeldSample => {
+                    bits.push(format!("w_{name}"));
+                    continue;
+                }
             }
             bits.push(fetch(name, *dtype, &format!("at_{name}")));
         }
@@ -1265,17 +1385,18 @@ impl Kernel<'_> {
                 .iter()
                 .map(|step| format!("draws_{}[first & 3u]", step + 1)),
         );
+        bits.extend(self.held().next().map(|_| "held_nan".into()));
         _ = writeln!(out, "    let {to} = element({});", bits.join(", "));
     }
 
     /// Single elements: the element of 32-bit results, or the two that share the 32 bits of a smaller one, so
     /// that no two invocations write to the same place.
     fn scalar_word(&self, out: &mut String) {
-        let Form { outputs, sums, .. } = self.form;
+        let Form { outputs, sweep, .. } = self.form;
         let targets = self.targets();
         let small = outputs.iter().any(|output| output.dtype.size() < 4);
         if !small {
-            if sums.is_empty() {
+            if *sweep == Sweep::Each {
                 out.push_str("    if i >= args.len {\n        return;\n    }\n");
             }
             self.scalar_element(out, "i", "e0");
@@ -1357,7 +1478,12 @@ impl Kernel<'_> {
     /// the total, so that no sum is long.
     fn accumulate(&self, out: &mut String, zero: &str, at: &str) {
         let indent = "            ";
-        _ = writeln!(out, "{indent}let terms = word({at});");
+        let call = self.call_word(at);
+        if self.form.sums.is_empty() {
+            _ = writeln!(out, "{indent}{call};");
+            return;
+        }
+        _ = writeln!(out, "{indent}let terms = {call};");
         for name in &self.form.sums {
             _ = writeln!(out, "{indent}part_{name} += terms.{name};");
         }
@@ -1375,6 +1501,9 @@ impl Kernel<'_> {
     }
 
     fn sum_variables(&self, out: &mut String, float: &str, uint: &str) {
+        if self.form.sums.is_empty() {
+            return;
+        }
         for name in &self.form.sums {
             _ = writeln!(
                 out,
@@ -1389,11 +1518,12 @@ impl Kernel<'_> {
         for name in sums {
             _ = writeln!(out, "var<workgroup> lanes_{name}: array<f32, {LANES}>;");
         }
+        if !sums.is_empty() {
+            _ = writeln!(out, "var<workgroup> lanes_nan: array<u32, {LANES}>;\n");
+        }
         _ = writeln!(
             out,
-            "var<workgroup> lanes_nan: array<u32, {LANES}>;
-
-@compute @workgroup_size({LANES})
+            "@compute @workgroup_size({LANES})
 fn main(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
@@ -1407,27 +1537,27 @@ fn main(
     let channel = row % args.channels;
     let block = row / args.channels;"
         );
+        self.hold(out, At::Shared, "");
+        self.hold(out, At::Held, "channel");
         self.sum_variables(out, "0.0", "0u");
+        self.samples(out);
+        self.hold(out, At::HeldSample, "sample * args.channels + channel");
         _ = writeln!(
             out,
-            "    for (var b = 0u; b < args.block; b += 1u) {{
-        let sample = block * args.block + b;
-        if sample >= args.outer {{
-            break;
-        }}
-        let first = (sample * args.channels + channel) * args.inner;
-        for (var k = lane; k < args.tile; k += {LANES}u) {{
-            let at = tile * args.tile + k;
-            if at >= args.inner || {} {{
-                break;
-            }}",
+            "        let first = (sample * args.channels + channel) * args.inner;
+        let end = min(min(args.inner, (tile + 1u) * args.tile), {} - first);
+        for (var at = tile * args.tile + lane; at < end; at += {LANES}u) {{",
             match self.form.access {
-                Access::Vec4 => "4u * (first + at) >= args.len",
-                Access::Scalar => "first + at >= args.len",
+                Access::Vec4 => "args.len / 4u",
+                Access::Scalar => "args.len",
             }
         );
         self.accumulate(out, "0.0", "first + at");
         out.push_str("        }\n    }\n");
+        if sums.is_empty() {
+            out.push_str("}\n");
+            return;
+        }
         for name in sums {
             _ = writeln!(out, "    lanes_{name}[lane] = total_{name} + part_{name};");
         }
@@ -1442,6 +1572,18 @@ fn main(
             );
         }
         out.push_str("    }\n}\n");
+    }
+
+    /// The loop over a block's samples, which goes on behind this.
+    fn samples(&self, out: &mut String) {
+        out.push_str(
+            "    for (var b = 0u; b < args.block; b += 1u) {
+        let sample = block * args.block + b;
+        if sample >= args.outer {
+            break;
+        }
+",
+        );
     }
 
     fn columns(&self, out: &mut String) {
@@ -1465,18 +1607,23 @@ fn main(
         return;
     }}"
         );
+        let unit = if wide { "4u * " } else { "" };
+        self.hold(out, At::Shared, "");
+        self.hold(out, At::Held, &format!("{unit}column"));
         self.sum_variables(out, float, uint);
+        self.samples(out);
+        let place = format!("{unit}(sample * args.channels + column)");
+        self.hold(out, At::HeldSample, &place);
         _ = writeln!(
             out,
-            "    for (var b = 0u; b < args.block; b += 1u) {{
-        let sample = block * args.block + b;
-        if sample >= args.outer {{
-            break;
-        }}
-        for (var k = 0u; k < args.inner; k += 1u) {{
+            "        for (var k = 0u; k < args.inner; k += 1u) {{
             let at = (sample * args.channels + column) * args.inner + k;"
         );
         self.accumulate(out, float, "at");
+        if self.form.sums.is_empty() {
+            out.push_str("        }\n    }\n}\n");
+            return;
+        }
         out.push_str(
             "        }\n    }\n    let at = args.first + block * args.channels + column;\n",
         );
@@ -1862,7 +2009,15 @@ mod tests {
             let body = Body::Chain(&chain, Pass::Backward);
             let names = chain.operands();
             for access in [Access::Vec4, Access::Scalar] {
-                for at in [At::Each, At::Rows, At::Shared, At::Channel, At::Channels] {
+                for at in [
+                    At::Each,
+                    At::Rows,
+                    At::Shared,
+                    At::Channel,
+                    At::Channels,
+                    At::Held,
+                    At::HeldSample,
+                ] {
                     if (access, at) == (Access::Scalar, At::Channels) {
                         continue;
                     }
@@ -1888,8 +2043,17 @@ mod tests {
                         rows: at == At::Rows,
                         in_place: None,
                     }));
-                    try_form(body, &each);
+                    if !matches!(at, At::Held | At::HeldSample) {
+                        try_form(body, &each);
+                    }
                     for sweep in [Sweep::Rows, Sweep::Columns] {
+                        try_form(
+                            body,
+                            &Form {
+                                sweep,
+                                ..form.clone()
+                            },
+                        );
                         let sums = names.iter().map(ToString::to_string).collect();
                         let mut sums = Form {
                             sweep,

@@ -167,9 +167,12 @@ struct Work<'a, 'b> {
     sums: Vec<Placed<'b>>,
 }
 
-/// How the summed gradients' partial sums lie: `blocks` times `channels` times `tiles` of each.
+/// How elements are swept, and how the summed gradients' partial sums lie: `blocks` times `channels` times
+/// `tiles` of each.
 struct Partials {
     sweep: Sweep,
+    /// Whether channels are the operands' own, so that their values can be held.
+    holds: bool,
     access: Access,
     outer: u64,
     channels: u64,
@@ -312,11 +315,13 @@ impl<'a, 'b> Work<'a, 'b> {
         if all { Access::Vec4 } else { Access::Scalar }
     }
 
-    fn form(&self, access: Access) -> Form {
+    fn form(&self, access: Access, holds: bool) -> Form {
         let at = |p: &Placed<'_>| match p.whose {
             Whose::Each if p.rows().is_some() => At::Rows,
             Whose::Each => At::Each,
             Whose::Shared => At::Shared,
+            Whose::Channel if holds => At::Held,
+            Whose::SampleChannel if holds => At::HeldSample,
             _ if self.layout.inner == 1 && access == Access::Vec4 => At::Channels,
             _ => At::Channel,
         };
@@ -364,25 +369,46 @@ impl<'a, 'b> Work<'a, 'b> {
 
     fn bound(&self) -> Result<Bound, Error> {
         let access = self.access();
-        let form = self.form(access);
+        let form = self.form(access, false);
         let mut bound = Bound {
             dispatches: Vec::new(),
             scratch: 0,
             len: self.len,
         };
         let small = self.outputs.iter().any(|output| output.dtype.size() < 4);
-        if self.sums.is_empty() {
-            return self.each(&mut bound, &form, small).map(|()| bound);
-        }
         let partials = self.partials(access);
         // What is summed goes along with what is written, but where two elements that share 32 bits
         // may come to different workgroups: then x is read once more.
         let apart = small && partials.access == Access::Scalar;
-        self.summed(&mut bound, &partials, apart)?;
-        if apart {
+        let sweeps = if self.sums.is_empty() {
+            let outputs: Vec<_> = self.outputs.iter().collect();
+            partials.holds && !apart && self.blocks_at_once(&partials, &outputs).is_some()
+        } else {
+            true
+        };
+        if sweeps {
+            self.swept(&mut bound, &partials, apart)?;
+        }
+        if apart || !sweeps {
             self.each(&mut bound, &form, small)?;
         }
         Ok(bound)
+    }
+
+    /// Blocks of samples that one dispatch reaches: pieces are whole blocks, and rows are not cut. None if it
+    /// reaches too few.
+    fn blocks_at_once(&self, partials: &Partials, outputs: &[&Placed<'b>]) -> Option<u64> {
+        let block = partials.channels * partials.inner * partials.block;
+        let blocks = (self.capacity(outputs) / block).min(partials.blocks());
+        let too_few = blocks == 0 || (self.has_rows(outputs) && blocks < partials.blocks());
+        (!too_few).then_some(blocks)
+    }
+
+    /// Whether values of a channel are among the inputs or the sums.
+    fn has_channels(&self) -> bool {
+        let inputs = self.inputs.iter().map(|read| read.placed.whose);
+        let mut all = inputs.chain(self.sums.iter().map(|sum| sum.whose));
+        all.any(|whose| matches!(whose, Whose::Channel | Whose::SampleChannel))
     }
 
     /// The dispatches that write what is written element by element.
@@ -471,15 +497,31 @@ impl<'a, 'b> Work<'a, 'b> {
         limit(&self.plan.inner).saturating_sub(alignment + WORD * largest) / largest
     }
 
-    /// How sums are taken.
+    /// How elements are swept.
     fn partials(&self, access: Access) -> Partials {
         let wide = access == Access::Vec4 && self.len.is_multiple_of(WORD);
         let room = self.capacity(&self.outputs.iter().collect::<Vec<_>>());
         let is = |whose| self.sums.iter().any(|sum| sum.whose == whose);
-        if !is(Whose::Channel) && !is(Whose::SampleChannel) {
+        let (alone, together) = (is(Whose::SampleChannel), is(Whose::Channel));
+        let Layout {
+            outer,
+            channels,
+            inner,
+        } = self.layout;
+        let by_rows = inner >= SHORT_ROW;
+        let wide_here = match by_rows {
+            true => wide && inner.is_multiple_of(WORD),
+            false => wide && inner == 1 && channels.is_multiple_of(WORD),
+        };
+        let unit = if wide_here { WORD } else { 1 };
+        // A sweep by the operands' channels that leaves lanes idle is worth it only for their sums.
+        let along = if by_rows { inner } else { channels };
+        let holds = self.has_channels() && along / unit >= u64::from(LANES) / 2;
+        if !alone && !together && !holds {
             let tile = TILE.min(room / WORD * WORD).max(WORD);
             return Partials {
                 sweep: Sweep::Rows,
+                holds: false,
                 access: if wide { Access::Vec4 } else { Access::Scalar },
                 outer: self.len.div_ceil(tile),
                 channels: 1,
@@ -489,56 +531,42 @@ impl<'a, 'b> Work<'a, 'b> {
                 tiles: 1,
             };
         }
-        let Layout {
-            outer,
-            channels,
-            inner,
-        } = self.layout;
-        let alone = is(Whose::SampleChannel);
-        // Samples that one binding can hold.
-        let most = (room / (channels * inner)).max(1);
-        if inner >= SHORT_ROW {
-            let block = if alone {
-                1
-            } else {
-                TILE.div_ceil(inner).min(outer).min(most)
-            };
-            let wide = wide && inner.is_multiple_of(WORD);
-            return Partials {
-                sweep: Sweep::Rows,
-                access: if wide { Access::Vec4 } else { Access::Scalar },
-                outer,
-                channels,
-                inner,
-                block,
-                tile: TILE,
-                tiles: inner.div_ceil(TILE),
-            };
-        }
-        // As many rows to a sum as keep all sums below 1/512 of x.
-        let size = self.inputs[0].placed.dtype.size();
-        let rows = (self.sums.len() as u64 * 4 * 512 / size).div_ceil(inner);
-        let blocks = (outer / rows).max(1);
-        let wide = wide && inner == 1 && channels.is_multiple_of(WORD);
+        let access = if wide_here {
+            Access::Vec4
+        } else {
+            Access::Scalar
+        };
+        // Samples that one binding can hold, and that are enough for a workgroup or an invocation.
+        let most = (room / (channels * inner)).max(1).min(outer);
+        let sums = self.sums.len() as u64;
+        let block = if alone {
+            1
+        } else if by_rows {
+            if together { TILE.div_ceil(inner) } else { 1 }
+        } else if sums == 0 {
+            16u64.div_ceil(inner)
+        } else {
+            // As many rows to a sum as keep all sums below 1/512 of x.
+            let size = self.inputs[0].placed.dtype.size();
+            let rows = (sums * 4 * 512 / size).div_ceil(inner);
+            outer.div_ceil((outer / rows).max(1))
+        };
         Partials {
-            sweep: Sweep::Columns,
-            access: if wide { Access::Vec4 } else { Access::Scalar },
+            sweep: if by_rows { Sweep::Rows } else { Sweep::Columns },
+            holds: true,
+            access,
             outer,
             channels,
             inner,
-            block: if alone {
-                1
-            } else {
-                outer.div_ceil(blocks).min(most)
-            },
-            tile: 1,
-            tiles: 1,
+            block: block.min(most),
+            tile: if by_rows { TILE } else { 1 },
+            tiles: if by_rows { inner.div_ceil(TILE) } else { 1 },
         }
     }
 
-    /// The dispatches that sum, and write what is written along with it if it is not written apart; and the
-    /// one that adds up the partial sums.
-    fn summed(&self, bound: &mut Bound, partials: &Partials, apart: bool) -> Result<(), Error> {
+    /// The dispatches that sweep, which sum, and write what is written along with it if it is not written apart;
+    /// and the one that adds up the partial sums, if there are any.
+    fn swept(&self, bound: &mut Bound, partials: &Partials, apart: bool) -> Result<(), Error> {
         let inner = &self.plan.inner;
         let mut form = Form {
             access: partials.access,
@@ -549,7 +577,7 @@ impl<'a, 'b> Work<'a, 'b> {
                 .filter_map(|s| s.name.strip_prefix("d_"))
                 .map(String::from)
                 .collect(),
-            ..self.form(partials.access)
+            ..self.form(partials.access, partials.holds)
         };
         let outputs: Vec<_> = if apart {
             form.outputs.clear();
@@ -560,7 +588,10 @@ impl<'a, 'b> Work<'a, 'b> {
         };
         let kernel = inner_kernel(self, &form)?;
         let dtypes: Vec<_> = self.sums.iter().map(|sum| sum.dtype).collect();
-        let finish = inner.finish(&dtypes)?;
+        let finish = match dtypes.as_slice() {
+            [] => None,
+            dtypes => Some(inner.finish(dtypes)?),
+        };
 
         let count = partials.count();
         bound.scratch = count * self.sums.len() as u64 * 4;
@@ -571,28 +602,27 @@ impl<'a, 'b> Work<'a, 'b> {
                 limit: limit(inner),
             });
         }
-        // Pieces are whole blocks of samples.
         let sample = partials.channels * partials.inner;
-        let capacity = self.capacity(&outputs);
-        let blocks = (capacity / (sample * partials.block)).min(partials.blocks());
-        if blocks == 0 || (self.has_rows(&outputs) && blocks < partials.blocks()) {
+        let Some(blocks) = self.blocks_at_once(partials, &outputs) else {
             let size = self.inputs[0].placed.dtype.size();
             return Err(Error::TooLarge {
                 what: "what is summed at a time".into(),
                 bytes: sample * partials.block * size,
-                limit: capacity * size,
+                limit: self.capacity(&outputs) * size,
             });
-        }
+        };
         let wide = partials.access == Access::Vec4;
         // Lengths as the kernel counts them.
         let unit = if wide { WORD } else { 1 };
         let columns = partials.sweep == Sweep::Columns;
         guarded(&inner.device, "binding operands", || {
-            let scratch = inner.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("nonlin partial sums"),
-                size: bound.scratch,
-                usage: wgpu::BufferUsages::STORAGE,
-                mapped_at_creation: false,
+            let scratch = finish.as_ref().map(|_| {
+                inner.device.create_buffer(&wgpu::BufferDescriptor {
+                    label: Some("nonlin partial sums"),
+                    size: bound.scratch,
+                    usage: wgpu::BufferUsages::STORAGE,
+                    mapped_at_creation: false,
+                })
             });
             for block in (0..partials.blocks()).step_by(blocks as usize) {
                 let here = blocks.min(partials.blocks() - block);
@@ -626,13 +656,14 @@ impl<'a, 'b> Work<'a, 'b> {
                     len,
                     groups,
                     Some(sweep),
-                    Some(&scratch),
+                    scratch.as_ref(),
                 )?;
                 bound.dispatches.push(dispatch);
             }
-            bound
-                .dispatches
-                .push(self.finish(&finish, partials, &scratch)?);
+            if let (Some(finish), Some(scratch)) = (&finish, &scratch) {
+                let dispatch = self.finish(finish, partials, scratch)?;
+                bound.dispatches.push(dispatch);
+            }
             Ok(())
         })
     }
@@ -733,7 +764,7 @@ impl<'a, 'b> Work<'a, 'b> {
             };
             Ok((place, binding))
         };
-        for Read { placed, .. } in &self.inputs {
+        for (Read { placed, .. }, input) in self.inputs.iter().zip(&form.inputs) {
             if placed.whose == Whose::Each {
                 let (place, binding) = elementwise(placed)?;
                 args.inputs.push(place);
@@ -742,8 +773,13 @@ impl<'a, 'b> Work<'a, 'b> {
             }
             let (offset, binding) = self.whole(placed, placed.dtype.size(), 4)?;
             let spread = self.layout.spread(placed.whose, self.len);
+            // A sweep counts samples from its own first one.
+            let before = match input.at {
+                At::HeldSample => start / spread.inner,
+                _ => 0,
+            };
             args.inputs.push(Place {
-                offset,
+                offset: offset + before as u32,
                 inner: spread.inner as u32,
                 channels: spread.count as u32,
                 ..Place::default()
