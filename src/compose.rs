@@ -681,9 +681,10 @@ pub(crate) struct SweepArgs {
     pub(crate) outer: u32,
     pub(crate) channels: u32,
     pub(crate) inner: u32,
-    /// Samples that are summed together, elements of a row that one workgroup has, and such parts in
-    /// a row; for columns, workgroups beside each other.
+    /// Samples that are summed together, and for columns in one running sum; elements of a row that one
+    /// workgroup has, and such parts in a row; for columns, workgroups beside each other.
     pub(crate) block: u32,
+    pub(crate) chunk: u32,
     pub(crate) tile: u32,
     pub(crate) tiles: u32,
     /// Where in the partial sums this dispatch's begin, and how many there are of each operand.
@@ -752,6 +753,7 @@ pub(crate) fn fields(form: &Form, args: &Args) -> Vec<(String, u32)> {
             ("channels", sweep.channels),
             ("inner", sweep.inner),
             ("block", sweep.block),
+            ("chunk", sweep.chunk),
             ("tile", sweep.tile),
             ("tiles", sweep.tiles),
             ("first", sweep.first),
@@ -1476,7 +1478,7 @@ impl Kernel<'_> {
 
     /// Statements that add the terms of the word `at` to what is summed: sixteen at a time, and these to
     /// the total, so that no sum is long.
-    fn accumulate(&self, out: &mut String, zero: &str, at: &str) {
+    fn accumulate(&self, out: &mut String, at: &str) {
         let indent = "            ";
         let call = self.call_word(at);
         if self.form.sums.is_empty() {
@@ -1494,23 +1496,10 @@ impl Kernel<'_> {
         for name in &self.form.sums {
             _ = writeln!(
                 out,
-                "{indent}    total_{name} += part_{name};\n{indent}    part_{name} = {zero};"
+                "{indent}    total_{name} += part_{name};\n{indent}    part_{name} = 0.0;"
             );
         }
         _ = writeln!(out, "{indent}}}");
-    }
-
-    fn sum_variables(&self, out: &mut String, float: &str, uint: &str) {
-        if self.form.sums.is_empty() {
-            return;
-        }
-        for name in &self.form.sums {
-            _ = writeln!(
-                out,
-                "    var total_{name} = {float};\n    var part_{name} = {float};"
-            );
-        }
-        _ = writeln!(out, "    var nan = {uint};\n    var count = 0u;");
     }
 
     fn rows(&self, out: &mut String) {
@@ -1539,7 +1528,15 @@ fn main(
         );
         self.hold(out, At::Shared, "");
         self.hold(out, At::Held, "channel");
-        self.sum_variables(out, "0.0", "0u");
+        for name in sums {
+            _ = writeln!(
+                out,
+                "    var total_{name} = 0.0;\n    var part_{name} = 0.0;"
+            );
+        }
+        if !sums.is_empty() {
+            out.push_str("    var nan = 0u;\n    var count = 0u;\n");
+        }
         self.samples(out);
         self.hold(out, At::HeldSample, "sample * args.channels + channel");
         _ = writeln!(
@@ -1552,7 +1549,7 @@ fn main(
                 Access::Scalar => "args.len",
             }
         );
-        self.accumulate(out, "0.0", "first + at");
+        self.accumulate(out, "first + at");
         out.push_str("        }\n    }\n");
         if sums.is_empty() {
             out.push_str("}\n");
@@ -1610,25 +1607,53 @@ fn main(
         let unit = if wide { "4u * " } else { "" };
         self.hold(out, At::Shared, "");
         self.hold(out, At::Held, &format!("{unit}column"));
-        self.sum_variables(out, float, uint);
-        self.samples(out);
         let place = format!("{unit}(sample * args.channels + column)");
-        self.hold(out, At::HeldSample, &place);
-        _ = writeln!(
-            out,
-            "        for (var k = 0u; k < args.inner; k += 1u) {{
-            let at = (sample * args.channels + column) * args.inner + k;"
-        );
-        self.accumulate(out, float, "at");
+        // A word holds whole rows of one element; else a row is gone through.
+        let (open, at, close) = match wide {
+            true => ("", "sample * args.channels + column", ""),
+            false => (
+                "        for (var k = 0u; k < args.inner; k += 1u) {\n",
+                "(sample * args.channels + column) * args.inner + k",
+                "        }\n",
+            ),
+        };
+        let call = self.call_word(at);
         if self.form.sums.is_empty() {
-            out.push_str("        }\n    }\n}\n");
+            self.samples(out);
+            self.hold(out, At::HeldSample, &place);
+            _ = writeln!(out, "{open}            {call};\n{close}    }}\n}}");
             return;
         }
-        out.push_str(
-            "        }\n    }\n    let at = args.first + block * args.channels + column;\n",
+        // No sum is long: it is taken of some samples, and these sums are added up.
+        let sums = &self.form.sums;
+        for name in sums {
+            _ = writeln!(out, "    var total_{name} = {float};");
+        }
+        _ = writeln!(
+            out,
+            "    var nan = {uint};
+    let begin = block * args.block;
+    let end = min(begin + args.block, args.outer);
+    for (var chunk = begin; chunk < end; chunk += args.chunk) {{"
         );
+        for name in sums {
+            _ = writeln!(out, "        var part_{name} = {float};");
+        }
+        out.push_str(
+            "        for (var sample = chunk; sample < min(chunk + args.chunk, end); sample += 1u) {\n",
+        );
+        self.hold(out, At::HeldSample, &place);
+        _ = writeln!(out, "{open}            let terms = {call};");
+        for name in sums {
+            _ = writeln!(out, "            part_{name} += terms.{name};");
+        }
+        _ = writeln!(out, "            nan |= terms.nan;\n{close}        }}");
+        for name in sums {
+            _ = writeln!(out, "        total_{name} += part_{name};");
+        }
+        out.push_str("    }\n    let at = args.first + block * args.channels + column;\n");
         for (index, name) in self.form.sums.iter().enumerate() {
-            let sum = format!("total_{name} + part_{name}");
+            let sum = format!("total_{name}");
             if wide {
                 _ = writeln!(
                     out,

@@ -14,8 +14,14 @@ use std::sync::Arc;
 /// Elements in a word of [`Access::Vec4`].
 const WORD: u64 = 4;
 
-/// Elements that a workgroup sums, where there are as many.
+/// Elements that a workgroup sweeps, where there are as many: more of long tensors when it sums, fewer when it
+/// only holds a channel's values.
 const TILE: u64 = 4096;
+const LONGEST_TILE: u64 = 16_384;
+const HOLDING_TILE: u64 = 1024;
+
+/// Words in one running sum.
+const CHUNK: u64 = 16;
 
 /// Rows of fewer elements than this are summed by columns.
 const SHORT_ROW: u64 = 32;
@@ -517,8 +523,14 @@ impl<'a, 'b> Work<'a, 'b> {
         // A sweep by the operands' channels that leaves lanes idle is worth it only for their sums.
         let along = if by_rows { inner } else { channels };
         let holds = self.has_channels() && along / unit >= u64::from(LANES) / 2;
+        let sums = self.sums.len() as u64;
+        // Of a long tensor, 1024 workgroups or more remain.
+        let tile = match sums {
+            0 => HOLDING_TILE,
+            _ => (self.len / 1024).clamp(TILE, LONGEST_TILE) / WORD * WORD,
+        };
         if !alone && !together && !holds {
-            let tile = TILE.min(room / WORD * WORD).max(WORD);
+            let tile = tile.min(room / WORD * WORD).max(WORD);
             return Partials {
                 sweep: Sweep::Rows,
                 holds: false,
@@ -538,13 +550,12 @@ impl<'a, 'b> Work<'a, 'b> {
         };
         // Samples that one binding can hold, and that are enough for a workgroup or an invocation.
         let most = (room / (channels * inner)).max(1).min(outer);
-        let sums = self.sums.len() as u64;
         let block = if alone {
             1
         } else if by_rows {
-            if together { TILE.div_ceil(inner) } else { 1 }
+            if together { tile.div_ceil(inner) } else { 1 }
         } else if sums == 0 {
-            16u64.div_ceil(inner)
+            CHUNK.div_ceil(inner)
         } else {
             // As many rows to a sum as keep all sums below 1/512 of x.
             let size = self.inputs[0].placed.dtype.size();
@@ -559,8 +570,8 @@ impl<'a, 'b> Work<'a, 'b> {
             channels,
             inner,
             block: block.min(most),
-            tile: if by_rows { TILE } else { 1 },
-            tiles: if by_rows { inner.div_ceil(TILE) } else { 1 },
+            tile: if by_rows { tile } else { 1 },
+            tiles: if by_rows { inner.div_ceil(tile) } else { 1 },
         }
     }
 
@@ -642,6 +653,7 @@ impl<'a, 'b> Work<'a, 'b> {
                     channels: (partials.channels / if columns { unit } else { 1 }) as u32,
                     inner: (partials.inner / if columns { 1 } else { unit }) as u32,
                     block: partials.block as u32,
+                    chunk: CHUNK.div_ceil(partials.inner) as u32,
                     tile: (partials.tile / if columns { 1 } else { unit }) as u32,
                     tiles: tiles as u32,
                     first: (first / if columns { unit } else { 1 }) as u32,
