@@ -11,7 +11,11 @@
 //!   which terms cancel, ULP are measured at the sum of the terms' magnitudes.
 //! - A value that leaves the range of f32 may be infinite from there on; one below 2^-126 may be zero,
 //!   at the input as well, since drivers flush subnormals.
-//! - What is stored as f16 or bf16 is rounded once more, by half a ULP of that dtype.
+//! - Where an activation first multiplies x by a parameter (swish, ACON, softplus, ONNX's hard sigmoid), the
+//!   kernel rounds that product, which may be worth many ULP of what follows. The budget is counted from
+//!   what the activation makes of the rounded product: for values, derivatives and shares of a sum.
+//! - What is stored as f16 or bf16 is rounded once more, by half a ULP of that dtype, measured at the ends of
+//!   what is allowed.
 //! - A NaN in x or dy must give NaN. Where the reference itself has no value (infinity times zero),
 //!   anything is accepted.
 
@@ -130,7 +134,7 @@ impl Report {
 }
 
 /// All values that a correct kernel may hold. Both ends infinite: anything, NaN as well.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Enclosure {
     lo: f64,
     hi: f64,
@@ -267,27 +271,15 @@ impl Enclosure {
             Of::FromValue(dx) => at(dx, x, p),
         };
         let middle = (self.lo + self.hi) / 2.0;
-        // Parameters are seen at either end of what they may be: one that was drawn, or, since the kernel
-        // rounds the product of x and a parameter, that one. A product with 1 is exact.
-        let mut nudged = Vec::new();
-        let mut nudge = |index: usize, by: f64| {
-            nudged.extend([-by, by].map(|by| {
-                let mut p = p.to_vec();
-                p[index] += by;
-                p
-            }));
-        };
         let room = step.room();
         let from_value = matches!(of, Of::FromValue(_));
-        if let Some((room, index)) = room.and_then(|room| Some((room, room.product?)))
-            && (p[index] != 1.0 || room.roundings > 1.0)
-            && !from_value
-        {
-            let half = room.roundings * ROUNDING * f64::from(f32::EPSILON);
-            nudge(index, p[index] * half);
+        let mut nudged = Vec::new();
+        if !from_value {
+            nudged.extend(rounded_product(step, p));
         }
         if step.jitter() > 0.0 {
-            nudge(0, step.jitter());
+            // A parameter that was drawn.
+            nudged.extend(nudge(p, 0, step.jitter()));
         }
         let mut image = Self::NOTHING;
         let mut see = |x: f64| {
@@ -375,6 +367,26 @@ enum Of<'a> {
     Share(usize, &'a str),
     /// The derivative as a function of the value.
     FromValue(FromValue),
+}
+
+/// The parameters with one of them at either end of what it may be.
+fn nudge(p: &[f64], index: usize, by: f64) -> impl Iterator<Item = Vec<f64>> {
+    [-by, by].into_iter().map(move |by| {
+        let mut p = p.to_vec();
+        p[index] += by;
+        p
+    })
+}
+
+/// What the rounding of the product of x and a parameter amounts to: other values of that parameter. A
+/// product with 1 is exact.
+fn rounded_product(step: &Step64, p: &[f64]) -> impl Iterator<Item = Vec<f64>> {
+    let product = step.room().and_then(|room| Some((room, room.product?)));
+    let rounded = product.filter(|(room, index)| p[*index] != 1.0 || room.roundings > 1.0);
+    rounded.into_iter().flat_map(|(room, index)| {
+        let half = room.roundings * ROUNDING * f64::from(f32::EPSILON);
+        nudge(p, index, p[index] * half)
+    })
 }
 
 /// The magnitude below which ULP are not measured at `x`.
@@ -696,8 +708,9 @@ fn from_y_through(steps: &[(Step64, Option<FromValue>)], y: f32, dy: f32) -> Enc
 ///
 /// Where elements share a value, the error allowed to their sum is what is allowed to each share, and
 /// 4 x 2^-24 of the sum of the shares' magnitudes for the summing. To a share of such a sum is allowed, in a
-/// chain of one step, its budget times 2^-24 of its magnitude; elsewhere, what the enclosure allows. In the report,
-/// errors are in units of 2^-24 of the sum of the magnitudes, and `x` is not of interest.
+/// chain of one step, its budget times 2^-24 of its magnitude, and what the rounding of a product with x makes
+/// of it, as everywhere; in longer chains, what the enclosure allows. In the report, errors are in units of
+/// 2^-24 of the sum of the magnitudes, and `x` is not of interest.
 ///
 /// # Errors
 /// As [`reference::gradient`](crate::reference::gradient), and [`Error::LengthMismatch`].
@@ -743,9 +756,9 @@ const SUMMING: f64 = 4.0;
 struct Sum64 {
     value: f64,
     magnitudes: f64,
-    /// What the shares themselves may be off by: as the enclosures have it, and as is promised of sums.
-    enclosed: f64,
-    promised: f64,
+    /// What the shares add up to: as the enclosures have it, and as is promised of sums.
+    enclosed: Enclosure,
+    promised: Enclosure,
     anything: bool,
     nan: bool,
 }
@@ -772,21 +785,28 @@ impl Sum64 {
             value = value.through(step, &p);
         }
         let enclosure = slopes.into_iter().rev().fold(Enclosure::exact(dy), product);
-        let off = (enclosure.hi - share).max(share - enclosure.lo);
-        let mut promised = off;
+        let mut promised = enclosure;
         let mut magnitude = share.abs();
         if let [step] = eval.steps.as_slice() {
-            let p = eval.parameters(step, index);
+            let (p, dy) = (eval.parameters(step, index), f64::from(dy));
             let of = Of::Share(shares.parameter, &shares.name);
-            magnitude = magnitude.max(floor(step, &p, x.into(), of) * f64::from(dy).abs());
-            let subnormal = MIN_NORMAL * f64::from(dy).abs().max(1.0);
-            promised = off.min(step.budget() * magnitude * 2f64.powi(-24) + subnormal);
+            magnitude = magnitude.max(floor(step, &p, x.into(), of) * dy.abs());
+            let subnormal = MIN_NORMAL * dy.abs().max(1.0);
+            let off = step.budget() * magnitude * 2f64.powi(-24) + subnormal;
+            // A product with x is rounded here as it is for an element by itself.
+            let rounded = rounded_product(step, &p)
+                .map(|p| dy * step.share(shares.parameter, &shares.name, x.into(), &p));
+            let Enclosure { lo, hi } = Enclosure::hull(rounded.chain([share]));
+            promised = Enclosure {
+                lo: enclosure.lo.max(lo - off),
+                hi: enclosure.hi.min(hi + off),
+            };
         }
-        self.anything |= enclosure.is_anything() || !off.is_finite();
+        self.anything |= !(enclosure.hi - enclosure.lo).is_finite();
         self.value += share;
         self.magnitudes += magnitude;
-        self.enclosed += off;
-        self.promised += promised;
+        self.enclosed = self.enclosed.plus(enclosure);
+        self.promised = self.promised.plus(promised);
     }
 
     fn judge(&self, dtype: DType, got: f32, summed: bool) -> (f64, f64) {
@@ -798,23 +818,25 @@ impl Sum64 {
         } else {
             0.0
         };
-        let storing = if dtype == DType::F32 {
-            0.0
-        } else {
-            ROUNDING * ulp_in(dtype, self.value)
-        };
-        let (max, ..) = dtype.format();
-        if self.anything || self.magnitudes > max {
+        // Sums are f32, whatever they are stored as.
+        if self.anything || self.magnitudes > MAX {
             return (0.0, 0.0);
         }
-        let unit = (self.magnitudes * 2f64.powi(-24)).max(ulp_in(dtype, 0.0));
         let shares = if summed { self.promised } else { self.enclosed };
-        let allowed = shares + summing + storing + MIN_NORMAL;
-        let error = (f64::from(got) - self.value).abs();
-        if error.is_nan() {
+        let off = summing + MIN_NORMAL;
+        let off = Enclosure { lo: -off, hi: off };
+        let Enclosure { lo, hi } = shares.plus(off).stored().rounded_to(dtype);
+        let got = f64::from(got);
+        if got.is_nan() {
             return (f64::INFINITY, 0.0);
         }
-        (error / unit, allowed / unit)
+        if got.is_infinite() && lo <= got && got <= hi {
+            return (0.0, 0.0);
+        }
+        let side = if got < self.value { lo } else { hi };
+        let unit = (self.magnitudes * 2f64.powi(-24)).max(ulp_in(dtype, 0.0));
+        let [error, allowed] = [got, side].map(|v| (v - self.value).abs() / unit);
+        (error, allowed)
     }
 }
 
@@ -1050,6 +1072,98 @@ mod tests {
             assert!(passes("star_relu(1, 0.5)", x, scale, 3.4), "{x}");
             assert!(!passes("star_relu(1, 0.5)", x, scale, 4.6), "{x}");
         }
+    }
+
+    /// Whether `d` passes for the gradient of the operand `@p`, whose one value is shared.
+    fn sum_passes<D: Element>(text: &str, value: f32, x: &[f32], dy: &[f32], d: D) -> bool {
+        let values = Values::new().arg("p", &[value]);
+        let chain: Chain = text.parse().unwrap();
+        let report = gradient(&chain, x, dy, &values, "p", &[d]).unwrap();
+        report.passes()
+    }
+
+    /// Whether the reference's gradient passes when it is off by so many units of 2^-24 of the only share that
+    /// is not zero, give or take the one that f32 rounds to.
+    fn sum_off_by(text: &str, value: f32, x: f32, dy: f32, units: f64) -> bool {
+        let values = Values::new().arg("p", &[value]);
+        let chain: Chain = text.parse().unwrap();
+        let (x, dy) = ([x, 0.0], [dy, 0.0]);
+        let want = crate::reference::gradient(&chain, &x, &dy, &values, "p").unwrap()[0];
+        let got = (want + units * 2f64.powi(-24) * want) as f32;
+        sum_passes(text, value, &x, &dy, got)
+    }
+
+    #[test]
+    fn a_sum_is_allowed_its_budget_and_the_summing() {
+        for (text, value, x) in [
+            ("prelu(weight=@p)", 0.3, -1.3),
+            ("celu(alpha=@p)", 1.7, -3.1),
+            ("acon_c(p1=0.7, p2=@p, beta=0.001)", 0.2, 1.2),
+            // A product with 1 is not rounded.
+            ("swish(beta=@p)", 1.0, -20.0),
+        ] {
+            for sign in [1.0, -1.0] {
+                assert!(sum_off_by(text, value, x, 1.1, 6.9 * sign), "{text}");
+                assert!(!sum_off_by(text, value, x, 1.1, 9.1 * sign), "{text}");
+            }
+        }
+    }
+
+    /// s (1 - s) changes by |z| ULP with one ULP of z, which swish rounds once and ACON three times.
+    #[test]
+    fn a_sum_is_allowed_the_rounding_of_a_product_with_x() {
+        for (text, value, x, roundings) in [
+            ("swish(beta=@p)", 1.1, -20.0, 22.0),
+            ("swish(beta=@p)", -0.9, 50.0, 45.0),
+            ("acon_b(p=0.25, beta=@p)", -2.182_952_6, 6.0, 3.0 * 9.82),
+            ("acon_b(p=0.25, beta=@p)", 1.0, -10.0, 3.0 * 7.49),
+        ] {
+            for sign in [1.0, -1.0] {
+                let off = |units: f64| sum_off_by(text, value, x, 1.1, units * sign);
+                assert!(off(6.9 + roundings), "{text}");
+                assert!(!off(9.1 + roundings), "{text}");
+            }
+        }
+        // What a kernel that is right has given.
+        let passes = |got: f32| {
+            let (x, dy) = ([6.0, 3.175_702], [3.0, -0.0]);
+            sum_passes("acon_b(p=0.25, beta=@p)", -2.182_952_6, &x, &dy, got)
+        };
+        let (got, want) = (f32::from_bits(0x3b57_aa4e), 3.290_788_3e-3);
+        assert!(passes(got) && !passes(want + 4.0 * (got - want)));
+    }
+
+    /// Where the reference is zero and a result rightly is not, the result's ULP count.
+    #[test]
+    fn what_is_stored_is_rounded_where_it_lies() {
+        use crate::half::{bf16, f16};
+        // Whether sigmoid(x) is zero or subnormal decides between 1e-6 and 0.
+        let xielu = "sigmoid | xielu(alpha_p=0.8, alpha_n=@p, beta=0.5, eps=-0.000001)";
+        let (x, dy) = ([-125.5], [-0.949_218_75]);
+        let passes = |got: bf16| sum_passes(xielu, 0.8, &x, &dy, got);
+        let end = bf16::from_f64(0.949_218_75e-6);
+        assert!(passes(end) && passes(bf16::from_f64(0.0)));
+        assert!(!passes(bf16::from_bits(end.to_bits() + 1)));
+        assert!(!passes(bf16::from_f64(-1e-8)) && !passes(bf16::from_f64(2e-6)));
+        // Sums of them too.
+        let passes = |got: f64| {
+            sum_passes(
+                xielu,
+                0.8,
+                &[-125.5; 8],
+                &[-0.949_218_75; 8],
+                bf16::from_f64(got),
+            )
+        };
+        assert!(passes(7.593_75e-6) && !passes(7.63e-6) && !passes(-1e-8));
+        // A sum that the storage dtype cannot hold is infinite or its largest value; one of large shares
+        // that cancel is judged as others are.
+        let (x, dy) = ([60_000.0, -59_000.0], [1.0, 1.0]);
+        let passes = |x: &[f32], got: f32| sum_passes("scale(@p)", 1.0, x, &dy, f16::from_f32(got));
+        assert!(passes(&x, 1000.0) && !passes(&x, 1001.0) && !passes(&x, f32::INFINITY));
+        let x = [60_000.0, 59_000.0];
+        assert!(passes(&x, f32::INFINITY) && passes(&x, 65_504.0));
+        assert!(!passes(&x, f32::NEG_INFINITY) && !passes(&x, 65_472.0));
     }
 
     #[test]
