@@ -756,6 +756,10 @@ pub(crate) fn fields(form: &Form, args: &Args) -> Vec<(String, u32)> {
             ("chunk", sweep.chunk),
             ("tile", sweep.tile),
             ("tiles", sweep.tiles),
+            ("tiles_magic", divisor(sweep.tiles)[0]),
+            ("tiles_shift", divisor(sweep.tiles)[1]),
+            ("channels_magic", divisor(sweep.channels)[0]),
+            ("channels_shift", divisor(sweep.channels)[1]),
             ("first", sweep.first),
             ("stride", sweep.stride),
         ] {
@@ -864,7 +868,9 @@ impl Kernel<'_> {
     fn divides(&self) -> bool {
         let inputs = self.form.inputs.iter();
         let divided = |input: &Input| matches!(input.at, At::Rows | At::Channel | At::Channels);
-        inputs.clone().any(divided) || self.form.outputs.iter().any(|output| output.rows)
+        self.form.sweep != Sweep::Each
+            || inputs.clone().any(divided)
+            || self.form.outputs.iter().any(|output| output.rows)
     }
 
     /// Whether elements are counted from the beginning of x: for channels and random numbers.
@@ -1476,30 +1482,54 @@ impl Kernel<'_> {
         out.push_str("}\n");
     }
 
-    /// Statements that add the terms of the word `at` to what is summed: sixteen at a time, and these to
-    /// the total, so that no sum is long.
-    fn accumulate(&self, out: &mut String, at: &str) {
-        let indent = "            ";
-        let call = self.call_word(at);
-        if self.form.sums.is_empty() {
-            _ = writeln!(out, "{indent}{call};");
-            return;
-        }
-        _ = writeln!(out, "{indent}let terms = {call};");
-        for name in &self.form.sums {
-            _ = writeln!(out, "{indent}part_{name} += terms.{name};");
-        }
-        _ = writeln!(
-            out,
-            "{indent}nan |= terms.nan;\n{indent}count += 1u;\n{indent}if (count & 15u) == 0u {{"
+    /// The loops of a sweep over a block's samples, with a call of `word` in each; `open` and `close` are the
+    /// loop over a sample, `place` is where its values are held. No sum is long: one is taken of some samples,
+    /// and these sums are added up.
+    fn sweep(&self, out: &mut String, place: &str, open: &str, at: &str, close: &str) {
+        let fourfold = self.form.sweep == Sweep::Columns && self.form.access == Access::Vec4;
+        let (float, uint) = if fourfold {
+            ("vec4(0.0)", "vec4(0u)")
+        } else {
+            ("0.0", "0u")
+        };
+        let sums = &self.form.sums;
+        out.push_str(
+            "    let begin = block * args.block;\n    let end = min(begin + args.block, args.outer);\n",
         );
-        for name in &self.form.sums {
+        let mut samples = "begin; sample < end";
+        if !sums.is_empty() {
+            for name in sums {
+                _ = writeln!(out, "    var total_{name} = {float};");
+            }
             _ = writeln!(
                 out,
-                "{indent}    total_{name} += part_{name};\n{indent}    part_{name} = 0.0;"
+                "    var nan = {uint};\n    for (var chunk = begin; chunk < end; chunk += args.chunk) {{"
             );
+            for name in sums {
+                _ = writeln!(out, "    var part_{name} = {float};");
+            }
+            samples = "chunk; sample < min(chunk + args.chunk, end)";
         }
-        _ = writeln!(out, "{indent}}}");
+        _ = writeln!(out, "    for (var sample = {samples}; sample += 1u) {{");
+        self.hold(out, At::HeldSample, place);
+        out.push_str(open);
+        let call = self.call_word(at);
+        if sums.is_empty() {
+            _ = writeln!(out, "            {call};");
+        } else {
+            _ = writeln!(out, "            let terms = {call};");
+            for name in sums {
+                _ = writeln!(out, "            part_{name} += terms.{name};");
+            }
+            out.push_str("            nan |= terms.nan;\n");
+        }
+        _ = writeln!(out, "{close}    }}");
+        for name in sums {
+            _ = writeln!(out, "    total_{name} += part_{name};");
+        }
+        if !sums.is_empty() {
+            out.push_str("    }\n");
+        }
     }
 
     fn rows(&self, out: &mut String) {
@@ -1521,42 +1551,30 @@ fn main(
     if group >= args.groups {{
         return;
     }}
-    let tile = group % args.tiles;
-    let row = group / args.tiles;
-    let channel = row % args.channels;
-    let block = row / args.channels;"
+    let row = m_divide(group, args.tiles_magic, args.tiles_shift);
+    let tile = group - row * args.tiles;
+    let block = m_divide(row, args.channels_magic, args.channels_shift);
+    let channel = row - block * args.channels;"
         );
         self.hold(out, At::Shared, "");
         self.hold(out, At::Held, "channel");
-        for name in sums {
-            _ = writeln!(
-                out,
-                "    var total_{name} = 0.0;\n    var part_{name} = 0.0;"
-            );
-        }
-        if !sums.is_empty() {
-            out.push_str("    var nan = 0u;\n    var count = 0u;\n");
-        }
-        self.samples(out);
-        self.hold(out, At::HeldSample, "sample * args.channels + channel");
-        _ = writeln!(
-            out,
+        let len = match self.form.access {
+            Access::Vec4 => "args.len / 4u",
+            Access::Scalar => "args.len",
+        };
+        let open = format!(
             "        let first = (sample * args.channels + channel) * args.inner;
-        let end = min(min(args.inner, (tile + 1u) * args.tile), {} - first);
-        for (var at = tile * args.tile + lane; at < end; at += {LANES}u) {{",
-            match self.form.access {
-                Access::Vec4 => "args.len / 4u",
-                Access::Scalar => "args.len",
-            }
+        let stop = min(min(args.inner, (tile + 1u) * args.tile), {len} - first);
+        for (var at = tile * args.tile + lane; at < stop; at += {LANES}u) {{\n"
         );
-        self.accumulate(out, "first + at");
-        out.push_str("        }\n    }\n");
+        let place = "sample * args.channels + channel";
+        self.sweep(out, place, &open, "first + at", "        }\n");
         if sums.is_empty() {
             out.push_str("}\n");
             return;
         }
         for name in sums {
-            _ = writeln!(out, "    lanes_{name}[lane] = total_{name} + part_{name};");
+            _ = writeln!(out, "    lanes_{name}[lane] = total_{name};");
         }
         out.push_str("    lanes_nan[lane] = nan;\n    workgroupBarrier();\n");
         tree(out, sums);
@@ -1571,25 +1589,8 @@ fn main(
         out.push_str("    }\n}\n");
     }
 
-    /// The loop over a block's samples, which goes on behind this.
-    fn samples(&self, out: &mut String) {
-        out.push_str(
-            "    for (var b = 0u; b < args.block; b += 1u) {
-        let sample = block * args.block + b;
-        if sample >= args.outer {
-            break;
-        }
-",
-        );
-    }
-
     fn columns(&self, out: &mut String) {
         let wide = self.form.access == Access::Vec4;
-        let (float, uint) = if wide {
-            ("vec4(0.0)", "vec4(0u)")
-        } else {
-            ("0.0", "0u")
-        };
         _ = writeln!(
             out,
             "@compute @workgroup_size({LANES})
@@ -1598,8 +1599,8 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {{
     let group = workgroup.y * args.row + workgroup.x;
-    let column = (group % args.tiles) * {LANES}u + lane;
-    let block = group / args.tiles;
+    let block = m_divide(group, args.tiles_magic, args.tiles_shift);
+    let column = (group - block * args.tiles) * {LANES}u + lane;
     if group >= args.groups || column >= args.channels {{
         return;
     }}"
@@ -1608,50 +1609,19 @@ fn main(
         self.hold(out, At::Shared, "");
         self.hold(out, At::Held, &format!("{unit}column"));
         let place = format!("{unit}(sample * args.channels + column)");
-        // A word holds whole rows of one element; else a row is gone through.
-        let (open, at, close) = match wide {
-            true => ("", "sample * args.channels + column", ""),
-            false => (
-                "        for (var k = 0u; k < args.inner; k += 1u) {\n",
-                "(sample * args.channels + column) * args.inner + k",
-                "        }\n",
-            ),
-        };
-        let call = self.call_word(at);
+        // Whole words are rows of one element each; else a row is gone through.
+        if wide {
+            self.sweep(out, &place, "", "sample * args.channels + column", "");
+        } else {
+            let open = "        for (var k = 0u; k < args.inner; k += 1u) {\n";
+            let at = "(sample * args.channels + column) * args.inner + k";
+            self.sweep(out, &place, open, at, "        }\n");
+        }
         if self.form.sums.is_empty() {
-            self.samples(out);
-            self.hold(out, At::HeldSample, &place);
-            _ = writeln!(out, "{open}            {call};\n{close}    }}\n}}");
+            out.push_str("}\n");
             return;
         }
-        // No sum is long: it is taken of some samples, and these sums are added up.
-        let sums = &self.form.sums;
-        for name in sums {
-            _ = writeln!(out, "    var total_{name} = {float};");
-        }
-        _ = writeln!(
-            out,
-            "    var nan = {uint};
-    let begin = block * args.block;
-    let end = min(begin + args.block, args.outer);
-    for (var chunk = begin; chunk < end; chunk += args.chunk) {{"
-        );
-        for name in sums {
-            _ = writeln!(out, "        var part_{name} = {float};");
-        }
-        out.push_str(
-            "        for (var sample = chunk; sample < min(chunk + args.chunk, end); sample += 1u) {\n",
-        );
-        self.hold(out, At::HeldSample, &place);
-        _ = writeln!(out, "{open}            let terms = {call};");
-        for name in sums {
-            _ = writeln!(out, "            part_{name} += terms.{name};");
-        }
-        _ = writeln!(out, "            nan |= terms.nan;\n{close}        }}");
-        for name in sums {
-            _ = writeln!(out, "        total_{name} += part_{name};");
-        }
-        out.push_str("    }\n    let at = args.first + block * args.channels + column;\n");
+        out.push_str("    let at = args.first + block * args.channels + column;\n");
         for (index, name) in self.form.sums.iter().enumerate() {
             let sum = format!("total_{name}");
             if wide {

@@ -14,11 +14,10 @@ use std::sync::Arc;
 /// Elements in a word of [`Access::Vec4`].
 const WORD: u64 = 4;
 
-/// Elements that a workgroup sweeps, where there are as many: more of long tensors when it sums, fewer when it
-/// only holds a channel's values.
+/// Elements of a row that a workgroup sums, and that it sweeps where it only holds a channel's values.
+/// Where an invocation has single elements, half of it, since its sum has four times as many terms.
 const TILE: u64 = 4096;
-const LONGEST_TILE: u64 = 16_384;
-const HOLDING_TILE: u64 = 1024;
+const HOLDING_TILE: u64 = 2048;
 
 /// Words in one running sum.
 const CHUNK: u64 = 16;
@@ -524,10 +523,10 @@ impl<'a, 'b> Work<'a, 'b> {
         let along = if by_rows { inner } else { channels };
         let holds = self.has_channels() && along / unit >= u64::from(LANES) / 2;
         let sums = self.sums.len() as u64;
-        // Of a long tensor, 1024 workgroups or more remain.
-        let tile = match sums {
-            0 => HOLDING_TILE,
-            _ => (self.len / 1024).clamp(TILE, LONGEST_TILE) / WORD * WORD,
+        let tile = match (sums, unit) {
+            (0, _) => HOLDING_TILE,
+            (_, 1) => TILE / 2,
+            _ => TILE,
         };
         if !alone && !together && !holds {
             let tile = tile.min(room / WORD * WORD).max(WORD);
@@ -553,7 +552,13 @@ impl<'a, 'b> Work<'a, 'b> {
         let block = if alone {
             1
         } else if by_rows {
-            if together { tile.div_ceil(inner) } else { 1 }
+            // Of a long tensor, 1024 workgroups or more remain.
+            let elements = (self.len / 1024).clamp(TILE, 4 * TILE);
+            if together {
+                elements.div_ceil(inner)
+            } else {
+                1
+            }
         } else if sums == 0 {
             CHUNK.div_ceil(inner)
         } else {
@@ -653,7 +658,13 @@ impl<'a, 'b> Work<'a, 'b> {
                     channels: (partials.channels / if columns { unit } else { 1 }) as u32,
                     inner: (partials.inner / if columns { 1 } else { unit }) as u32,
                     block: partials.block as u32,
-                    chunk: CHUNK.div_ceil(partials.inner) as u32,
+                    chunk: match partials.sweep {
+                        Sweep::Rows => {
+                            let words = partials.inner.min(partials.tile) / unit;
+                            CHUNK.div_ceil(words.div_ceil(u64::from(LANES)))
+                        }
+                        _ => CHUNK.div_ceil(partials.inner),
+                    } as u32,
                     tile: (partials.tile / if columns { 1 } else { unit }) as u32,
                     tiles: tiles as u32,
                     first: (first / if columns { unit } else { 1 }) as u32,
