@@ -66,7 +66,7 @@ const MISTAKES: [Mistake; 19] = [
         name: "nan_is_lost_backward",
         chain: "relu6",
         pass: Pass::Backward,
-        right: "f32_is_nan(x_bits) || ",
+        right: "f32_is_nan(x_bits) | ",
         wrong: "",
     },
     Mistake {
