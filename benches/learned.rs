@@ -146,6 +146,28 @@ const GROUPS: &[Group] = &[
                     ("scale(@s)", Backward, &[("dy", "v"), ("d_s", "d_s")]),
                 ],
             ),
+            (
+                "unfused, each step's own backward",
+                &[
+                    (
+                        "residual(@r)",
+                        Backward,
+                        &[("x", "v2"), ("dx", "dv"), ("d_r", "dg")],
+                    ),
+                    (
+                        "dropout(0.1)",
+                        Backward,
+                        &[("x", "v2"), ("dy", "dv"), ("dx", "v")],
+                    ),
+                    ("mish", Backward, &[("x", "v2"), ("dy", "v"), ("dx", "dv")]),
+                    (
+                        "bias(@b)",
+                        Backward,
+                        &[("dy", "dv"), ("dx", "v"), ("d_b", "d_b")],
+                    ),
+                    ("scale(@s)", Backward, &[("dy", "v"), ("d_s", "d_s")]),
+                ],
+            ),
         ],
     ),
 ];

@@ -1120,8 +1120,8 @@ impl Kernel<'_> {
         }
         results.extend(sums.iter().map(|name| format!("g.d_{name}")));
         if !sums.is_empty() {
-            out.push_str("    nan: u32,\n");
-            results.push("select(0u, 1u, nan)".into());
+            out.push_str("    nan: bool,\n");
+            results.push("nan".into());
         }
         let function = if learns {
             "gradients"
@@ -1187,11 +1187,19 @@ impl Kernel<'_> {
                 .iter()
                 .map(|name| format!("sum_{name}"))
                 .chain(["nan".into()]);
-            let terms = terms.map(|field| match (access, wide) {
-                (Access::Scalar, _) => format!("e0.{field}"),
-                (_, true) => format!("vec4(e0.{field}, e1.{field}, e2.{field}, e3.{field})"),
-                _ if field == "nan" => "e0.nan | e1.nan | e2.nan | e3.nan".into(),
-                _ => format!("(e0.{field} + e1.{field}) + (e2.{field} + e3.{field})"),
+            let bit = |nan: &str| format!("select(0u, 1u, {nan})");
+            let lanes = |field: &str| [0, 1, 2, 3].map(|lane| format!("e{lane}.{field}"));
+            let terms = terms.map(|field| match (access, wide, field == "nan") {
+                (Access::Scalar, _, false) => format!("e0.{field}"),
+                (Access::Scalar, _, true) => bit("e0.nan"),
+                (_, true, false) => format!("vec4({})", lanes(&field).join(", ")),
+                (_, true, true) => {
+                    format!("vec4({})", lanes(&field).map(|nan| bit(&nan)).join(", "))
+                }
+                (_, false, false) => {
+                    format!("(e0.{field} + e1.{field}) + (e2.{field} + e3.{field})")
+                }
+                (_, false, true) => bit(&lanes(&field).join(" | ")),
             });
             let terms: Vec<_> = terms.collect();
             _ = writeln!(out, "    return Terms({});", terms.join(", "));
