@@ -4,12 +4,15 @@
 //! `cargo bench --bench learned`; `WGPU_ADAPTER_NAME` picks an adapter, as for `speed`. `nonlin bench CHAIN
 //! --shape 32x256x2048` takes samples in turns, which noise hurts less, and compares results first.
 
+mod common;
+
+use common::time;
 use criterion::{Criterion, criterion_group, criterion_main};
 use nonlin::wgpu;
 use nonlin::{Bound, Chain, DType, Gpu, Layout, Operand, Operands, Pass};
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const LAYOUTS: [Layout; 2] = [
     Layout {
@@ -268,25 +271,6 @@ impl Bench {
             .expect("it compiles");
         plan.bind(operands).expect("the operands fit")
     }
-
-    /// The time of `count` submits of these, each waited for.
-    fn time(&self, bounds: &[Bound], count: u64) -> Duration {
-        let device = self.gpu.device();
-        let mut total = Duration::ZERO;
-        for _ in 0..count {
-            let mut encoder = device.create_command_encoder(&Default::default());
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            bounds.iter().for_each(|bound| bound.record(&mut pass));
-            drop(pass);
-            let start = Instant::now();
-            self.gpu.queue().submit([encoder.finish()]);
-            device
-                .poll(wgpu::PollType::wait_indefinitely())
-                .expect("the device is there");
-            total += start.elapsed();
-        }
-        total
-    }
 }
 
 fn learned(c: &mut Criterion) {
@@ -307,7 +291,7 @@ fn learned(c: &mut Criterion) {
         for pass in Pass::FROM_X {
             let copy = bench.copy(pass);
             group.bench_function(format!("copy {pass}"), |b| {
-                b.iter_custom(|n| bench.time(std::slice::from_ref(&copy), n))
+                b.iter_custom(|n| time(&bench.gpu, std::slice::from_ref(&copy), n))
             });
         }
         for (name, ways) in GROUPS {
@@ -318,7 +302,7 @@ fn learned(c: &mut Criterion) {
                     println!("{name}, {way}: scratch is 1/{share} of x");
                 }
                 group.bench_function(format!("{name}: {way}"), |b| {
-                    b.iter_custom(|n| bench.time(&bounds, n))
+                    b.iter_custom(|n| time(&bench.gpu, &bounds, n))
                 });
             }
         }

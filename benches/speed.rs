@@ -6,10 +6,13 @@
 //!
 //! What the figures are on the machines they were taken on, and what limits them: docs/SPEED.md.
 
+mod common;
+
+use common::time;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use nonlin::wgpu;
 use nonlin::{Activation, Bound, Chain, DType, Gpu, Operand, Operands, Pass, Plan, check};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A device with x, dy and enough outputs for a chain's steps.
 struct Bench {
@@ -137,25 +140,6 @@ impl Bench {
         }
         .expect("the operands fit")
     }
-
-    /// The time of `count` submits of these, each waited for.
-    fn time(&self, bounds: &[Bound], count: u64) -> Duration {
-        let device = self.gpu.device();
-        let mut total = Duration::ZERO;
-        for _ in 0..count {
-            let mut encoder = device.create_command_encoder(&Default::default());
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            bounds.iter().for_each(|bound| bound.record(&mut pass));
-            drop(pass);
-            let start = Instant::now();
-            self.gpu.queue().submit([encoder.finish()]);
-            device
-                .poll(wgpu::PollType::wait_indefinitely())
-                .expect("the device is there");
-            total += start.elapsed();
-        }
-        total
-    }
 }
 
 fn speed(c: &mut Criterion) {
@@ -170,23 +154,23 @@ fn speed(c: &mut Criterion) {
         group.throughput(Throughput::Bytes(copy.bytes(bench.len)));
         let bound = bench.bind(&copy);
         group.bench_function("copy", |b| {
-            b.iter_custom(|n| bench.time(std::slice::from_ref(&bound), n))
+            b.iter_custom(|n| time(&bench.gpu, std::slice::from_ref(&bound), n))
         });
         for activation in Activation::ALL {
             let bound = bench.chain(&Chain::from(*activation), pass);
             group.bench_function(activation.name(), |b| {
-                b.iter_custom(|n| bench.time(std::slice::from_ref(&bound), n));
+                b.iter_custom(|n| time(&bench.gpu, std::slice::from_ref(&bound), n));
             });
         }
         let chain: Chain = "scale(0.5) | silu | scale(2)".parse().expect("a chain");
         let fused = bench.chain(&chain, pass);
         let id = BenchmarkId::new("fused", &chain);
         group.bench_function(id, |b| {
-            b.iter_custom(|n| bench.time(std::slice::from_ref(&fused), n))
+            b.iter_custom(|n| time(&bench.gpu, std::slice::from_ref(&fused), n))
         });
         let steps = bench.unfused(&chain, pass);
         let id = BenchmarkId::new("unfused", &chain);
-        group.bench_function(id, |b| b.iter_custom(|n| bench.time(&steps, n)));
+        group.bench_function(id, |b| b.iter_custom(|n| time(&bench.gpu, &steps, n)));
     }
 }
 

@@ -118,7 +118,7 @@ impl Form {
     }
 
     /// The names of the operands with gradients, summed or not.
-    fn gradients(&self) -> Vec<&str> {
+    pub(crate) fn gradients(&self) -> Vec<&str> {
         let outputs = self
             .outputs
             .iter()
@@ -672,7 +672,7 @@ pub(crate) struct Args {
     pub(crate) sweep: Option<SweepArgs>,
 }
 
-/// The part of `struct Args` that sums need. Lengths are in words or elements, as the access has it.
+/// The part of `struct Args` that sweeps need. Lengths are in words or elements, as the access has it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SweepArgs {
     /// Workgroups.
@@ -707,17 +707,18 @@ pub(crate) fn fields(form: &Form, args: &Args) -> Vec<(String, u32)> {
     put("row", args.row);
     put("start", args.start);
     let place = |index: usize, places: &[Place]| places.get(index).copied().unwrap_or_default();
+    fn rows(put: &mut impl FnMut(&str, u32), name: &str, place: Place) {
+        let [magic, shift] = divisor(place.row);
+        put(&format!("{name}_row_magic"), magic);
+        put(&format!("{name}_row_shift"), shift);
+        put(&format!("{name}_gap"), place.gap);
+    }
     for (index, Input { name, at, .. }) in form.inputs.iter().enumerate() {
         let place = place(index, &args.inputs);
         put(name, place.offset);
         match at {
             At::Each | At::Shared | At::Held | At::HeldSample => {}
-            At::Rows => {
-                let [magic, shift] = divisor(place.row);
-                put(&format!("{name}_row_magic"), magic);
-                put(&format!("{name}_row_shift"), shift);
-                put(&format!("{name}_gap"), place.gap);
-            }
+            At::Rows => rows(&mut put, name, place),
             At::Channel | At::Channels => {
                 for (what, d) in [("inner", place.inner), ("channels", place.channels)] {
                     let [magic, shift] = divisor(d);
@@ -728,14 +729,11 @@ pub(crate) fn fields(form: &Form, args: &Args) -> Vec<(String, u32)> {
             }
         }
     }
-    for (index, Output { name, rows, .. }) in form.outputs.iter().enumerate() {
+    for (index, output) in form.outputs.iter().enumerate() {
         let place = place(index, &args.outputs);
-        put(name, place.offset);
-        if *rows {
-            let [magic, shift] = divisor(place.row);
-            put(&format!("{name}_row_magic"), magic);
-            put(&format!("{name}_row_shift"), shift);
-            put(&format!("{name}_gap"), place.gap);
+        put(&output.name, place.offset);
+        if output.rows {
+            rows(&mut put, &output.name, place);
         }
     }
     if let Some(random) = args.random {

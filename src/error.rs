@@ -363,6 +363,16 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// A gradient of an operand that no function has a derivative for.
+    pub(crate) fn no_derivative(operand: &str) -> Error {
+        Error::NoGradient {
+            operand: format!("@{operand}"),
+            why: "its function has no derivative with respect to it here".into(),
+        }
+    }
+}
+
 /// Refuses two operands of different lengths.
 pub(crate) fn same_length(
     first: &str,

@@ -351,16 +351,12 @@ impl Shares {
             .arguments()
             .enumerate()
             .find(|(_, (.., operand))| *operand == name);
-        let no_gradient = |why: &str| Error::NoGradient {
+        let (operand, (step, parameter, _)) = found.ok_or_else(|| Error::NoGradient {
             operand: format!("@{name}"),
-            why: why.to_owned(),
-        };
-        let (operand, (step, parameter, _)) =
-            found.ok_or_else(|| no_gradient("the chain has no such operand"))?;
-        if !crate::compose::has_gradient(&chain.steps()[step], parameter) {
-            return Err(no_gradient(
-                "its function has no derivative with respect to it here",
-            ));
+            why: "the chain has no such operand".into(),
+        })?;
+        if !chain.learnable().contains(&name) {
+            return Err(Error::no_derivative(name));
         }
         let (values, spread) = &eval.values[operand];
         let (count, spread) = (values.len(), *spread);

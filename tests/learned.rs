@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "other tests use the rest")]
 mod common;
 
-use common::{download, submit, upload, verdict};
+use common::{download, small_bindings, submit, upload, verdict};
 use libtest_mimic::Failed;
 use nonlin::check::{self, Expected};
 use nonlin::half::{bf16, f16};
@@ -514,20 +514,7 @@ fn places(gpu: &Gpu) -> Result<(), Failed> {
             return Err("a neighbour of the gradient was written".into());
         }
     }
-    let info = gpu.device().adapter_info();
-    let adapter = nonlin::adapters()
-        .into_iter()
-        .find(|a| nonlin::describe(&a.get_info()) == nonlin::describe(&info))
-        .ok_or("the adapter is gone")?;
-    let request = adapter.request_device(&wgpu::DeviceDescriptor {
-        required_limits: wgpu::Limits {
-            max_storage_buffer_binding_size: 4096,
-            ..adapter.limits()
-        },
-        ..Default::default()
-    });
-    let (device, queue) = pollster::block_on(request)?;
-    let small = Gpu::from_device(device, queue);
+    let small = small_bindings(gpu)?;
     for shape in [
         (40, 3, 36),
         (50, 2, 37),

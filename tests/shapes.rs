@@ -7,7 +7,6 @@ mod common;
 use common::sentinels::{self, Places, chain, input, value};
 use common::{download, submit, upload};
 use libtest_mimic::Failed;
-use nonlin::wgpu;
 use nonlin::{Chain, DType, DTypes, Element, Gpu, Kernels, Operand, Operands, Pass, Shape, half};
 
 /// A chain's pass at these places, by the library.
@@ -205,20 +204,7 @@ fn main() -> std::process::ExitCode {
         });
         trials.add("larger_than_a_binding", |gpu| {
             // The same adapter with a device that binds 4 KiB at most: three or four dispatches.
-            let info = gpu.device().adapter_info();
-            let adapter = nonlin::adapters()
-                .into_iter()
-                .find(|a| nonlin::describe(&a.get_info()) == nonlin::describe(&info))
-                .ok_or("the adapter is gone")?;
-            let request = adapter.request_device(&wgpu::DeviceDescriptor {
-                required_limits: wgpu::Limits {
-                    max_storage_buffer_binding_size: 4096,
-                    ..adapter.limits()
-                },
-                ..Default::default()
-            });
-            let (device, queue) = pollster::block_on(request)?;
-            let small = Gpu::from_device(device, queue);
+            let small = common::small_bindings(gpu)?;
             let len = 3000;
             for (_, places) in PLACES {
                 for pass in Pass::FROM_X {

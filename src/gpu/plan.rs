@@ -141,10 +141,7 @@ impl Plan {
         for grad in &given.grads {
             let name = grad.name.strip_prefix("d_").unwrap_or_default();
             if !chain.learnable().contains(&name) {
-                return Err(Error::NoGradient {
-                    operand: format!("@{name}"),
-                    why: "its function has no derivative with respect to it here".into(),
-                });
+                return Err(Error::no_derivative(name));
             }
         }
         Ok(())
@@ -827,12 +824,7 @@ impl<'a, 'b> Work<'a, 'b> {
         // Rows of equal length: a grid of 65,536 groups is 2 x 32,768, not 2 x 65,535.
         let row = groups.div_ceil(rows);
         args.row = row as u32;
-        let gradients: Vec<_> = self.outputs.iter().chain(&self.sums).collect();
-        let gradients: Vec<_> = gradients
-            .iter()
-            .filter_map(|g| g.name.strip_prefix("d_"))
-            .collect();
-        if !self.body().draws(&gradients).is_empty() {
+        if !self.body().draws(&form.gradients()).is_empty() {
             args.random = Some(random_words(self.random));
         }
         let fields = compose::fields(form, &args);

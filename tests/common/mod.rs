@@ -31,11 +31,6 @@ pub(crate) struct Trials {
 }
 
 impl Trials {
-    /// The adapter's short name.
-    pub(crate) fn adapter(&self) -> &str {
-        &self.adapter
-    }
-
     pub(crate) fn add(
         &mut self,
         name: impl std::fmt::Display,
@@ -107,6 +102,24 @@ pub(crate) fn agrees(gpu: &Gpu, chain: &Chain, x: &[f32], dy: &[f32]) -> Result<
         dy,
         &gpu.backward(chain, x, dy)?,
     )?)
+}
+
+/// The same adapter with a device that binds 4 KiB at most.
+pub(crate) fn small_bindings(gpu: &Gpu) -> Result<Gpu, Failed> {
+    let info = gpu.device().adapter_info();
+    let adapter = adapters()
+        .into_iter()
+        .find(|a| describe(&a.get_info()) == describe(&info))
+        .ok_or("the adapter is gone")?;
+    let request = adapter.request_device(&wgpu::DeviceDescriptor {
+        required_limits: wgpu::Limits {
+            max_storage_buffer_binding_size: 4096,
+            ..adapter.limits()
+        },
+        ..Default::default()
+    });
+    let (device, queue) = pollster::block_on(request)?;
+    Ok(Gpu::from_device(device, queue))
 }
 
 /// Runs a bound plan, or anything else that records into a pass, and waits for it.
