@@ -709,9 +709,9 @@ pub(crate) fn fields(form: &Form, args: &Args) -> Vec<(String, u32)> {
     let place = |index: usize, places: &[Place]| places.get(index).copied().unwrap_or_default();
     fn rows(put: &mut impl FnMut(&str, u32), name: &str, place: Place) {
         let [magic, shift] = divisor(place.row);
-        put(&format!("{name}_row_magic"), magic);
-        put(&format!("{name}_row_shift"), shift);
-        put(&format!("{name}_gap"), place.gap);
+        put(&format!("row_magic_{name}"), magic);
+        put(&format!("row_shift_{name}"), shift);
+        put(&format!("gap_{name}"), place.gap);
     }
     for (index, Input { name, at, .. }) in form.inputs.iter().enumerate() {
         let place = place(index, &args.inputs);
@@ -722,10 +722,10 @@ pub(crate) fn fields(form: &Form, args: &Args) -> Vec<(String, u32)> {
             At::Channel | At::Channels => {
                 for (what, d) in [("inner", place.inner), ("channels", place.channels)] {
                     let [magic, shift] = divisor(d);
-                    put(&format!("{name}_{what}_magic"), magic);
-                    put(&format!("{name}_{what}_shift"), shift);
+                    put(&format!("{what}_magic_{name}"), magic);
+                    put(&format!("{what}_shift_{name}"), shift);
                 }
-                put(&format!("{name}_channels"), place.channels);
+                put(&format!("channels_{name}"), place.channels);
             }
         }
     }
@@ -1041,7 +1041,7 @@ impl Kernel<'_> {
         let mut parameters: Vec<_> = inputs
             .iter()
             .map(|input| match is_held(input) {
-                true => format!("{}: f32", input.name),
+                true => format!("w_{}: f32", input.name),
                 false => format!("{}_bits: u32", input.name),
             })
             .collect();
@@ -1065,7 +1065,7 @@ impl Kernel<'_> {
         };
         let mut values = vec![join(
             &|input| match (is_held(input), &input.name, input.dtype) {
-                (true, name, _) => name.clone(),
+                (true, name, _) => format!("w_{name}"),
                 (false, name, dtype) => format!("{dtype}_value({name}_bits)"),
             },
             ", ",
@@ -1209,8 +1209,8 @@ impl Kernel<'_> {
     fn place(name: &str, rows: bool, i: &str) -> String {
         if rows {
             format!(
-                "args.{name} + {i} + m_divide({i}, args.{name}_row_magic, args.{name}_row_shift) * \
-                 args.{name}_gap"
+                "args.{name} + {i} + m_divide({i}, args.row_magic_{name}, args.row_shift_{name}) * \
+                 args.gap_{name}"
             )
         } else {
             format!("args.{name} + {i}")
@@ -1221,9 +1221,9 @@ impl Kernel<'_> {
     fn channel(out: &mut String, name: &str, element: &str) {
         _ = writeln!(
             out,
-            "    let row_{name} = m_divide({element}, args.{name}_inner_magic, args.{name}_inner_shift);
-    let at_{name} = args.{name} + row_{name} - args.{name}_channels * \
-    m_divide(row_{name}, args.{name}_channels_magic, args.{name}_channels_shift);"
+            "    let row_{name} = m_divide({element}, args.inner_magic_{name}, args.inner_shift_{name});
+    let at_{name} = args.{name} + row_{name} - args.channels_{name} * \
+    m_divide(row_{name}, args.channels_magic_{name}, args.channels_shift_{name});"
         );
     }
 
@@ -2001,6 +2001,8 @@ mod tests {
             "acon_c(p1=@p1, p2=@p2, beta=@b)",
             "silu | gate(@g)",
             "rrelu | scale(@s)",
+            // Names that could be those of numbers beside another operand.
+            "scale(@w) | bias(@w_channels) | prelu(weight=@w_gap) | scale(@w_bits)",
         ];
         for text in texts {
             let chain: Chain = text.parse().unwrap();
