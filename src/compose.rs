@@ -237,8 +237,8 @@ fn mentions(text: &str, identifier: &str) -> bool {
 
 /// Text under construction, and the files that are in it.
 #[derive(Default)]
-struct Module {
-    text: String,
+pub(crate) struct Module {
+    pub(crate) text: String,
     files: Vec<String>,
 }
 
@@ -270,7 +270,7 @@ impl Module {
     }
 
     /// A file of the project's own, or text that was tried before.
-    fn known(&mut self, name: &str, text: Option<&str>) {
+    pub(crate) fn known(&mut self, name: &str, text: Option<&str>) {
         let done = match text {
             None => self.file(name),
             Some(_) if self.files.iter().any(|known| known == name) => Ok(()),
@@ -693,7 +693,7 @@ pub(crate) struct SweepArgs {
 }
 
 /// What [`m_divide`] of shaders/math/divide.wgsl needs for a divisor.
-fn divisor(d: u32) -> [u32; 2] {
+pub(crate) fn divisor(d: u32) -> [u32; 2] {
     let shift = u32::BITS - d.max(1).saturating_sub(1).leading_zeros();
     let magic = (1u64 << (31 + shift)).div_ceil(u64::from(d.max(1)));
     [magic as u32, shift]

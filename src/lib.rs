@@ -67,7 +67,10 @@ pub use chain::{Argument, Chain, Function, Pass, Step};
 pub use custom::Custom;
 pub use dtype::{DType, DTypes, Element};
 pub use error::Error;
-pub use gpu::{Bound, Gpu, Kernels, Operand, Operands, Plan, Shape, adapters, describe};
+pub use gpu::{
+    Bound, Gpu, Kernels, LayerOperands, LayerPlan, Operand, Operands, Plan, Shape, adapters,
+    describe,
+};
 pub use half;
 pub use layout::Layout;
 pub use values::Values;

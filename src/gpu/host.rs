@@ -1,6 +1,7 @@
 //! The blocking door: slices in, vectors out.
 
-use super::{Bound, Kernels, Operand, Operands, guarded};
+use super::{Bound, Kernels, LayerOperands, Operand, Operands, guarded};
+use crate::layers::{Images, Layer, Parameters, has_parameters, has_shape};
 use crate::{Chain, DType, Element, Error, Pass, Values};
 
 /// Elements that are on the device at one time: 64 MiB an f32 operand.
@@ -217,6 +218,148 @@ impl Gpu {
             return Ok(self.backward_with(chain, x, dy, &Values::new(), &[])?.0);
         }
         self.run(chain, Pass::Backward, &[x, dy])
+    }
+
+    /// A layer's value for images of f32, `half::f16` or `half::bf16`, and the running statistics as they are then,
+    /// if it trains any. Blocks until it is there.
+    ///
+    /// # Errors
+    /// Those of [`Layer::forward`], of [`Kernels::layer`] and of [`LayerPlan::bind`](super::LayerPlan::bind).
+    ///
+    /// ```no_run
+    /// use nonlin::layers::{Frelu, Images, Parameters};
+    ///
+    /// let gpu = nonlin::Gpu::new()?;
+    /// let layer = Frelu { norm: None, ..Frelu::default() };
+    /// let parameters = Parameters::new().with("weight", &[0.25f32; 9]);
+    /// let (y, _) = gpu.layer_forward(&layer, &Images::nchw(1, 1, 4, 4), &parameters, &[1.0f32; 16])?;
+    /// # Ok::<(), nonlin::Error>(())
+    /// ```
+    pub fn layer_forward<L: Layer, T: Element>(
+        &self,
+        layer: &L,
+        images: &Images,
+        parameters: &Parameters,
+        x: &[T],
+    ) -> Result<(Vec<T>, Parameters), Error> {
+        self.run_layer(layer, images, parameters, x, None)
+    }
+
+    /// The gradient with respect to `x`, given that with respect to the layer's value, and those of the learned
+    /// parameters.
+    ///
+    /// # Errors
+    /// Those of [`layer_forward`](Self::layer_forward).
+    pub fn layer_backward<L: Layer, T: Element>(
+        &self,
+        layer: &L,
+        images: &Images,
+        parameters: &Parameters,
+        x: &[T],
+        dy: &[T],
+    ) -> Result<(Vec<T>, Parameters), Error> {
+        self.run_layer(layer, images, parameters, x, Some(dy))
+    }
+
+    fn run_layer<L: Layer, T: Element>(
+        &self,
+        layer: &L,
+        images: &Images,
+        parameters: &Parameters,
+        x: &[T],
+        dy: Option<&[T]>,
+    ) -> Result<(Vec<T>, Parameters), Error> {
+        images.elements()?;
+        has_parameters(layer, images, parameters)?;
+        has_shape("x", &images.shape(), x.len())?;
+        if let Some(dy) = dy {
+            has_shape("dy", &images.shape(), dy.len())?;
+        }
+        let forward = self.kernels.layer(layer, images, Pass::Forward, T::DTYPE)?;
+        let mut values = Vec::new();
+        for (parameter, _) in forward.parameters() {
+            let tensor = parameters.get(&parameter.name).unwrap_or_default();
+            values.extend(tensor.iter().map(|value| *value as f32));
+        }
+        guarded(&self.device, "running a layer", || {
+            let usage = wgpu::BufferUsages::STORAGE
+                | wgpu::BufferUsages::COPY_DST
+                | wgpu::BufferUsages::COPY_SRC;
+            let limit = self.device.limits().max_buffer_size;
+            let buffer = |what: &str, bytes: usize, usage| {
+                let size = (bytes.max(4) as u64).next_multiple_of(16);
+                if size > limit {
+                    return Err(Error::TooLarge {
+                        what: what.to_owned(),
+                        bytes: size,
+                        limit,
+                    });
+                }
+                Ok(self.device.create_buffer(&wgpu::BufferDescriptor {
+                    label: Some("nonlin layer"),
+                    size,
+                    usage,
+                    mapped_at_creation: false,
+                }))
+            };
+            let upload = |what: &str, bytes: &[u8]| {
+                let buffer = buffer(what, bytes.len(), usage)?;
+                self.write(&buffer, bytes);
+                Ok::<_, Error>(buffer)
+            };
+            let bytes = size_of_val(x);
+            let len = x.len() as u64;
+            let weights = upload("the parameters", bytemuck::cast_slice(&values))?;
+            let input = upload("x", bytemuck::cast_slice(x))?;
+            let output = buffer("y", bytes, usage)?;
+            let saved = buffer("saved", forward.saved_len() as usize * 4, usage)?;
+            let count = values.len() as u64;
+            let mut operands = LayerOperands::new()
+                .x(Operand::new(&input, 0, len))
+                .y(Operand::new(&output, 0, len))
+                .parameters(Operand::new(&weights, 0, count));
+            if forward.saved_len() > 0 {
+                operands = operands.saved(Operand::new(&saved, 0, forward.saved_len()));
+            }
+            self.submit(&forward.bind(operands)?);
+            let gradients = buffer("the gradients", values.len() * 4, usage)?;
+            if let Some(dy) = dy {
+                let backward = self
+                    .kernels
+                    .layer(layer, images, Pass::Backward, T::DTYPE)?;
+                let dy = upload("dy", bytemuck::cast_slice(dy))?;
+                let mut operands = LayerOperands::new()
+                    .x(Operand::new(&input, 0, len))
+                    .dy(Operand::new(&dy, 0, len))
+                    .dx(Operand::new(&output, 0, len))
+                    .parameters(Operand::new(&weights, 0, count))
+                    .gradients(Operand::new(&gradients, 0, count));
+                if backward.saved_len() > 0 {
+                    operands = operands.saved(Operand::new(&saved, 0, backward.saved_len()));
+                }
+                self.submit(&backward.bind(operands)?);
+            }
+            let readback = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+            let readback = buffer("a readback", bytes.max(values.len() * 4), readback)?;
+            let result = self.read(&output, &readback, x.len())?;
+            let from = if dy.is_some() { &gradients } else { &weights };
+            let numbers: Vec<f32> = if values.is_empty() {
+                Vec::new()
+            } else {
+                self.read(from, &readback, values.len())?
+            };
+            let mut tensors = Parameters::new();
+            for (parameter, range) in forward.parameters() {
+                if parameter.learned == dy.is_some() {
+                    let numbers = &numbers[range.start as usize..range.end as usize];
+                    tensors = tensors.with(&parameter.name, numbers);
+                }
+            }
+            if dy.is_none() && !forward.trains() {
+                tensors = Parameters::new();
+            }
+            Ok((result, tensors))
+        })
     }
 
     fn run<T: Element>(&self, chain: &Chain, pass: Pass, inputs: &[&[T]]) -> Result<Vec<T>, Error> {

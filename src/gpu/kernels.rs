@@ -1,7 +1,8 @@
 //! The cache of compiled kernels of one device.
 
-use super::{Plan, guarded};
+use super::{LayerPlan, Plan, guarded};
 use crate::compose::{self, Body, Form, Sweep};
+use crate::layers::{Images, Layer};
 use crate::{Chain, DType, DTypes, Error, Pass};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -51,6 +52,8 @@ enum Key {
     Pass(Option<String>, Pass),
     /// What adds up partial sums, to gradients of these dtypes.
     Finish(Vec<DType>),
+    /// A layer's kernel: its text, and whether it writes each operand.
+    Text(String, Vec<bool>),
 }
 
 /// What compiling came to, once it was tried.
@@ -148,6 +151,22 @@ impl Kernels {
         Plan::new(self, family, None, pass, dtype.into())
     }
 
+    /// Makes a layer's pass ready for such images. The dtypes are those of x, y, dy and dx; parameters,
+    /// and all else, are f32.
+    ///
+    /// # Errors
+    /// [`Error::BadSetting`], [`Error::BadImages`]; [`Error::TooLarge`] for 2^31 elements and more;
+    /// [`Error::NeedsInput`] for [`Pass::BackwardFromY`].
+    pub fn layer<L: Layer>(
+        &self,
+        layer: &L,
+        images: &Images,
+        pass: Pass,
+        dtypes: impl Into<DTypes>,
+    ) -> Result<LayerPlan, Error> {
+        LayerPlan::new(self, layer, images, pass, dtypes.into())
+    }
+
     /// How many kernels were compiled so far.
     pub fn compiled(&self) -> usize {
         self.inner.compiled.load(Ordering::Relaxed)
@@ -219,6 +238,12 @@ impl Inner {
             let written: Vec<_> = partials.chain(dtypes.iter().map(|_| true)).collect();
             self.pipeline("nonlin finish", compose::finish(dtypes), &written, &[])
         })
+    }
+
+    /// A kernel of which all is said by its text.
+    pub(super) fn text(&self, label: &str, text: &str, written: &[bool]) -> Result<Kernel, Error> {
+        let family = self.family(Key::Text(text.to_owned(), written.to_vec()));
+        family.get(None, || self.pipeline(label, text.to_owned(), written, &[]))
     }
 
     fn compile(&self, body: Body<'_>, form: &Form) -> Result<Kernel, Error> {

@@ -2,11 +2,13 @@
 
 mod host;
 mod kernels;
+mod layer;
 mod operand;
 mod plan;
 
 pub use host::{Gpu, adapters, describe};
 pub use kernels::{Kernels, Shape};
+pub use layer::{LayerOperands, LayerPlan};
 pub use operand::{Operand, Operands};
 pub use plan::{Bound, Plan};
 

@@ -74,7 +74,7 @@ impl<'a> Operand<'a> {
     }
 
     /// Checks the operand against its buffer and returns the bytes from its first element to its last.
-    fn bytes(&self, name: &str, dtype: DType) -> Result<Range<u64>, Error> {
+    pub(super) fn bytes(&self, name: &str, dtype: DType) -> Result<Range<u64>, Error> {
         let needed = wgpu::BufferUsages::STORAGE;
         let usage = self.buffer.usage();
         if !usage.contains(needed) {

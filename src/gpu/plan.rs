@@ -896,7 +896,7 @@ impl<'a, 'b> Work<'a, 'b> {
 }
 
 /// Bytes that one binding can hold.
-fn limit(inner: &Inner) -> u64 {
+pub(super) fn limit(inner: &Inner) -> u64 {
     inner.limits.max_storage_buffer_binding_size.min(1 << 31)
 }
 
@@ -905,7 +905,7 @@ fn inner_kernel(work: &Work<'_, '_>, form: &Form) -> Result<Kernel, Error> {
 }
 
 /// Arguments in a uniform buffer, and a bind group.
-fn bind(
+pub(super) fn bind(
     inner: &Inner,
     kernel: &Kernel,
     uniform: &[u32],
@@ -965,13 +965,13 @@ fn bind(
 /// A plan with its operands, ready to be recorded into compute passes of the same device.
 #[derive(Clone, Debug)]
 pub struct Bound {
-    dispatches: Vec<Dispatch>,
-    scratch: u64,
-    len: u64,
+    pub(super) dispatches: Vec<Dispatch>,
+    pub(super) scratch: u64,
+    pub(super) len: u64,
 }
 
 #[derive(Clone, Debug)]
-struct Dispatch {
+pub(super) struct Dispatch {
     pipeline: wgpu::ComputePipeline,
     bind_group: wgpu::BindGroup,
     grid: [u32; 3],

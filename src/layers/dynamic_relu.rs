@@ -142,18 +142,18 @@ impl DynamicRelu {
     }
 
     /// K as a length; it has been found to be at most 4.
-    fn lines(&self) -> usize {
+    pub(super) fn lines(&self) -> usize {
         self.k as usize
     }
 
     /// How far θ moves each coefficient of a set, first the slopes, then the intercepts.
-    fn lambdas(&self) -> Vec<f64> {
+    pub(super) fn lambdas(&self) -> Vec<f64> {
         let slopes = vec![self.lambda_slope; self.lines()];
         [slopes, vec![self.lambda_intercept; self.lines()]].concat()
     }
 
     /// The coefficients of a set at θ = 0.
-    fn initial(&self) -> Vec<f64> {
+    pub(super) fn initial(&self) -> Vec<f64> {
         let filled = |values: &[f64]| {
             let mut values = values.to_vec();
             values.resize(self.lines(), 0.0);

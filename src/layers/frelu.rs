@@ -62,11 +62,11 @@ impl Default for Frelu {
 }
 
 /// One of the convolutions whose sum is T.
-struct Window {
+pub(super) struct Window {
     /// What stands behind its parameters' names.
-    mark: &'static str,
-    height: usize,
-    width: usize,
+    pub(super) mark: &'static str,
+    pub(super) height: usize,
+    pub(super) width: usize,
 }
 
 impl Window {
@@ -144,7 +144,7 @@ struct Funnel {
 }
 
 impl Frelu {
-    fn windows(&self) -> Vec<Window> {
+    pub(super) fn windows(&self) -> Vec<Window> {
         // They have been found to be at most 7.
         let (height, width) = (self.kernel.0 as usize, self.kernel.1 as usize);
         let window = |mark, height, width| Window {

@@ -27,6 +27,7 @@
 
 mod dynamic_relu;
 mod frelu;
+pub(crate) mod gpu;
 mod meta_acon;
 mod parts;
 
@@ -199,7 +200,7 @@ impl Parameters {
             .map(|(name, values)| (name.as_str(), values.as_slice()))
     }
 
-    fn set(&mut self, name: impl Into<String>, values: Vec<f64>) {
+    pub(crate) fn set(&mut self, name: impl Into<String>, values: Vec<f64>) {
         self.0.insert(name.into(), values);
     }
 }
@@ -245,10 +246,39 @@ pub struct Gradients {
     pub parameters: Parameters,
 }
 
-/// A layer, in f64 on the CPU.
+pub(crate) mod sealed {
+    use super::gpu::{Form, Program};
+    use crate::Error;
+
+    /// What a layer is on the GPU.
+    pub trait OnGpu {
+        #[doc(hidden)]
+        fn program(&self, form: &Form) -> Result<Program, Error>;
+    }
+
+    impl OnGpu for super::Frelu {
+        fn program(&self, form: &Form) -> Result<Program, Error> {
+            self.on_gpu(form)
+        }
+    }
+
+    impl OnGpu for super::MetaAcon {
+        fn program(&self, form: &Form) -> Result<Program, Error> {
+            self.on_gpu(form)
+        }
+    }
+
+    impl OnGpu for super::DynamicRelu {
+        fn program(&self, form: &Form) -> Result<Program, Error> {
+            self.on_gpu(form)
+        }
+    }
+}
+
+/// A layer, in f64 on the CPU; [`Kernels::layer`](crate::Kernels::layer) is the GPU's.
 ///
 /// x and dy are of any [`Element`] type, in the order that the images tell; results are f64 in that order.
-pub trait Layer {
+pub trait Layer: sealed::OnGpu {
     /// The layer's name.
     fn name(&self) -> &'static str;
 
@@ -342,25 +372,7 @@ impl<'a> Input<'a> {
         x: &[X],
     ) -> Result<Self, Error> {
         images.elements()?;
-        let wanted = layer.parameters(images)?;
-        for parameter in &wanted {
-            let values = parameters
-                .get(&parameter.name)
-                .ok_or_else(|| Error::MissingTensor {
-                    layer: layer.name(),
-                    name: parameter.name.clone(),
-                    shape: parameter.shape.clone(),
-                })?;
-            has_shape(&parameter.name, &parameter.shape, values.len())?;
-        }
-        let is_wanted = |name: &str| wanted.iter().any(|parameter| parameter.name == name);
-        if let Some((unknown, _)) = parameters.iter().find(|(name, _)| !is_wanted(name)) {
-            return Err(Error::UnknownTensor {
-                layer: layer.name(),
-                name: unknown.to_owned(),
-                known: wanted.into_iter().map(|parameter| parameter.name).collect(),
-            });
-        }
+        has_parameters(layer, images, parameters)?;
         // The lengths fit usize, since their product does and none is zero.
         let shape = Shape {
             samples: images.samples as usize,
@@ -414,12 +426,40 @@ impl<'a> Input<'a> {
     }
 }
 
+/// Refuses parameters that are not those of a layer.
+pub(crate) fn has_parameters(
+    layer: &impl Layer,
+    images: &Images,
+    parameters: &Parameters,
+) -> Result<(), Error> {
+    let wanted = layer.parameters(images)?;
+    for parameter in &wanted {
+        let values = parameters
+            .get(&parameter.name)
+            .ok_or_else(|| Error::MissingTensor {
+                layer: layer.name(),
+                name: parameter.name.clone(),
+                shape: parameter.shape.clone(),
+            })?;
+        has_shape(&parameter.name, &parameter.shape, values.len())?;
+    }
+    let is_wanted = |name: &str| wanted.iter().any(|parameter| parameter.name == name);
+    if let Some((unknown, _)) = parameters.iter().find(|(name, _)| !is_wanted(name)) {
+        return Err(Error::UnknownTensor {
+            layer: layer.name(),
+            name: unknown.to_owned(),
+            known: wanted.into_iter().map(|parameter| parameter.name).collect(),
+        });
+    }
+    Ok(())
+}
+
 fn product(lengths: &[u64]) -> Option<u64> {
     let mut lengths = lengths.iter();
     lengths.try_fold(1u64, |product, length| product.checked_mul(*length))
 }
 
-fn has_shape(name: &str, shape: &[u64], len: usize) -> Result<(), Error> {
+pub(crate) fn has_shape(name: &str, shape: &[u64], len: usize) -> Result<(), Error> {
     if product(shape) == Some(len as u64) {
         return Ok(());
     }

@@ -1,0 +1,448 @@
+//! Plans of layers, and their operands.
+
+use super::kernels::{Inner, Kernel};
+use super::operand::missing;
+use super::plan::{bind, limit};
+use super::{Bound, Kernels, Operand, guarded};
+use crate::layers::gpu::{Access, Buffer, Form, Program, is_whole};
+use crate::layers::sealed::OnGpu;
+use crate::layers::{Images, Layer, Parameter};
+use crate::{DType, DTypes, Error, Pass};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A layer's pass for images of one shape. Kernels are compiled when it is first bound.
+///
+/// All parameters are one operand of f32, one behind the other as [`parameters`](Self::parameters) tells, and so are
+/// their gradients: a device need not allow many bindings.
+#[derive(Clone, Debug)]
+pub struct LayerPlan {
+    inner: Arc<Inner>,
+    name: &'static str,
+    pass: Pass,
+    images: Images,
+    dtypes: DTypes,
+    parameters: Vec<Parameter>,
+    /// For operands at the best of places, if the shape allows it.
+    best: Program,
+    /// For operands at any place.
+    any: Program,
+}
+
+impl LayerPlan {
+    pub(super) fn new<L: Layer>(
+        kernels: &Kernels,
+        layer: &L,
+        images: &Images,
+        pass: Pass,
+        dtypes: DTypes,
+    ) -> Result<Self, Error> {
+        if pass == Pass::BackwardFromY {
+            return Err(Error::NeedsInput {
+                name: layer.name().to_owned(),
+                why: "its gradients depend on all of x".into(),
+            });
+        }
+        let parameters = layer.parameters(images)?;
+        let form = Form {
+            images: *images,
+            pass,
+            dtypes,
+            access: Access::Scalar,
+            shared: false,
+        };
+        let any = OnGpu::program(layer, &form)?;
+        let best = if is_whole(images) {
+            let access = Access::Vec4;
+            OnGpu::program(layer, &Form { access, ..form })?
+        } else {
+            any.clone()
+        };
+        Ok(LayerPlan {
+            inner: Arc::clone(&kernels.inner),
+            name: layer.name(),
+            pass,
+            images: *images,
+            dtypes,
+            parameters,
+            best,
+            any,
+        })
+    }
+
+    /// The pass.
+    pub fn pass(&self) -> Pass {
+        self.pass
+    }
+
+    /// The layer's parameters, and which elements of the operand of parameters, or of their gradients, each
+    /// has.
+    pub fn parameters(&self) -> impl Iterator<Item = (&Parameter, Range<u64>)> {
+        self.parameters.iter().map(|parameter| {
+            let region = self.any.regions.iter().find(|region| {
+                region.buffer == Buffer::Parameters && region.name == parameter.name
+            });
+            (
+                parameter,
+                region.map_or(0..0, |region| region.elements.clone()),
+            )
+        })
+    }
+
+    /// Elements of the operand of parameters, and of that of their gradients.
+    pub fn parameters_len(&self) -> u64 {
+        self.any.elements(Buffer::Parameters)
+    }
+
+    /// Elements of what forward leaves for backward, f32; zero where it leaves nothing.
+    pub fn saved_len(&self) -> u64 {
+        let len = |program: &Program| program.elements(Buffer::Saved);
+        len(&self.any).max(len(&self.best))
+    }
+
+    /// Elements of memory, f32, that the pass needs while it runs.
+    pub fn scratch_len(&self) -> u64 {
+        let len = |program: &Program| program.elements(Buffer::Scratch);
+        len(&self.any).max(len(&self.best))
+    }
+
+    /// Whether it renews running statistics.
+    pub(super) fn trains(&self) -> bool {
+        let stages = self.any.stages.iter();
+        let all = stages.flat_map(|stage| &stage.buffers);
+        all.into_iter()
+            .any(|(buffer, written)| *buffer == Buffer::Parameters && *written)
+    }
+
+    /// Dispatches that a bound of this plan records.
+    pub fn dispatches(&self) -> usize {
+        self.best.stages.len()
+    }
+
+    /// The kernels' WGSL, for operands apart from each other at places that are multiples of 4 elements, with
+    /// their labels.
+    pub fn wgsl(&self) -> impl Iterator<Item = (&str, &str)> {
+        let stages = self.best.stages.iter();
+        stages.map(|stage| (stage.label.as_str(), stage.text.as_str()))
+    }
+
+    /// Binds the plan to operands: checks everything, makes what recording needs. The first binding compiles.
+    ///
+    /// Operands may lie in one buffer but must not overlap; where they do lie in one, all that is written and
+    /// read must be so in the whole of this binding.
+    ///
+    /// # Errors
+    /// [`Error::MissingOperand`], [`Error::UnexpectedOperand`], [`Error::BadTensor`] for a wrong length,
+    /// [`Error::MissingUsage`], [`Error::Misaligned`], [`Error::OutOfRange`], [`Error::Overlap`],
+    /// [`Error::TooLarge`] for an operand larger than the device can bind; [`Error::TooManyOperands`];
+    /// [`Error::Device`].
+    pub fn bind(&self, operands: LayerOperands<'_>) -> Result<Bound, Error> {
+        let placed = self.place(&operands)?;
+        let fits = |part: &Part<'_>| {
+            let word = 4 * part.dtype.size();
+            part.bytes.start.is_multiple_of(word)
+        };
+        let images = placed.iter().filter(|part| part.buffer.has_images());
+        let program = if images.clone().all(fits) {
+            &self.best
+        } else {
+            &self.any
+        };
+        let is_written = |buffer: Buffer| {
+            let all = program.stages.iter().flat_map(|stage| &stage.buffers);
+            all.into_iter()
+                .any(|(known, written)| *known == buffer && *written)
+        };
+        let mut shared = false;
+        for (index, part) in placed.iter().enumerate() {
+            for other in &placed[..index] {
+                let either = is_written(part.buffer) || is_written(other.buffer);
+                if !either || part.operand.buffer() != other.operand.buffer() {
+                    continue;
+                }
+                shared = true;
+                let apart =
+                    part.bytes.end <= other.bytes.start || other.bytes.end <= part.bytes.start;
+                if !apart && !part.bytes.is_empty() && !other.bytes.is_empty() {
+                    return Err(Error::Overlap {
+                        first: other.buffer.name().into(),
+                        first_bytes: other.bytes.clone(),
+                        second: part.buffer.name().into(),
+                        second_bytes: part.bytes.clone(),
+                    });
+                }
+            }
+        }
+        let inner = &self.inner;
+        guarded(&inner.device, "binding operands", || {
+            self.bound(program, &placed, shared)
+        })
+    }
+
+    fn bound(&self, program: &Program, placed: &[Part<'_>], shared: bool) -> Result<Bound, Error> {
+        let inner = &self.inner;
+        let own = program.elements(Buffer::Scratch) * 4;
+        let is_given = placed.iter().any(|part| part.buffer == Buffer::Scratch);
+        let scratch = (own > 0 && !is_given).then(|| {
+            inner.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("nonlin scratch"),
+                size: own,
+                usage: wgpu::BufferUsages::STORAGE,
+                mapped_at_creation: false,
+            })
+        });
+        let mut bindings = Vec::new();
+        for part in placed {
+            bindings.push((part.buffer, part.binding(inner, program.form.access)?));
+        }
+        if let Some(buffer) = &scratch {
+            let binding = wgpu::BufferBinding {
+                buffer,
+                offset: 0,
+                size: None,
+            };
+            bindings.push((Buffer::Scratch, (0, binding)));
+        }
+        let at = |buffer: Buffer| {
+            let found = bindings.iter().find(|(known, _)| *known == buffer);
+            found.map_or(0, |(_, (at, _))| *at)
+        };
+        let most = u64::from(inner.limits.max_compute_workgroups_per_dimension);
+        let grid = |groups: u64| {
+            let rows = groups.div_ceil(most);
+            [groups.div_ceil(rows.max(1)) as u32, rows as u32, 1]
+        };
+        let mut uniform: Vec<u32> = Vec::new();
+        for region in &program.regions {
+            uniform.push(at(region.buffer) + region.elements.start as u32);
+        }
+        for buffer in [Buffer::X, Buffer::Y, Buffer::Dy, Buffer::Dx] {
+            uniform.push(at(buffer));
+        }
+        for (name, value, _) in &program.numbers {
+            let row = program
+                .stages
+                .iter()
+                .enumerate()
+                .find(|(index, _)| *name == format!("row{index}"));
+            uniform.push(row.map_or(*value, |(_, stage)| grid(stage.groups)[0]));
+        }
+        uniform.resize(uniform.len().next_multiple_of(4), 0);
+        let mut bound = Bound {
+            dispatches: Vec::new(),
+            scratch: if is_given { 0 } else { own },
+            len: self.images.elements()?,
+        };
+        for stage in &program.stages {
+            let kernel = self.kernel(program, stage, shared)?;
+            let mut used = Vec::new();
+            for (buffer, _) in &stage.buffers {
+                let found = bindings.iter().find(|(known, _)| known == buffer);
+                let (_, (_, binding)) = found.ok_or_else(|| missing(self.pass, buffer.name()))?;
+                used.push(binding.clone());
+            }
+            bound
+                .dispatches
+                .push(bind(inner, &kernel, &uniform, used, grid(stage.groups))?);
+        }
+        Ok(bound)
+    }
+
+    fn kernel(
+        &self,
+        program: &Program,
+        stage: &crate::layers::gpu::Stage,
+        shared: bool,
+    ) -> Result<Kernel, Error> {
+        let label = format!("nonlin {} {} {}", self.name, self.pass, stage.label);
+        let written: Vec<_> = stage
+            .buffers
+            .iter()
+            .map(|(_, written)| *written || shared)
+            .collect();
+        let text = if shared && !program.form.shared {
+            stage
+                .text
+                .replace("var<storage, read>", "var<storage, read_write>")
+        } else {
+            stage.text.clone()
+        };
+        self.inner.text(&label, &text, &written)
+    }
+
+    fn place<'a>(&self, operands: &LayerOperands<'a>) -> Result<Vec<Part<'a>>, Error> {
+        let mut placed = Vec::new();
+        let passed: &[Buffer] = match self.pass {
+            Pass::Forward => &[Buffer::X, Buffer::Y],
+            _ => &[Buffer::X, Buffer::Dy, Buffer::Dx],
+        };
+        for (buffer, operand) in &operands.given {
+            let is_known = match buffer {
+                Buffer::Gradients => self.pass == Pass::Backward,
+                Buffer::Parameters | Buffer::Saved | Buffer::Scratch => true,
+                buffer => passed.contains(buffer),
+            };
+            if !is_known {
+                return Err(Error::UnexpectedOperand {
+                    pass: self.pass,
+                    operand: buffer.name().into(),
+                });
+            }
+            let (dtype, wanted, shape) = if buffer.has_images() {
+                let elements = self.images.elements()?;
+                let shape = self.images.shape().to_vec();
+                (self.dtypes.of(buffer.name()), elements, shape)
+            } else {
+                let wanted = match buffer {
+                    Buffer::Saved => self.saved_len(),
+                    Buffer::Scratch => self.scratch_len(),
+                    _ => self.parameters_len(),
+                };
+                (DType::F32, wanted, vec![wanted])
+            };
+            if operand.len() != wanted {
+                return Err(Error::BadTensor {
+                    name: buffer.name().into(),
+                    shape,
+                    len: operand.len(),
+                });
+            }
+            let bytes = operand.bytes(buffer.name(), dtype)?;
+            placed.push(Part {
+                buffer: *buffer,
+                operand: *operand,
+                bytes,
+                dtype,
+            });
+        }
+        let mut needed = passed.to_vec();
+        for (buffer, len) in [
+            (Buffer::Parameters, self.parameters_len()),
+            (Buffer::Saved, self.saved_len()),
+        ] {
+            if len > 0 {
+                needed.push(buffer);
+            }
+        }
+        if self.pass == Pass::Backward {
+            needed.push(Buffer::Gradients);
+        }
+        for buffer in needed {
+            if !placed.iter().any(|part| part.buffer == buffer) {
+                return Err(missing(self.pass, buffer.name()));
+            }
+        }
+        Ok(placed)
+    }
+}
+
+/// An operand that was checked.
+struct Part<'a> {
+    buffer: Buffer,
+    operand: Operand<'a>,
+    bytes: Range<u64>,
+    dtype: DType,
+}
+
+impl<'a> Part<'a> {
+    /// Where in the binding the elements begin, in what the kernel counts, and the binding.
+    fn binding(
+        &self,
+        inner: &Inner,
+        access: Access,
+    ) -> Result<(u32, wgpu::BufferBinding<'a>), Error> {
+        let alignment = u64::from(inner.limits.min_storage_buffer_offset_alignment);
+        let offset = self.bytes.start / alignment * alignment;
+        // wgpu binds whole words.
+        let size = (self.bytes.end - offset).next_multiple_of(4);
+        if size > limit(inner) {
+            return Err(Error::TooLarge {
+                what: format!("{}, which a layer cannot cut,", self.buffer.name()),
+                bytes: size,
+                limit: limit(inner),
+            });
+        }
+        let unit = match access {
+            Access::Vec4 if self.buffer.has_images() => 4 * self.dtype.size(),
+            _ => self.dtype.size(),
+        };
+        let binding = wgpu::BufferBinding {
+            buffer: self.operand.buffer(),
+            offset,
+            size: std::num::NonZeroU64::new(size),
+        };
+        Ok((((self.bytes.start - offset) / unit) as u32, binding))
+    }
+}
+
+/// The operands of a layer's pass. Forward reads x and the parameters, and writes y and what it saves for
+/// backward; a batch norm that trains renews the running statistics among the parameters. Backward reads x,
+/// dy, the parameters and what was saved, and writes dx and the parameters' gradients.
+#[derive(Clone, Debug, Default)]
+pub struct LayerOperands<'a> {
+    given: Vec<(Buffer, Operand<'a>)>,
+}
+
+impl<'a> LayerOperands<'a> {
+    /// No operands, to be given some.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn give(mut self, buffer: Buffer, operand: Operand<'a>) -> Self {
+        self.given.retain(|(known, _)| *known != buffer);
+        self.given.push((buffer, operand));
+        self
+    }
+
+    /// The input, in the images' order.
+    #[must_use]
+    pub fn x(self, operand: Operand<'a>) -> Self {
+        self.give(Buffer::X, operand)
+    }
+
+    /// The value, which forward writes.
+    #[must_use]
+    pub fn y(self, operand: Operand<'a>) -> Self {
+        self.give(Buffer::Y, operand)
+    }
+
+    /// The gradient with respect to the value, which backward reads.
+    #[must_use]
+    pub fn dy(self, operand: Operand<'a>) -> Self {
+        self.give(Buffer::Dy, operand)
+    }
+
+    /// The gradient with respect to x, which backward writes.
+    #[must_use]
+    pub fn dx(self, operand: Operand<'a>) -> Self {
+        self.give(Buffer::Dx, operand)
+    }
+
+    /// The parameters, of [`LayerPlan::parameters_len`] elements of f32.
+    #[must_use]
+    pub fn parameters(self, operand: Operand<'a>) -> Self {
+        self.give(Buffer::Parameters, operand)
+    }
+
+    /// The parameters' gradients, as long as they, which backward writes. Those of running statistics, which
+    /// have none, are left as they are.
+    #[must_use]
+    pub fn gradients(self, operand: Operand<'a>) -> Self {
+        self.give(Buffer::Gradients, operand)
+    }
+
+    /// What forward leaves for backward, of [`LayerPlan::saved_len`] elements of f32. Not needed where that is
+    /// zero.
+    #[must_use]
+    pub fn saved(self, operand: Operand<'a>) -> Self {
+        self.give(Buffer::Saved, operand)
+    }
+
+    /// Memory of [`LayerPlan::scratch_len`] elements of f32 that the pass may use while it runs. Where it is left
+    /// out, the bound has its own.
+    #[must_use]
+    pub fn scratch(self, operand: Operand<'a>) -> Self {
+        self.give(Buffer::Scratch, operand)
+    }
+}
