@@ -3,11 +3,9 @@
 
 use nonlin::Error;
 use nonlin::layers::{
-    BatchNorm, DynamicRelu, Frelu, Gradients, Images, Layer, MetaAcon, Order, Outputs, Parameter,
+    BatchNorm, DynamicRelu, Frelu, Gradients, Images, Layer, MetaAcon, Order, Parameter,
     Parameters, Variant,
 };
-use std::collections::BTreeMap;
-use std::path::Path;
 
 #[path = "common/layer_trials.rs"]
 mod layer_trials;

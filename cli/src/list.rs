@@ -1,16 +1,20 @@
 //! `nonlin list`.
 
+use crate::layers::{Known, Tensor};
 use crate::output::{show, show_json};
 use crate::{Result, Verdict};
 use nonlin::{Activation, Chain, Pass};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// List the steps that chains are made of: activations, and scale
+/// List the steps that chains are made of, and the layers
 ///
 /// --json prints {"steps": [{"name", "kind", "aliases", "parameters": [{"name", "default"}],
-/// "formula", "budget_ulp", "source"}]}; kind is scale or activation, a default of null means that
-/// the value must be given, and the formula is in x and the parameters.
+/// "formula", "budget_ulp", "source"}], "layers": [{"name", "settings": [{"key", "takes",
+/// "default"}], "parameters": [{"name", "shape", "when", "learned"}], "formula", "source"}]}. Of
+/// steps, kind is scale or activation, a default of null means that the value must be given, and the
+/// formula is in x and the parameters. Of layers, takes, shape and when are text for people; a
+/// parameter whose when is null is always needed.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Print a JSON document
@@ -23,7 +27,8 @@ pub(crate) fn list(args: &Args) -> Result<Verdict> {
         let steps: Vec<_> = plain()
             .chain(Activation::ALL.iter().map(activation))
             .collect();
-        show_json(&json!({ "steps": steps }))?;
+        let layers: Vec<_> = Known::ALL.iter().map(layer).collect();
+        show_json(&json!({ "steps": steps, "layers": layers }))?;
     } else {
         let mut text = String::new();
         for (name, parameters, formula) in PLAIN {
@@ -47,6 +52,9 @@ pub(crate) fn list(args: &Args) -> Result<Verdict> {
                 _ = write!(text, "learns {}; ", learnable.join(", "));
             }
             _ = writeln!(text, "{}", activation.source());
+        }
+        for known in &Known::ALL {
+            text += &layer_text(known);
         }
         show(text)?;
     }
@@ -109,6 +117,60 @@ fn activation(activation: &Activation) -> Value {
         "backward_from_y": from_y(activation),
         "learnable": activation.learnable(),
     })
+}
+
+fn layer(known: &Known) -> Value {
+    let settings = known.settings().map(
+        |setting| json!({ "key": setting.key, "takes": setting.takes, "default": setting.default }),
+    );
+    let parameters = known.parameters().map(|tensor| {
+        json!({
+            "name": tensor.name,
+            "shape": tensor.shape,
+            "when": Some(tensor.when).filter(|when| !when.is_empty()),
+            "learned": tensor.learned(),
+        })
+    });
+    json!({
+        "name": known.name,
+        "settings": settings.collect::<Vec<_>>(),
+        "parameters": parameters.collect::<Vec<_>>(),
+        "formula": known.formula,
+        "source": known.source,
+    })
+}
+
+fn layer_text(known: &Known) -> String {
+    let settings: Vec<_> = known
+        .settings()
+        .map(|setting| format!("{}={}", setting.key, setting.default))
+        .collect();
+    let mut text = format!(
+        "layer {} = {}\n    settings {}\n    parameters ",
+        known.name,
+        known.formula,
+        settings.join(", ")
+    );
+    let mut parameters = known.parameters().peekable();
+    while let Some(tensor) = parameters.next() {
+        text += tensor.name;
+        // What names have in common is said once, behind them.
+        let same = |next: &&Tensor| (next.shape, next.when) == (tensor.shape, tensor.when);
+        if parameters.peek().is_some_and(same) {
+            text += ", ";
+            continue;
+        }
+        _ = write!(text, " {}", tensor.shape);
+        if !tensor.when.is_empty() {
+            _ = write!(text, " with {}", tensor.when);
+        }
+        text += if parameters.peek().is_some() {
+            "; "
+        } else {
+            "\n    "
+        };
+    }
+    text + known.source + "\n"
 }
 
 /// The decimal number that was meant: 0.01, not the 0.009999999776482582 that f32 makes of it.

@@ -9,6 +9,7 @@ mod arguments;
 mod bench;
 mod check;
 mod exhaustive;
+mod layers;
 mod list;
 mod npy;
 mod output;
@@ -37,6 +38,9 @@ A CHAIN is steps with `|` between them, applied from left to right, as one dispa
     'leaky_relu(negative_slope=0.1)'
     'scale(@s) | prelu(weight=@w)' takes values from operands: `nonlin run` reads @w from --arg w=FILE
 
+`nonlin run` also takes the name of a layer, frelu, meta_acon, dyrelu_a, dyrelu_b or dyrelu_c, in the
+place of a chain.
+
 Without --adapter, the variable WGPU_ADAPTER_NAME chooses the adapter, as --adapter does; without
 either, the best one is taken, hardware before software. WGPU_BACKEND (vulkan, metal, dx12, gl)
 limits what is looked at.
@@ -45,6 +49,7 @@ Examples:
     nonlin adapters
     nonlin run 'scale(0.5) | silu' --x x.npy --y y.npy
     nonlin run 'prelu(weight=@w)' --x x.npy --arg w=w.npy --y y.npy
+    nonlin run frelu --set norm=none --x x.npy --arg weight=w.npy --y y.npy
     nonlin check gelu
     nonlin bench
     nonlin wgsl silu --pass backward --to msl

@@ -1,6 +1,9 @@
 //! `nonlin run`.
 
+mod layer;
+
 use crate::arguments::{Channels, Named, check_names};
+use crate::layers::{Given, Known};
 use crate::npy::{Array, Order, Shape};
 use crate::output::{Progress, complain, dtypes, show, table};
 use crate::pending::{Pending, resolve};
@@ -10,7 +13,7 @@ use nonlin::{Chain, DType, Element, Gpu, Pass, Values, reference};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// Run a chain on .npy files
+/// Run a chain, or a layer, on .npy files
 ///
 /// Reads f16, f32 and f64, little or big endian, in C or Fortran order. What is not of the dtype is
 /// converted to it, which is said on stderr. Arithmetic is f32 whatever the dtype. Results are
@@ -26,10 +29,19 @@ use std::path::{Path, PathBuf};
 /// it. Other shapes are refused, and so are those that NumPy would broadcast in another way, where
 /// --channel-axis was not given. Gradients of operands are f32, of the shape and order of their
 /// operand's file. With operands or random steps, all has to fit on the device at one time.
+///
+/// A layer stands in the place of a chain, alone: frelu, meta_acon, dyrelu_a, dyrelu_b or dyrelu_c.
+/// x is images of N x C x H x W, or N x H x W x C with --channel-axis -1. --set changes its settings.
+/// --arg gives each of its parameters, of PyTorch's name and shape, such as (C, 1, 3, 3); those of
+/// one value per channel may be (C, 1, 1) or (1, C, 1, 1) too, and those of fully connected layers
+/// (outputs, inputs, 1, 1). Parameters and their gradients are f32 whatever the dtype. `nonlin list`
+/// shows settings and parameters.
 #[derive(clap::Args)]
 #[command(
-    group(clap::ArgGroup::new("results").args(["y", "dx", "grad"]).required(true).multiple(true)),
+    group(clap::ArgGroup::new("results").args(["y", "dx", "grad", "new"]).required(true).multiple(true)),
     group(clap::ArgGroup::new("backward").args(["dx", "grad"]).multiple(true)),
+    override_usage = "nonlin run [OPTIONS] --x <FILE> <CHAIN>
+                  <--y <FILE>|--dx <FILE>|--grad <NAME=FILE>|--new <NAME=FILE>>",
     after_help = "\
 Examples:
     nonlin run silu --x x.npy --y y.npy
@@ -38,15 +50,22 @@ Examples:
     nonlin run gelu --x x.npy --y y.npy --dtype f16
     nonlin run 'prelu(weight=@w)' --x x.npy --arg w=w.npy --dy dy.npy --dx dx.npy --grad w=dw.npy
     nonlin run 'bias(@b) | silu' --x nhwc.npy --arg b=b.npy --channel-axis -1 --y y.npy
-    nonlin run 'dropout(0.1) | residual(@r)' --x x.npy --arg r=r.npy --y y.npy --seed 7"
+    nonlin run 'dropout(0.1) | residual(@r)' --x x.npy --arg r=r.npy --y y.npy --seed 7
+    nonlin run frelu --set kernel=5x3 --set norm=none --x x.npy --arg weight=w.npy --y y.npy
+    nonlin run frelu --set norm=none --x nhwc.npy --channel-axis -1 --arg weight=w.npy \\
+        --dy dy.npy --dx dx.npy --grad weight=dw.npy
+    nonlin run frelu --set norm=train --x x.npy --arg weight=w.npy --arg bn_weight=g.npy \\
+        --arg bn_bias=b.npy --arg running_mean=m.npy --arg running_var=v.npy --y y.npy \\
+        --new running_mean=new_m.npy --new running_var=new_v.npy"
 )]
 pub(crate) struct Args {
-    /// The steps, such as 'scale(0.5) | silu | scale(2)'; `nonlin list` shows what there is
+    /// The steps, such as 'scale(0.5) | silu | scale(2)', or a layer, such as frelu; `nonlin list`
+    /// shows what there is
     chain: String,
     /// The input
     #[arg(long, value_name = "FILE")]
     x: PathBuf,
-    /// Where to write the chain's value
+    /// Where to write the value
     #[arg(long, value_name = "FILE")]
     y: Option<PathBuf>,
     /// The gradient with respect to y, of the same shape as x
@@ -55,14 +74,22 @@ pub(crate) struct Args {
     /// Where to write the gradient with respect to x
     #[arg(long, value_name = "FILE", requires = "dy")]
     dx: Option<PathBuf>,
-    /// The values of the operand @NAME; once for each operand
+    /// The values of the operand @NAME, or of a layer's parameter; once for each
     #[arg(long, value_name = "NAME=FILE", value_parser = Named::parse)]
     arg: Vec<Named>,
-    /// Where to write the gradient with respect to the operand @NAME; once for each wanted
+    /// Where to write the gradient with respect to the operand @NAME, or a layer's parameter; once for
+    /// each wanted
     #[arg(long, value_name = "NAME=FILE", value_parser = Named::parse, requires = "dy")]
     grad: Vec<Named>,
-    /// The axis of x that operands have a value for each index of; negative ones count from the end
-    /// [default: 1]
+    /// A setting of the layer, such as kernel=3x1; once for each
+    #[arg(long, value_name = "KEY=VALUE", value_parser = Given::parse)]
+    set: Vec<Given>,
+    /// Where to write a running statistic of the layer as it is after this step of training, which
+    /// needs --set norm=train; once for each wanted
+    #[arg(long, value_name = "NAME=FILE", value_parser = Named::parse)]
+    new: Vec<Named>,
+    /// The axis of x that operands have a value for each index of, and that of a layer's channels;
+    /// negative ones count from the end [default: 1]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     channel_axis: Option<i64>,
     /// What dropout and rrelu draw depends on the seed, the offset and an element's place in C order
@@ -93,7 +120,10 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
 }
 
 fn run_as<T: Element>(args: &Args) -> Result<Verdict> {
-    let chain: Chain = args.chain.parse()?;
+    if let Some(known) = Known::by_name(args.chain.trim()) {
+        return layer::run::<T>(args, known);
+    }
+    let chain = parse(&args.chain)?;
     check_names(&chain, &args.arg, &args.grad)?;
     refuse_useless(args, &chain)?;
     refuse_same_files(args)?;
@@ -167,6 +197,22 @@ fn run_as<T: Element>(args: &Args) -> Result<Verdict> {
     Ok(Verdict::Fine)
 }
 
+/// Reads a chain. Layers look like steps, but are none.
+fn parse(text: &str) -> Result<Chain> {
+    text.parse().map_err(|error: nonlin::Error| {
+        let mut names = text.split('|').map(|step| {
+            let name = step.split_once('(').map_or(step, |(name, _)| name);
+            name.trim()
+        });
+        match names.find_map(Known::by_name) {
+            None => error.into(),
+            Some(Known { name, .. }) => Failure(format!(
+                "{name} is a layer: it runs alone, as in nonlin run {name}, and takes its settings from --set"
+            )),
+        }
+    })
+}
+
 /// A result on its way to its file.
 struct Output {
     file: Pending,
@@ -233,24 +279,26 @@ impl Engine {
         values: &Values,
         gradients: &[&str],
     ) -> Result<(Vec<T>, Vec<Vec<f32>>)> {
-        fn rounded<T: Element>(values: Vec<f64>) -> Vec<T> {
-            values.into_iter().map(T::from_f64).collect()
-        }
         Ok(match (self, dy) {
             (Engine::Cpu, None) => {
                 let y = reference::forward_with(chain, x, values)?;
-                (rounded(y), Vec::new())
+                (rounded(&y), Vec::new())
             }
             (Engine::Cpu, Some(dy)) => {
                 let dx = reference::backward_with(chain, x, dy, values)?;
                 let gradient = |name: &&str| reference::gradient(chain, x, dy, values, name);
-                let sums = gradients.iter().map(|name| Ok(rounded(gradient(name)?)));
-                (rounded(dx), sums.collect::<Result<_>>()?)
+                let sums = gradients.iter().map(|name| Ok(rounded(&gradient(name)?)));
+                (rounded(&dx), sums.collect::<Result<_>>()?)
             }
             (Engine::Gpu(gpu), None) => (gpu.forward_with(chain, x, values)?, Vec::new()),
             (Engine::Gpu(gpu), Some(dy)) => gpu.backward_with(chain, x, dy, values, gradients)?,
         })
     }
+}
+
+/// Values, rounded once.
+fn rounded<T: Element>(values: &[f64]) -> Vec<T> {
+    values.iter().copied().map(T::from_f64).collect()
 }
 
 fn read<T: Element>(path: &Path) -> Result<Array<T>> {
@@ -307,6 +355,16 @@ fn read_operands<'a, T: Element>(
 
 /// Refuses options that say nothing of this chain: what they are meant for, it does not do.
 fn refuse_useless(args: &Args, chain: &Chain) -> Result<()> {
+    for (option, given) in [
+        ("--set", !args.set.is_empty()),
+        ("--new", !args.new.is_empty()),
+    ] {
+        if given {
+            return Err(Failure(format!(
+                "{option} is for layers, such as frelu; {chain} is a chain"
+            )));
+        }
+    }
     let draws = chain.is_random();
     let has_operands = !chain.operands().is_empty();
     let options = [
@@ -345,6 +403,7 @@ fn refuse_same_files(args: &Args) -> Result<()> {
     results.extend(args.y.iter().map(|path| ("--y".into(), path)));
     results.extend(args.dx.iter().map(|path| ("--dx".into(), path)));
     results.extend(named("--grad", &args.grad));
+    results.extend(named("--new", &args.new));
 
     let mut taken: Vec<_> = inputs
         .into_iter()

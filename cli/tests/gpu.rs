@@ -5,12 +5,13 @@ mod common;
 
 use ::nonlin::half::bf16;
 use ::nonlin::{Activation, Chain, adapters, check};
-use common::{CHAIN, KINDS, Ran, command, data, fields, nonlin, operands};
+use common::operands::Order;
+use common::{CHAIN, KINDS, Ran, command, data, fields, layers, nonlin, operands};
 use libtest_mimic::{Arguments, Trial};
 use serde_json::Value;
 use std::process::ExitCode;
 
-const TRIALS: [(&str, fn()); 15] = [
+const TRIALS: [(&str, fn()); 17] = [
     ("adapters_are_listed", adapters_are_listed),
     (
         "an_unknown_adapter_is_refused",
@@ -25,6 +26,8 @@ const TRIALS: [(&str, fn()); 15] = [
         "run_with_operands_and_random_steps",
         run_with_operands_and_random_steps,
     ),
+    ("run_of_layers", run_of_layers),
+    ("run_of_layers_in_16_bits", run_of_layers_in_16_bits),
     ("check_of_a_chain", check_of_a_chain),
     ("check_in_16_bits", check_in_16_bits),
     ("check_of_every_activation", check_of_every_activation),
@@ -191,6 +194,64 @@ fn check_in_16_bits() {
                 (&result["compared"], &result["failed"]),
                 (&65536.into(), &0.into())
             );
+        }
+    }
+}
+
+/// Layers' tolerance on adapters, in units of a tensor's largest magnitude.
+const LAYERS: f64 = 6e-6;
+
+/// Each layer in both orders, with each kind of setting: the library's tests run all cases on each adapter.
+fn run_of_layers() {
+    let some = [
+        "frelu_bias",
+        "frelu_evaluation",
+        "frelu_training_bias",
+        "frelu_training_eps",
+        "frelu_light_training",
+        "meta_acon_last",
+        "meta_acon_evaluation",
+        "meta_acon_training",
+        "dynamic_a",
+        "dynamic_a_3",
+        "dynamic_b_3",
+        "dynamic_b_4",
+        "dynamic_c_1",
+        "dynamic_c_gamma",
+    ];
+    for case in layers::some(&some) {
+        case.check(&[], LAYERS);
+    }
+}
+
+/// Images of 16 bits: what is rounded at last differs by a unit in the last place at most.
+fn run_of_layers_in_16_bits() {
+    let some = [
+        "frelu_training_bias",
+        "meta_acon_training",
+        "dynamic_a_3",
+        "dynamic_c_last",
+    ];
+    for case in layers::some(&some) {
+        for (dtype, images, unit) in [
+            ("f16", Order::Half, 2f64.powi(-10)),
+            ("bf16", Order::C, 2f64.powi(-7)),
+        ] {
+            let options = ["--dtype", dtype];
+            let got = case.run(images, &options);
+            let want = case.run(images, &["--dtype", dtype, "--cpu"]);
+            for (name, want) in want {
+                let got = &got[&name];
+                let at = format!("{} {dtype} {name}", case.name);
+                assert_eq!((&got.shape, got.order), (&want.shape, want.order), "{at}");
+                let rounded = name == "y" || name == "d.x";
+                let largest = want.values.iter().fold(0.1, |a: f64, v| a.max(v.abs()));
+                for (got, want) in got.values.iter().zip(&want.values) {
+                    let unit = if rounded { unit * want.abs() } else { 0.0 };
+                    let near = (got - want).abs() <= unit + LAYERS * largest;
+                    assert!(near, "{at}: {got} instead of {want}");
+                }
+            }
         }
     }
 }

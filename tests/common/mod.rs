@@ -31,6 +31,11 @@ pub(crate) struct Trials {
 }
 
 impl Trials {
+    /// The adapter's short name.
+    pub(crate) fn adapter(&self) -> &str {
+        &self.adapter
+    }
+
     pub(crate) fn add(
         &mut self,
         name: impl std::fmt::Display,
@@ -50,9 +55,14 @@ impl Trials {
 
 /// Runs the same trials on every adapter found, and on those expected.
 pub(crate) fn main(add: impl Fn(&mut Trials)) -> ExitCode {
-    let mut args = Arguments::from_args();
     // Software adapters use every core themselves.
-    args.test_threads = args.test_threads.or(Some(2));
+    main_with(2, add)
+}
+
+/// The same with so many threads.
+pub(crate) fn main_with(threads: usize, add: impl Fn(&mut Trials)) -> ExitCode {
+    let mut args = Arguments::from_args();
+    args.test_threads = args.test_threads.or(Some(threads));
     let mut all: Vec<(String, Option<Arc<Gpu>>)> = Vec::new();
     for adapter in adapters() {
         let key = key(&adapter.get_info());

@@ -1,5 +1,6 @@
 //! What the tests of the command share.
 
+pub(crate) mod layers;
 pub(crate) mod operands;
 
 use std::path::{Path, PathBuf};

@@ -2,6 +2,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod layers;
 mod npy;
 mod operands;
 mod plot;
@@ -19,6 +20,15 @@ const ABSENT: &str = if cfg!(target_os = "macos") {
 
 const NO_ADAPTER: &str = "no adapter that can run compute shaders. On Linux, Mesa's software \
                           Vulkan is one: package mesa-vulkan-drivers";
+
+const LAYERS: [&str; 6] = [
+    "frelu",
+    "meta_acon",
+    "dyrelu_a",
+    "dyrelu_b",
+    "dyrelu_c",
+    "dynamic_relu",
+];
 
 fn without_adapter(args: &[&str]) -> Ran {
     command(args)
@@ -128,6 +138,17 @@ fn list_names_everything() {
         let line = format!("\n{activation} = {}\n", activation.formula());
         assert!(text.contains(&line), "{line}");
     }
+    for layer in LAYERS {
+        assert!(text.contains(&format!("\nlayer {layer} = ")), "{layer}");
+    }
+    let norm = "; bn_weight, bn_bias, running_mean, running_var (C,) with norm=eval or train;";
+    assert!(text.contains(norm), "{text}");
+    assert!(
+        text.contains(
+            "\n    settings reduction=16, minimum=16, norm=none, eps=1e-5, momentum=0.1\n"
+        ),
+        "{text}"
+    );
 }
 
 #[test]
@@ -169,6 +190,30 @@ fn list_as_json() {
     assert_eq!(leaky["kind"], "activation");
     assert_eq!(leaky["parameters"][0]["name"], "negative_slope");
     assert_eq!(leaky["parameters"][0]["default"], 0.01);
+
+    let layers = document["layers"].as_array().unwrap();
+    let names: Vec<_> = layers.iter().map(|layer| &layer["name"]).collect();
+    assert_eq!(names, LAYERS);
+    for layer in layers {
+        assert_eq!(
+            fields(layer),
+            ["name", "settings", "parameters", "formula", "source"]
+        );
+    }
+    let kernel = serde_json::json!({
+        "key": "kernel",
+        "takes": "one odd length up to 7, such as 3, or height x width, such as 3x1",
+        "default": "3",
+    });
+    assert_eq!(layers[0]["settings"][0], kernel);
+    let statistic = serde_json::json!({
+        "name": "running_mean",
+        "shape": "(C,)",
+        "when": "norm=eval or train",
+        "learned": false,
+    });
+    assert_eq!(layers[0]["parameters"][4], statistic);
+    assert!(layers[0]["parameters"][0]["when"].is_null());
 }
 
 #[test]

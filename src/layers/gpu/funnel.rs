@@ -33,8 +33,10 @@ enum Task {
     Forward,
     /// The gradients of a batch norm in training.
     Norm,
-    /// dx, the windows' gradients and, where no norm trains, those of the norm.
-    Backward,
+    /// The windows' gradients and, where no norm trains, those of the norm.
+    Sums,
+    /// dx. It has a kernel of its own: with the sums' barriers in it, some drivers take minutes to compile it.
+    Dx,
 }
 
 impl Walk<'_> {
@@ -54,11 +56,11 @@ impl Walk<'_> {
     fn values(&self, task: Task) -> u64 {
         let windows = self.windows.len() as u64;
         match task {
-            Task::Forward => 0,
+            Task::Forward | Task::Dx => 0,
             Task::Statistics => 3 * windows,
             Task::Norm => 1 + windows,
-            Task::Backward if self.trains() => self.taps(),
-            Task::Backward => self.taps() + 1 + windows,
+            Task::Sums if self.trains() => self.taps(),
+            Task::Sums => self.taps() + 1 + windows,
         }
     }
 
@@ -69,7 +71,7 @@ impl Walk<'_> {
     /// Columns of x, and of the convolutions, beyond a strip's own on either side, in what a walk loads.
     fn margins(&self, task: Task) -> [usize; 2] {
         let side = self.reach[1];
-        if task == Task::Backward {
+        if task == Task::Dx {
             [2 * side, side]
         } else {
             [side, 0]
@@ -139,7 +141,7 @@ impl Walk<'_> {
             ] {
                 _ = writeln!(text, "    h.{name}{mark} = {value};");
             }
-            if task == Task::Backward && self.trains() {
+            if matches!(task, Task::Sums | Task::Dx) && self.trains() {
                 // By way of the batch's mean, and of its variance.
                 let sum = |name: &str| read("gradients", &format!("d_bn{mark}_{name}"), 1, 0);
                 _ = writeln!(text, "    h.bend0{mark} = -{} * u.share;", sum("bias"));
@@ -293,11 +295,11 @@ impl Walk<'_> {
         let (columns, convs) = (self.width + 2 * wide, self.width + 2 * beyond);
         let rows = 2 * up + 1;
         let (parts, lanes) = self.form.beside();
-        let backward = task == Task::Backward;
+        let backward = task == Task::Dx;
         // Rows beyond a chunk's own whose gradients its own dx needs.
         let extra = if backward { up } else { 0 };
         let mut text = self.held(task) + &self.at("x");
-        if matches!(task, Task::Norm | Task::Backward) {
+        if matches!(task, Task::Norm | Task::Sums | Task::Dx) {
             text += &self.at("dy");
         }
         let values = self.values(task);
@@ -363,8 +365,9 @@ impl Walk<'_> {
             inner += &self.funnels(task);
             inner += &match task {
                 Task::Forward => self.store("y", "row", &format!("x{up}")),
-                Task::Norm => self.gather_norm(0, ""),
-                _ => self.gather_backward(),
+                Task::Norm => self.gather_norm(0),
+                Task::Sums => self.gather_sums(),
+                _ => self.gather_dx(),
             };
         }
         inner += &format!("        row += {up}i;\n");
@@ -427,17 +430,14 @@ impl Walk<'_> {
             Task::Statistics => "statistics",
             Task::Forward => "forward",
             Task::Norm => "norm",
-            Task::Backward => "backward",
+            Task::Sums => "sums",
+            Task::Dx => "dx",
         }
     }
 
     /// Stores the columns' values in row `row` of `to`; NaN where x is, or, backward, dy.
     fn store(&self, to: &str, row: &str, x: &str) -> String {
-        let side = self.margins(if to == "y" {
-            Task::Forward
-        } else {
-            Task::Backward
-        })[0];
+        let side = self.margins(if to == "y" { Task::Forward } else { Task::Dx })[0];
         let index = self.index();
         let value = |column: usize| format!("{to}_{column}");
         let nan = |column: usize| {
@@ -476,15 +476,10 @@ impl Walk<'_> {
         text
     }
 
-    /// Adds the norm's gradients' terms to sums from `first` on.
-    fn gather_norm(&self, first: usize, guard: &str) -> String {
-        let [_, beyond] = self.margins(if guard.is_empty() {
-            Task::Norm
-        } else {
-            Task::Backward
-        });
+    /// Adds the terms of the norm's gradients to sums from `first` on.
+    fn gather_norm(&self, first: usize) -> String {
         let mut text = String::new();
-        let columns = beyond..beyond + self.width;
+        let columns = 0..self.width;
         let all: Vec<_> = columns
             .clone()
             .map(|column| format!("dt_{column}"))
@@ -505,9 +500,48 @@ impl Walk<'_> {
         text
     }
 
-    fn gather_backward(&self) -> String {
+    /// `let dconv{mark}_{column}`: the gradient of a convolution there.
+    fn gradient(&self, mark: &str, column: usize) -> String {
+        let mut d = format!("dt_{column}");
+        if self.trains() {
+            d = format!("({d} + h.bend0{mark} + h.bend1{mark} * hat{mark}_{column})");
+        }
+        format!("        let dconv{mark}_{column} = {d} * (h.gain{mark} * h.scale{mark});\n")
+    }
+
+    /// Adds the terms of the windows' gradients.
+    fn gather_sums(&self) -> String {
         let [up, side] = self.reach;
-        let [wide, beyond] = self.margins(Task::Backward);
+        let mut text = String::new();
+        let mut value = 0;
+        for window in &self.windows {
+            let mark = window.mark;
+            for column in 0..self.width {
+                text += &self.gradient(mark, column);
+            }
+            for i in 0..window.height {
+                for j in 0..window.width {
+                    let x_row = up - window.height / 2 + i;
+                    let term = |column| {
+                        let x_column = column + side - window.width / 2 + j;
+                        format!("dconv{mark}_{column} * x{x_row}_{x_column}")
+                    };
+                    let all: Vec<_> = (0..self.width).map(term).collect();
+                    _ = writeln!(text, "        sum_{value} += {};", all.join(" + "));
+                    value += 1;
+                }
+            }
+        }
+        if !self.trains() {
+            text += &self.gather_norm(value);
+        }
+        text
+    }
+
+    /// Takes in a row of the convolutions' gradients, and stores dx of the row whose neighbours all are there.
+    fn gather_dx(&self) -> String {
+        let [up, side] = self.reach;
+        let [wide, beyond] = self.margins(Task::Dx);
         let rows = 2 * up + 1;
         let mut text = String::new();
         for column in 0..self.width + 2 * beyond {
@@ -519,13 +553,10 @@ impl Walk<'_> {
                  < i32(u.width));"
             );
             for Window { mark, .. } in &self.windows {
-                let mut d = format!("dt_{column}");
-                if self.trains() {
-                    d = format!("({d} + h.bend0{mark} + h.bend1{mark} * hat{mark}_{column})");
-                }
+                text += &self.gradient(mark, column);
                 _ = writeln!(
                     text,
-                    "        g{mark}_{}_{column} = select(T(0.0), {d} * (h.gain{mark} * h.scale{mark}), in_{column});",
+                    "        g{mark}_{}_{column} = select(T(0.0), dconv{mark}_{column}, in_{column});",
                     rows - 1
                 );
             }
@@ -538,35 +569,6 @@ impl Walk<'_> {
                 "        own{up}_{column} = select(half_{at}, T(0.0), {x} < t_{at});"
             );
         }
-        // The windows' gradients, of the chunk's own rows.
-        text += "        if (row >= top) & (row < bottom) {\n";
-        let mut value = 0;
-        for window in &self.windows {
-            let mark = window.mark;
-            for i in 0..window.height {
-                for j in 0..window.width {
-                    let all: Vec<_> = (0..self.width)
-                        .map(|column| {
-                            let x_row = up - window.height / 2 + i;
-                            // x's columns begin 2 side left of the strip, g's one side.
-                            let x_column = column + wide - window.width / 2 + j;
-                            format!(
-                                "g{mark}_{}_{} * x{x_row}_{x_column}",
-                                rows - 1,
-                                column + side
-                            )
-                        })
-                        .collect();
-                    _ = writeln!(text, "        sum_{value} += {};", all.join(" + "));
-                    value += 1;
-                }
-            }
-        }
-        if !self.trains() {
-            text += &self.gather_norm(value, "backward");
-        }
-        text += "        }\n";
-        // dx of the row whose neighbours all are there.
         _ = writeln!(
             text,
             "        let done = row - {up}i;\n        if (done >= top) & (done < bottom) {{"
@@ -852,14 +854,16 @@ impl Frelu {
                 walk.stage(&mut program, sizes, Task::Forward, &buffers);
             }
             _ => {
-                let mut buffers = vec![
+                let mut reads = vec![
                     (Buffer::X, false),
                     (Buffer::Dy, false),
                     (Buffer::Parameters, false),
-                    (Buffer::Scratch, true),
                 ];
-                buffers.extend(saved);
+                reads.extend(saved);
+                let with = |more: &[(Buffer, bool)]| [&reads[..], more].concat();
+                let mut needs = Vec::new();
                 if walk.trains() {
+                    let buffers = with(&[(Buffer::Scratch, true)]);
                     walk.stage(&mut program, sizes, Task::Norm, &buffers);
                     let mut phase = Phase::default();
                     self.norm_gradients(&walk, Task::Norm, 0, sizes, &mut phase);
@@ -872,11 +876,10 @@ impl Frelu {
                         &buffers,
                         &[phase],
                     );
-                    second_walk(&mut program, &walk, sizes);
-                } else {
-                    buffers.push((Buffer::Dx, true));
-                    walk.stage(&mut program, sizes, Task::Backward, &buffers);
+                    needs.push((Buffer::Gradients, false));
                 }
+                let buffers = with(&[&needs[..], &[(Buffer::Scratch, true)]].concat());
+                walk.stage(&mut program, sizes, Task::Sums, &buffers);
                 let mut phase = Phase::default();
                 self.window_gradients(&walk, sizes, &mut phase);
                 let buffers = [
@@ -885,6 +888,8 @@ impl Frelu {
                     (Buffer::Scratch, false),
                 ];
                 phases(&mut program, "gradients", u64::MAX, &[], &buffers, &[phase]);
+                let buffers = with(&[&needs[..], &[(Buffer::Dx, true)]].concat());
+                walk.stage(&mut program, sizes, Task::Dx, &buffers);
             }
         }
         Ok(program.finish())
@@ -986,7 +991,7 @@ impl Frelu {
             let size = (window.height * window.width) as u64;
             let mut body = format!("    let c = i / {size}u;\n");
             body += &walk.partial(
-                Task::Backward,
+                Task::Sums,
                 "total",
                 &format!("({first}u + i % {size}u)"),
                 "c",
@@ -996,21 +1001,7 @@ impl Frelu {
             first += size;
         }
         if !walk.trains() {
-            self.norm_gradients(walk, Task::Backward, first, sizes, phase);
+            self.norm_gradients(walk, Task::Sums, first, sizes, phase);
         }
     }
-}
-
-/// The second walk of a backward pass through a norm that trains, which reads the first one's sums.
-fn second_walk(program: &mut Program, walk: &Walk<'_>, sizes: Sizes) {
-    let buffers = [
-        (Buffer::X, false),
-        (Buffer::Dy, false),
-        (Buffer::Dx, true),
-        (Buffer::Parameters, false),
-        (Buffer::Saved, false),
-        (Buffer::Gradients, false),
-        (Buffer::Scratch, true),
-    ];
-    walk.stage(program, sizes, Task::Backward, &buffers);
 }
