@@ -1792,7 +1792,7 @@ fn main(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::Activation;
     use naga::ShaderStage::Compute;
@@ -1800,7 +1800,7 @@ mod tests {
     use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 
     /// Translates a kernel to every backend's language, with the options that wgpu uses there.
-    fn translate(source: &str) {
+    pub(crate) fn translate(source: &str) {
         let module = naga::front::wgsl::parse_str(source)
             .unwrap_or_else(|e| panic!("{}\n{source}", e.emit_to_string(source)));
         let flags = naga::valid::ValidationFlags::all();
@@ -1839,7 +1839,7 @@ mod tests {
                     mutable,
                     ..Default::default()
                 };
-                let resources = (0..4).map(|binding| {
+                let resources = (0..9).map(|binding| {
                     let at = naga::ResourceBinding { group: 0, binding };
                     (at, resource(binding > 0))
                 });
@@ -1898,7 +1898,7 @@ mod tests {
     }
 
     /// What browsers say to a kernel, where tint is installed.
-    fn tint(source: &str) {
+    pub(crate) fn tint(source: &str) {
         use std::io::Write;
         use std::process::{Command, Stdio};
         let tint = Command::new("tint")

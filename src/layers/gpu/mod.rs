@@ -52,3 +52,74 @@ pub(crate) fn is_whole(images: &Images) -> bool {
         Order::Nhwc => images.channels.is_multiple_of(4),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compose::tests::{tint, translate};
+    use crate::layers::sealed::OnGpu;
+    use crate::layers::{BatchNorm, DynamicRelu, Frelu, MetaAcon, Variant};
+    use crate::{DTypes, Pass};
+
+    fn every_form(layer: &dyn OnGpu) {
+        let mixed = DTypes {
+            x: DType::F16,
+            y: DType::F32,
+            dy: DType::BF16,
+            dx: DType::F16,
+        };
+        for images in [Images::nchw(2, 8, 4, 8), Images::nhwc(2, 4, 8, 8)] {
+            for pass in Pass::FROM_X {
+                for (access, shared, dtypes) in [
+                    (Access::Vec4, false, DType::F32.into()),
+                    (Access::Vec4, true, mixed),
+                    (Access::Scalar, true, DType::F32.into()),
+                    (Access::Scalar, false, mixed),
+                ] {
+                    let form = Form {
+                        images,
+                        pass,
+                        dtypes,
+                        access,
+                        shared,
+                    };
+                    for stage in layer.program(&form).unwrap().stages {
+                        translate(&stage.text);
+                        tint(&stage.text);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_layer_translates_in_every_form() {
+        let training = BatchNorm {
+            training: true,
+            ..BatchNorm::default()
+        };
+        for norm in [None, Some(BatchNorm::default()), Some(training)] {
+            for light in [false, true] {
+                every_form(&Frelu {
+                    norm,
+                    light,
+                    bias: true,
+                    ..Frelu::default()
+                });
+            }
+            every_form(&MetaAcon {
+                norm,
+                ..MetaAcon::default()
+            });
+        }
+        for variant in [Variant::A, Variant::B, Variant::C] {
+            for k in [1, 4] {
+                every_form(&DynamicRelu {
+                    variant,
+                    k,
+                    ..DynamicRelu::default()
+                });
+            }
+        }
+    }
+}
