@@ -37,6 +37,10 @@ fn main() -> ExitCode {
     // compile the largest windows.
     common::main_with(1, |on| {
         for case in torch::cases() {
+            // Mesa's GL takes minutes to compile this one.
+            if on.adapter().ends_with("gl") && case.name == "frelu_wide_window" {
+                continue;
+            }
             on.add(format!("torch::{}", case.name), move |gpu| {
                 let want = Wanted {
                     results: case.results,
