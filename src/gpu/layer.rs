@@ -49,7 +49,6 @@ impl LayerPlan {
             pass,
             dtypes,
             access: Access::Scalar,
-            shared: false,
         };
         let any = OnGpu::program(layer, &form)?;
         let best = if is_whole(images) {
@@ -234,7 +233,7 @@ impl LayerPlan {
             len: self.images.elements()?,
         };
         for stage in &program.stages {
-            let kernel = self.kernel(program, stage, shared)?;
+            let kernel = self.kernel(stage, shared)?;
             let mut used = Vec::new();
             for (buffer, _) in &stage.buffers {
                 let found = bindings.iter().find(|(known, _)| known == buffer);
@@ -248,22 +247,15 @@ impl LayerPlan {
         Ok(bound)
     }
 
-    fn kernel(
-        &self,
-        program: &Program,
-        stage: &crate::layers::gpu::Stage,
-        shared: bool,
-    ) -> Result<Kernel, Error> {
+    fn kernel(&self, stage: &crate::layers::gpu::Stage, shared: bool) -> Result<Kernel, Error> {
         let label = format!("nonlin {} {} {}", self.name, self.pass, stage.label);
         let written: Vec<_> = stage
             .buffers
             .iter()
             .map(|(_, written)| *written || shared)
             .collect();
-        let text = if shared && !program.form.shared {
-            stage
-                .text
-                .replace("var<storage, read>", "var<storage, read_write>")
+        let text = if shared {
+            stage.in_one_buffer()
         } else {
             stage.text.clone()
         };

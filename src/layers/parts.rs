@@ -261,6 +261,6 @@ pub(super) fn per_channel(shape: Shape, value: impl Fn(usize, usize) -> f64) -> 
     sums
 }
 
-fn too_few(images: &Images) -> Error {
+pub(super) fn too_few(images: &Images) -> Error {
     images.bad("a batch norm in training needs more than one value per channel")
 }

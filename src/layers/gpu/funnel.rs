@@ -1,6 +1,7 @@
 //! FReLU: kernels whose lanes walk down a strip of an image, with the rows that a window needs in registers.
 
 use super::super::frelu::Window;
+use super::super::parts::too_few;
 use super::super::{Frelu, Layer};
 use super::small::{Phase, phases};
 use super::text::{Buffer, Form, LANES, Program, main, reduce, sum};
@@ -808,9 +809,7 @@ impl Frelu {
         };
         let count = sizes.samples * sizes.places;
         if walk.trains() && count == 1 {
-            return Err(
-                images.bad("a batch norm in training needs more than one value per channel")
-            );
+            return Err(too_few(images));
         }
         let mut program = Program::new(&form, &parameters);
         program.number("channels", sizes.channels);

@@ -70,22 +70,23 @@ mod tests {
         };
         for images in [Images::nchw(2, 8, 4, 8), Images::nhwc(2, 4, 8, 8)] {
             for pass in Pass::FROM_X {
-                for (access, shared, dtypes) in [
-                    (Access::Vec4, false, DType::F32.into()),
-                    (Access::Vec4, true, mixed),
-                    (Access::Scalar, true, DType::F32.into()),
-                    (Access::Scalar, false, mixed),
+                for (access, dtypes) in [
+                    (Access::Vec4, DType::F32.into()),
+                    (Access::Vec4, mixed),
+                    (Access::Scalar, DType::F32.into()),
+                    (Access::Scalar, mixed),
                 ] {
                     let form = Form {
                         images,
                         pass,
                         dtypes,
                         access,
-                        shared,
                     };
                     for stage in layer.program(&form).unwrap().stages {
-                        translate(&stage.text);
-                        tint(&stage.text);
+                        for text in [&stage.text, &stage.in_one_buffer()] {
+                            translate(text);
+                            tint(text);
+                        }
                     }
                 }
             }

@@ -1,5 +1,6 @@
 //! Layers whose coefficients two small layers make from an image's means: Meta-ACON and dynamic ReLU.
 
+use super::super::parts::too_few;
 use super::super::{DynamicRelu, Images, Layer, MetaAcon, Variant};
 use super::small::{Phase, norm_backward, norm_forward, phases};
 use super::text::{Buffer, Form, LANES, Program, WIDE, main, reduce, sum};
@@ -109,8 +110,8 @@ fn components(form: &Form) -> &'static [&'static str] {
 fn lengths(program: &mut Program, sizes: Sizes, values: u64) {
     let form = program.form;
     let unit = form.unit();
-    program.divisor("samples", sizes.samples);
-    program.divisor("channels", sizes.channels);
+    program.number("samples", sizes.samples);
+    program.number("channels", sizes.channels);
     program.number("places", sizes.places);
     program.number(
         "words",
@@ -470,9 +471,7 @@ impl MetaAcon {
         let narrow = self.minimum.max(channels / self.reduction);
         let training = self.norm.as_ref().is_some_and(|norm| norm.training);
         if training && samples == 1 {
-            return Err(
-                images.bad("a batch norm in training needs more than one value per channel")
-            );
+            return Err(too_few(images));
         }
         program.number("narrow", narrow);
         if let Some(norm) = &self.norm {

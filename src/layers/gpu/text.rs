@@ -34,8 +34,6 @@ pub struct Form {
     pub(crate) pass: Pass,
     pub(crate) dtypes: DTypes,
     pub(crate) access: Access,
-    /// Binds every operand read_write, as operands in one buffer need it.
-    pub(crate) shared: bool,
 }
 
 impl Form {
@@ -117,6 +115,14 @@ pub(crate) struct Stage {
     pub(crate) groups: u64,
     /// The buffers that it binds, and whether it writes them.
     pub(crate) buffers: Vec<(Buffer, bool)>,
+}
+
+impl Stage {
+    /// The text for operands of which some lie in one buffer: every one is bound read_write.
+    pub(crate) fn in_one_buffer(&self) -> String {
+        self.text
+            .replace("var<storage, read>", "var<storage, read_write>")
+    }
 }
 
 /// A layer's pass.
@@ -260,11 +266,7 @@ impl Program {
         }
         out.push_str("}\n\n@group(0) @binding(0) var<uniform> u: Sizes;\n");
         for (binding, (buffer, written)) in buffers.iter().enumerate() {
-            let access = if *written || self.form.shared {
-                "read_write"
-            } else {
-                "read"
-            };
+            let access = if *written { "read_write" } else { "read" };
             let element = self.stored(*buffer, *written);
             _ = writeln!(
                 out,
