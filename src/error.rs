@@ -264,6 +264,12 @@ pub enum Error {
         /// Its first byte.
         offset: u64,
     },
+    /// Rows with gaps where elements must lie one behind the other.
+    #[error("{operand} is in rows with gaps; a layer's operands must have none")]
+    Gaps {
+        /// The operand.
+        operand: String,
+    },
     /// A kernel shape that the device cannot run.
     #[error("a workgroup of {workgroup} with {words} words per invocation cannot run: {problem}")]
     BadShape {

@@ -606,6 +606,10 @@ fn typed_errors(gpu: &Gpu) -> Result<(), Failed> {
     let found = [
         matches!(error(whole().x(at(0, 15)))?, Error::BadTensor { name, .. } if name == "x"),
         matches!(error(whole().saved(at(4096, 1)))?, Error::BadTensor { name, .. } if name == "saved"),
+        matches!(
+            error(whole().x(Operand::rows(&buffer, 0, 4, 4, 8)))?,
+            Error::Gaps { operand } if operand == "x"
+        ),
         matches!(error(whole().y(at(32, 16)))?, Error::Overlap { .. }),
         matches!(error(whole().y(at(0, 16)))?, Error::Overlap { .. }),
         matches!(error(whole().y(at(16380, 16)))?, Error::OutOfRange { .. }),

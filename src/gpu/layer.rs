@@ -1,12 +1,13 @@
 //! Plans of layers, and their operands.
 
 use super::kernels::{Inner, Kernel};
-use super::operand::missing;
+use super::operand::{Placed, missing};
 use super::plan::{bind, limit};
 use super::{Bound, Kernels, Operand, guarded};
 use crate::layers::gpu::{Access, Buffer, Form, Program, is_whole};
 use crate::layers::sealed::OnGpu;
 use crate::layers::{Images, Layer, Parameter};
+use crate::layout::Whose;
 use crate::{DType, DTypes, Error, Pass};
 use std::ops::Range;
 use std::sync::Arc;
@@ -132,14 +133,14 @@ impl LayerPlan {
     ///
     /// # Errors
     /// [`Error::MissingOperand`], [`Error::UnexpectedOperand`], [`Error::BadTensor`] for a wrong length,
-    /// [`Error::MissingUsage`], [`Error::Misaligned`], [`Error::OutOfRange`], [`Error::Overlap`],
+    /// [`Error::MissingUsage`], [`Error::Misaligned`], [`Error::Gaps`], [`Error::OutOfRange`], [`Error::Overlap`],
     /// [`Error::TooLarge`] for an operand larger than the device can bind; [`Error::TooManyOperands`];
     /// [`Error::Device`].
     pub fn bind(&self, operands: LayerOperands<'_>) -> Result<Bound, Error> {
         let placed = self.place(&operands)?;
         let fits = |part: &Part<'_>| {
-            let word = 4 * part.dtype.size();
-            part.bytes.start.is_multiple_of(word)
+            let word = 4 * part.placed.dtype.size();
+            part.placed.bytes.start.is_multiple_of(word)
         };
         let images = placed.iter().filter(|part| part.buffer.has_images());
         let program = if images.clone().all(fits) {
@@ -156,19 +157,13 @@ impl LayerPlan {
         for (index, part) in placed.iter().enumerate() {
             for other in &placed[..index] {
                 let either = is_written(part.buffer) || is_written(other.buffer);
-                if !either || part.operand.buffer() != other.operand.buffer() {
+                let (a, b) = (&other.placed, &part.placed);
+                if !either || a.operand.buffer() != b.operand.buffer() {
                     continue;
                 }
                 shared = true;
-                let apart =
-                    part.bytes.end <= other.bytes.start || other.bytes.end <= part.bytes.start;
-                if !apart && !part.bytes.is_empty() && !other.bytes.is_empty() {
-                    return Err(Error::Overlap {
-                        first: other.buffer.name().into(),
-                        first_bytes: other.bytes.clone(),
-                        second: part.buffer.name().into(),
-                        second_bytes: part.bytes.clone(),
-                    });
+                if !a.is_apart(b) {
+                    return Err(a.overlap(b));
                 }
             }
         }
@@ -299,12 +294,15 @@ impl LayerPlan {
                     len: operand.len(),
                 });
             }
-            let bytes = operand.bytes(buffer.name(), dtype)?;
+            let of_placed = Placed::new(buffer.name().into(), *operand, dtype, Whose::Each)?;
+            if of_placed.rows().is_some() {
+                return Err(Error::Gaps {
+                    operand: of_placed.name,
+                });
+            }
             placed.push(Part {
                 buffer: *buffer,
-                operand: *operand,
-                bytes,
-                dtype,
+                placed: of_placed,
             });
         }
         let mut needed = passed.to_vec();
@@ -331,9 +329,7 @@ impl LayerPlan {
 /// An operand that was checked.
 struct Part<'a> {
     buffer: Buffer,
-    operand: Operand<'a>,
-    bytes: Range<u64>,
-    dtype: DType,
+    placed: Placed<'a>,
 }
 
 impl<'a> Part<'a> {
@@ -344,26 +340,33 @@ impl<'a> Part<'a> {
         access: Access,
     ) -> Result<(u32, wgpu::BufferBinding<'a>), Error> {
         let alignment = u64::from(inner.limits.min_storage_buffer_offset_alignment);
-        let offset = self.bytes.start / alignment * alignment;
+        let Placed {
+            name,
+            operand,
+            bytes,
+            dtype,
+            ..
+        } = &self.placed;
+        let offset = bytes.start / alignment * alignment;
         // wgpu binds whole words.
-        let size = (self.bytes.end - offset).next_multiple_of(4);
+        let size = (bytes.end - offset).next_multiple_of(4);
         if size > limit(inner) {
             return Err(Error::TooLarge {
-                what: format!("{}, which a layer cannot cut,", self.buffer.name()),
+                what: format!("{name}, which a layer cannot cut,"),
                 bytes: size,
                 limit: limit(inner),
             });
         }
         let unit = match access {
-            Access::Vec4 if self.buffer.has_images() => 4 * self.dtype.size(),
-            _ => self.dtype.size(),
+            Access::Vec4 if self.buffer.has_images() => 4 * dtype.size(),
+            _ => dtype.size(),
         };
         let binding = wgpu::BufferBinding {
-            buffer: self.operand.buffer(),
+            buffer: operand.buffer(),
             offset,
             size: std::num::NonZeroU64::new(size),
         };
-        Ok((((self.bytes.start - offset) / unit) as u32, binding))
+        Ok((((bytes.start - offset) / unit) as u32, binding))
     }
 }
 

@@ -74,7 +74,7 @@ impl<'a> Operand<'a> {
     }
 
     /// Checks the operand against its buffer and returns the bytes from its first element to its last.
-    pub(super) fn bytes(&self, name: &str, dtype: DType) -> Result<Range<u64>, Error> {
+    fn bytes(&self, name: &str, dtype: DType) -> Result<Range<u64>, Error> {
         let needed = wgpu::BufferUsages::STORAGE;
         let usage = self.buffer.usage();
         if !usage.contains(needed) {
@@ -341,7 +341,12 @@ pub(super) struct Placed<'a> {
 }
 
 impl<'a> Placed<'a> {
-    fn new(name: String, operand: Operand<'a>, dtype: DType, whose: Whose) -> Result<Self, Error> {
+    pub(super) fn new(
+        name: String,
+        operand: Operand<'a>,
+        dtype: DType,
+        whose: Whose,
+    ) -> Result<Self, Error> {
         let bytes = operand.bytes(&name, dtype)?;
         Ok(Placed {
             name,
