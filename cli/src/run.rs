@@ -188,6 +188,11 @@ fn run_as<T: Element>(args: &Args) -> Result<Verdict> {
     }
     drop(progress);
 
+    keep(&engine, results)
+}
+
+/// Puts all results in their files' places, and says what they are.
+fn keep(engine: &Engine, results: Vec<Output>) -> Result<Verdict> {
     let mut rows = Vec::new();
     for result in results {
         result.file.persist()?;

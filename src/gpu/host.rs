@@ -285,28 +285,8 @@ impl Gpu {
             let usage = wgpu::BufferUsages::STORAGE
                 | wgpu::BufferUsages::COPY_DST
                 | wgpu::BufferUsages::COPY_SRC;
-            let limit = self.device.limits().max_buffer_size;
-            let buffer = |what: &str, bytes: usize, usage| {
-                let size = (bytes.max(4) as u64).next_multiple_of(16);
-                if size > limit {
-                    return Err(Error::TooLarge {
-                        what: what.to_owned(),
-                        bytes: size,
-                        limit,
-                    });
-                }
-                Ok(self.device.create_buffer(&wgpu::BufferDescriptor {
-                    label: Some("nonlin layer"),
-                    size,
-                    usage,
-                    mapped_at_creation: false,
-                }))
-            };
-            let upload = |what: &str, bytes: &[u8]| {
-                let buffer = buffer(what, bytes.len(), usage)?;
-                self.write(&buffer, bytes);
-                Ok::<_, Error>(buffer)
-            };
+            let buffer = |what, bytes, usage| self.buffer(what, bytes, usage);
+            let upload = |what, bytes: &[u8]| self.upload(what, bytes, usage);
             let bytes = size_of_val(x);
             let len = x.len() as u64;
             let weights = upload("the parameters", bytemuck::cast_slice(&values))?;
@@ -404,6 +384,42 @@ impl Gpu {
         })
     }
 
+    /// A buffer with room for so many bytes, in whole words of four elements.
+    fn buffer(
+        &self,
+        what: &str,
+        bytes: usize,
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer, Error> {
+        let limit = self.device.limits().max_buffer_size;
+        let size = bytes.max(4).next_multiple_of(16) as u64;
+        if size > limit {
+            return Err(Error::TooLarge {
+                what: what.to_owned(),
+                bytes: size,
+                limit,
+            });
+        }
+        Ok(self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(what),
+            size,
+            usage,
+            mapped_at_creation: false,
+        }))
+    }
+
+    /// A buffer with these bytes in it.
+    fn upload(
+        &self,
+        what: &str,
+        bytes: &[u8],
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer, Error> {
+        let buffer = self.buffer(what, bytes.len(), usage)?;
+        self.write(&buffer, bytes);
+        Ok(buffer)
+    }
+
     /// Writes bytes to a buffer's beginning. wgpu writes whole 32-bit words: half a word is filled up.
     fn write(&self, buffer: &wgpu::Buffer, bytes: &[u8]) {
         let (whole, rest) = bytes.split_at(bytes.len() / 4 * 4);
@@ -426,30 +442,15 @@ impl Gpu {
     ) -> Result<(Vec<T>, Vec<Vec<f32>>), Error> {
         let plan = self.kernels.plan(chain, pass, T::DTYPE)?;
         let len = inputs[0].len();
-        let limit = self.device.limits().max_buffer_size;
         guarded(&self.device, "running a chain", || {
-            let buffer = |label, bytes: usize, usage| {
-                let size = (bytes.max(4).next_multiple_of(16)) as u64;
-                if size > limit {
-                    return Err(Error::TooLarge {
-                        what: String::from(label),
-                        bytes: size,
-                        limit,
-                    });
-                }
-                Ok(self.device.create_buffer(&wgpu::BufferDescriptor {
-                    label: Some(label),
-                    size,
-                    usage,
-                    mapped_at_creation: false,
-                }))
-            };
             let storage = wgpu::BufferUsages::STORAGE;
+            let buffer = |what, bytes, usage| self.buffer(what, bytes, usage);
             let upload = |bytes: &[u8]| {
-                let usage = storage | wgpu::BufferUsages::COPY_DST;
-                let buffer = buffer("nonlin input", bytes.len(), usage)?;
-                self.write(&buffer, bytes);
-                Ok(buffer)
+                self.upload(
+                    "nonlin input",
+                    bytes,
+                    storage | wgpu::BufferUsages::COPY_DST,
+                )
             };
             let written = storage | wgpu::BufferUsages::COPY_SRC;
             let sources: Vec<_> = inputs

@@ -2,7 +2,7 @@
 
 use super::kernels::{Inner, Kernel};
 use super::operand::{Placed, missing};
-use super::plan::{bind, limit};
+use super::plan::{bind, grid, limit};
 use super::{Bound, Kernels, Operand, guarded};
 use crate::layers::gpu::{Access, Buffer, Form, Program, is_whole};
 use crate::layers::sealed::OnGpu;
@@ -201,10 +201,9 @@ impl LayerPlan {
             let found = bindings.iter().find(|(known, _)| *known == buffer);
             found.map_or(0, |(_, (at, _))| *at)
         };
-        let most = u64::from(inner.limits.max_compute_workgroups_per_dimension);
         let grid = |groups: u64| {
-            let rows = groups.div_ceil(most);
-            [groups.div_ceil(rows.max(1)) as u32, rows as u32, 1]
+            let [row, rows] = grid(inner, groups);
+            [row, rows, 1]
         };
         let mut uniform: Vec<u32> = Vec::new();
         for region in &program.regions {

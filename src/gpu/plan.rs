@@ -724,15 +724,13 @@ impl<'a, 'b> Work<'a, 'b> {
                 _ => sum.operand.len() / 2 + 1,
             });
         }
-        let most = u64::from(inner.limits.max_compute_workgroups_per_dimension);
-        let rows = words.div_ceil(most);
-        let row = words.div_ceil(rows);
-        let mut uniform = vec![row as u32, 0, 0, 0];
+        let [row, rows] = grid(inner, words);
+        let mut uniform = vec![row, 0, 0, 0];
         for sum in sums {
             uniform.extend(sum.map(|value| value as u32));
             uniform.resize(uniform.len().next_multiple_of(4), 0);
         }
-        let grid = [row as u32, self.sums.len() as u32, rows as u32];
+        let grid = [row, self.sums.len() as u32, rows];
         bind(inner, kernel, &uniform, bindings, grid)
     }
 
@@ -819,11 +817,8 @@ impl<'a, 'b> Work<'a, 'b> {
             size: None,
         }));
 
-        let most = u64::from(inner.limits.max_compute_workgroups_per_dimension);
-        let rows = groups.div_ceil(most);
-        // Rows of equal length: a grid of 65,536 groups is 2 x 32,768, not 2 x 65,535.
-        let row = groups.div_ceil(rows);
-        args.row = row as u32;
+        let [row, rows] = grid(inner, groups);
+        args.row = row;
         if !self.body().draws(&form.gradients()).is_empty() {
             args.random = Some(random_words(self.random));
         }
@@ -834,7 +829,7 @@ impl<'a, 'b> Work<'a, 'b> {
         let values = self.plan.chain.iter().flat_map(Chain::values);
         uniform.extend(values.map(f32::to_bits));
         uniform.resize(uniform.len().next_multiple_of(4), 0);
-        let grid = [row as u32, rows as u32, 1];
+        let grid = [row, rows, 1];
         let dispatch = bind(inner, kernel, &uniform, bindings, grid)?;
         Ok(Dispatch {
             random: random.map(|index| index as u64 * 4),
@@ -893,6 +888,14 @@ impl<'a, 'b> Work<'a, 'b> {
         };
         (((first - offset) / unit) as u32, binding)
     }
+}
+
+/// Workgroups in a row, and rows, for so many in all. Rows are of equal length: 65,536 groups are 2 x 32,768,
+/// not 2 x 65,535.
+pub(super) fn grid(inner: &Inner, groups: u64) -> [u32; 2] {
+    let most = u64::from(inner.limits.max_compute_workgroups_per_dimension);
+    let rows = groups.div_ceil(most);
+    [groups.div_ceil(rows) as u32, rows as u32]
 }
 
 /// Bytes that one binding can hold.

@@ -4,7 +4,7 @@ use super::{Args, Engine, Output, read, read_like, rounded};
 use crate::arguments::Named;
 use crate::layers::{AnyLayer, Known, on};
 use crate::npy::{Order, Shape, text};
-use crate::output::{Progress, show, table};
+use crate::output::Progress;
 use crate::{Failure, Result, Verdict, adapters};
 use nonlin::layers::{self, Images, Layer, Parameter, Parameters};
 use nonlin::{DType, Element, Error, Pass};
@@ -70,13 +70,7 @@ pub(super) fn run<T: Element>(args: &Args, known: &Known) -> Result<Verdict> {
     }
     drop(progress);
 
-    let mut rows = Vec::new();
-    for result in results {
-        result.file.persist()?;
-        rows.push(result.row);
-    }
-    show(format!("{}\n{}", engine.name(), table(&rows, 3)))?;
-    Ok(Verdict::Fine)
+    super::keep(&engine, results)
 }
 
 impl Engine {

@@ -2,12 +2,11 @@
 
 use crate::common::layers::{Case, cases, some};
 use crate::common::operands::{Order, npy};
-use crate::common::{Ran, command};
+use crate::{contents, run};
 use nonlin::Element;
 use nonlin::half::{bf16, f16};
 use nonlin::layers::{BatchNorm, DynamicRelu, Frelu, Images, Layer, MetaAcon, Parameters, Variant};
 use std::fs;
-use std::path::Path;
 
 /// Half a unit of f32 in the last place, and some for PyTorch's sums in f64.
 const ROUNDED_ONCE: f64 = 6.1e-8;
@@ -140,24 +139,6 @@ fn folder() -> tempfile::TempDir {
         fs::write(folder.path().join(name), b"old").unwrap();
     }
     folder
-}
-
-/// `nonlin run` with the reference, in a folder.
-fn run(folder: &Path, args: &[&str]) -> Ran {
-    let mut command = command(&[&["run"], args, &["--cpu"]].concat());
-    command.current_dir(folder).output().unwrap().into()
-}
-
-fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
-    let mut all: Vec<_> = entries
-        .map(|entry| {
-            let name = entry.file_name().into_string().unwrap();
-            (name, fs::read(entry.path()).unwrap())
-        })
-        .collect();
-    all.sort();
-    all
 }
 
 /// What all of a batch norm's parameters and the window's are given with.

@@ -38,6 +38,26 @@ fn without_adapter(args: &[&str]) -> Ran {
         .into()
 }
 
+/// `nonlin run` with the reference, in a folder.
+fn run(folder: &std::path::Path, args: &[&str]) -> Ran {
+    let mut command = command(&[&["run"], args, &["--cpu"]].concat());
+    command.current_dir(folder).output().unwrap().into()
+}
+
+fn contents(folder: &std::path::Path) -> Vec<(String, Vec<u8>)> {
+    let entries = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap());
+    let mut all: Vec<_> = entries
+        .map(|entry| {
+            let name = entry.file_name().into_string().unwrap();
+            (name, std::fs::read(entry.path()).unwrap())
+        })
+        .collect();
+    all.sort();
+    all
+}
+
 #[test]
 fn wrong_usage_is_2() {
     for args in [

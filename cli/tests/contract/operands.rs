@@ -1,9 +1,8 @@
 //! `nonlin run` on chains with operands and random steps, with the reference on the CPU.
 
 use crate::common::operands::{Order, check, npy, run_in};
-use crate::common::{Ran, command};
+use crate::{contents, run};
 use std::fs;
-use std::path::Path;
 
 #[test]
 fn results_are_those_worked_out_elsewhere() {
@@ -34,24 +33,6 @@ fn folder() -> tempfile::TempDir {
         fs::write(folder.path().join(name), b"old").unwrap();
     }
     folder
-}
-
-/// `nonlin run` with the reference, in a folder.
-fn run(folder: &Path, args: &[&str]) -> Ran {
-    let mut command = command(&[&["run"], args, &["--cpu"]].concat());
-    command.current_dir(folder).output().unwrap().into()
-}
-
-fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
-    let mut all: Vec<_> = entries
-        .map(|entry| {
-            let name = entry.file_name().into_string().unwrap();
-            (name, fs::read(entry.path()).unwrap())
-        })
-        .collect();
-    all.sort();
-    all
 }
 
 #[test]
