@@ -4,7 +4,7 @@ use super::super::frelu::Window;
 use super::super::parts::too_few;
 use super::super::{Frelu, Layer};
 use super::small::{Phase, phases};
-use super::text::{Buffer, Form, LANES, Program, main, reduce, sum};
+use super::text::{Buffer, COMPONENTS, Form, LANES, Program, each_component, main, reduce, sum};
 use super::{Access, Sizes};
 use crate::{Error, Pass};
 use std::fmt::Write;
@@ -84,11 +84,10 @@ impl Walk<'_> {
     fn held(&self, task: Task) -> String {
         let mut fields = String::new();
         let mut text = String::new();
-        let parts: [&str; 4] = ["x", "y", "z", "w"];
         let read = |buffer: &str, region: &str, stride: usize, at: usize| {
             let one = |j: usize| format!("{buffer}[u.{region} + (c + {j}u) * {stride}u + {at}u]");
             if self.form.has_channel_words() {
-                let all: Vec<_> = (0..parts.len()).map(one).collect();
+                let all: Vec<_> = (0..4).map(one).collect();
                 format!("vec4<f32>({})", all.join(", "))
             } else {
                 one(0)
@@ -180,7 +179,7 @@ impl Walk<'_> {
         }
         for (index, column) in (from..to).enumerate() {
             let word = column.div_euclid(4) - low;
-            let part = ["x", "y", "z", "w"][column.rem_euclid(4) as usize];
+            let part = COMPONENTS[column.rem_euclid(4) as usize];
             _ = writeln!(
                 text,
                 "        let {name}_{index} = {name}_word_{word}.{part};"
@@ -722,12 +721,9 @@ var<workgroup> lanes_spread: array<T, {LANES}>;
             unit = self.form.unit()
         );
         if self.form.has_channel_words() {
-            for (j, name) in ["x", "y", "z", "w"].into_iter().enumerate() {
-                _ = writeln!(
-                    text,
-                    "        scratch[at + {j}u * u.strip_blocks_{key}] = sum.{name};"
-                );
-            }
+            text += &each_component(|j, name| {
+                format!("        scratch[at + {j}u * u.strip_blocks_{key}] = sum.{name};\n")
+            });
         } else {
             text.push_str("        scratch[at] = sum;\n");
         }

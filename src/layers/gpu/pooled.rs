@@ -3,7 +3,7 @@
 use super::super::parts::too_few;
 use super::super::{DynamicRelu, Images, Layer, MetaAcon, Variant};
 use super::small::{Phase, norm_backward, norm_forward, phases};
-use super::text::{Buffer, Form, LANES, Program, WIDE, main, reduce, sum};
+use super::text::{Buffer, Form, LANES, Program, WIDE, each_component, main, reduce, sum};
 use super::{Access, Sizes};
 use crate::{Error, Pass};
 use std::fmt::Write;
@@ -61,12 +61,7 @@ impl Over<'_> {
             return String::new();
         }
         if form.access == Access::Vec4 && form.is_nchw() {
-            let get = |(j, name): (usize, &str)| format!("let s{name} = spot({at} + {j}u);\n");
-            ["x", "y", "z", "w"]
-                .into_iter()
-                .enumerate()
-                .map(get)
-                .collect()
+            each_component(|j, name| format!("let s{name} = spot({at} + {j}u);\n"))
         } else {
             format!("let s = spot({at});\n")
         }
@@ -78,12 +73,7 @@ impl Over<'_> {
             return String::new();
         }
         if form.has_channel_words() {
-            let hold = |(j, name): (usize, &str)| format!("let h{name} = hold(n, c + {j}u);\n");
-            ["x", "y", "z", "w"]
-                .into_iter()
-                .enumerate()
-                .map(hold)
-                .collect()
+            each_component(|j, name| format!("let h{name} = hold(n, c + {j}u);\n"))
         } else {
             "let h = hold(n, c);\n".into()
         }
@@ -181,9 +171,9 @@ fn sums(program: &mut Program, sizes: Sizes, label: &str, values: u64, over: &Ov
         unit = form.unit()
     );
     if form.has_channel_words() {
-        for (j, name) in ["x", "y", "z", "w"].into_iter().enumerate() {
-            _ = writeln!(text, "        scratch[at + {j}u * u.tiles] = sum.{name};");
-        }
+        text += &each_component(|j, name| {
+            format!("        scratch[at + {j}u * u.tiles] = sum.{name};\n")
+        });
     } else {
         text.push_str("        scratch[at] = sum;\n");
     }
@@ -432,6 +422,7 @@ fn means_phase(sizes: Sizes) -> Phase {
     phase
 }
 
+/// The buffers of what the small layers do, forward and backward.
 const SMALL: &[(Buffer, bool)] = &[
     (Buffer::Parameters, false),
     (Buffer::Saved, true),
@@ -443,6 +434,16 @@ const SMALL_BACKWARD: &[(Buffer, bool)] = &[
     (Buffer::Saved, false),
     (Buffer::Gradients, true),
     (Buffer::Scratch, true),
+];
+
+/// Those of the map that writes dx.
+const DX: &[(Buffer, bool)] = &[
+    (Buffer::X, false),
+    (Buffer::Dy, false),
+    (Buffer::Dx, true),
+    (Buffer::Parameters, false),
+    (Buffer::Saved, false),
+    (Buffer::Scratch, false),
 ];
 
 const ACON_HELD: &str = "\
@@ -679,14 +680,7 @@ fn value(x: f32, dy: f32, h: Held) -> f32 {
                     functions: &functions,
                     dy: true,
                     spots: false,
-                    buffers: &[
-                        (Buffer::X, false),
-                        (Buffer::Dy, false),
-                        (Buffer::Dx, true),
-                        (Buffer::Parameters, false),
-                        (Buffer::Saved, false),
-                        (Buffer::Scratch, false),
-                    ],
+                    buffers: DX,
                 };
                 map(&mut program, sizes, "dx", Buffer::Dx, &over);
             }
@@ -753,7 +747,7 @@ impl DynamicRelu {
             "(n * u.channels + c)"
         };
         let held = self.held(set);
-        let bare = held.replace("DMEAN", "0.0").replace("SPATIAL", "0.0");
+        let bare = bare(&held);
         let largest = self.largest_text();
         let pi = if spatial {
             POWER.to_owned() + SPOT_FORWARD
@@ -837,7 +831,7 @@ impl DynamicRelu {
             program.region(Buffer::Scratch, name, samples * count);
         }
         if spatial {
-            dfactors(program, sizes, held, largest);
+            dfactors(program, sizes, &bare(held), largest);
         }
         let spots = if spatial {
             POWER.to_owned() + SPOT_BACKWARD
@@ -854,7 +848,7 @@ impl DynamicRelu {
         if spatial {
             parts.push("s.ds * x".into());
         }
-        let bare = held.replace("DMEAN", "0.0").replace("SPATIAL", "0.0");
+        let bare = bare(held);
         let functions = format!(
             "{bare}{spots}{largest}struct Terms {{\n{fields}}}\n\nfn terms(x: f32, dy: f32, h: Held{spot}) -> Terms \
              {{\n    let line = largest(x, h);\n    let g = {through};\n    return \
@@ -975,14 +969,7 @@ impl DynamicRelu {
             functions: &functions,
             dy: true,
             spots: spatial,
-            buffers: &[
-                (Buffer::X, false),
-                (Buffer::Dy, false),
-                (Buffer::Dx, true),
-                (Buffer::Parameters, false),
-                (Buffer::Saved, false),
-                (Buffer::Scratch, false),
-            ],
+            buffers: DX,
         };
         map(program, sizes, "dx", Buffer::Dx, &over);
     }
@@ -1045,6 +1032,11 @@ fn largest(x: f32, h: Held) -> Line {
         }
         text
     }
+}
+
+/// What is held where no gradient of a mean, and no weight of a logit, is needed.
+fn bare(held: &str) -> String {
+    held.replace("DMEAN", "0.0").replace("SPATIAL", "0.0")
 }
 
 /// The softmax over a sample's places at place `i` of all samples' places.
@@ -1237,18 +1229,12 @@ fn dfactors(program: &mut Program, sizes: Sizes, held: &str, largest: &str) {
     program.region(Buffer::Scratch, "bends", sizes.samples);
     let (kind, components) = (spots.kind, spots.components);
     let index = spots.index(&form);
-    let held = held.replace("DMEAN", "0.0").replace("SPATIAL", "0.0");
     let mut text = format!("{POWER}{held}{largest}var<workgroup> sums: array<f32, {LANES}>;\n\n");
     text += &spots.main();
     let terms = if form.has_channel_words() {
-        let term = |(j, c): (usize, &str)| {
+        each_component(|j, c| {
             format!("some += dy.{c} * largest(x.{c}, hold(n, c * 4u + {j}u)).value;\n")
-        };
-        ["x", "y", "z", "w"]
-            .into_iter()
-            .enumerate()
-            .map(term)
-            .collect::<String>()
+        })
     } else {
         let values: Vec<_> = components
             .iter()

@@ -18,6 +18,15 @@ const BESIDE: u64 = 16;
 /// Bytes of workgroup memory that sums may take; devices have 16 KiB at least.
 const SHARED: usize = 12288;
 
+/// The components of four values.
+pub(super) const COMPONENTS: [&str; 4] = ["x", "y", "z", "w"];
+
+/// Text for each component, by its index and name.
+pub(super) fn each_component(text: impl Fn(usize, &str) -> String) -> String {
+    let all = COMPONENTS.into_iter().enumerate();
+    all.map(|(index, name)| text(index, name)).collect()
+}
+
 /// How x, y and their gradients are reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Access {
@@ -317,7 +326,7 @@ impl Program {
         let value = |bits: &str| format!("{dtype}_value({bits})");
         _ = match (self.form.access, dtype.size() < 4) {
             (Access::Vec4, false) => {
-                let values = ["x", "y", "z", "w"].map(|c| value(&format!("w.{c}")));
+                let values = COMPONENTS.map(|c| value(&format!("w.{c}")));
                 writeln!(
                     out,
                     "fn {name}_load(i: u32) -> vec4<f32> {{\n    let w = {name}[u.{name}_at + \
