@@ -39,7 +39,8 @@
 //! In a kernel of your own, paste the text of [`Chain::functions`].
 //!
 //! Without a GPU, use [`reference`](mod@reference), which is f64; [`check`] compares results with it.
-//! Whole layers (FReLU, Meta-ACON, dynamic ReLU) are in [`layers`], in f64 on the CPU too.
+//! Whole layers (FReLU, Meta-ACON, dynamic ReLU) are in [`layers`], in f64 on the CPU; on the GPU they go
+//! through [`Kernels::layer`] or [`Gpu::layer_forward`].
 //!
 //! # Numbers
 //! Every value and derivative is within [`Activation::budget`] ULP of the reference over all f32, on

@@ -1,6 +1,7 @@
 //! Layers: activations that have parameters of their own and look at more of x than one element. Here they
 //! are in f64 on the CPU, forward and backward with every gradient, as [`reference`](mod@crate::reference)
-//! is for chains.
+//! is for chains. [`Kernels::layer`](crate::Kernels::layer) and
+//! [`Gpu::layer_forward`](crate::Gpu::layer_forward) compute the same on the GPU.
 //!
 //! - [`Frelu`]: the larger of x and a window's weighted sum around it.
 //! - [`MetaAcon`]: ACON-C, whose beta two small layers make from the image's means.
