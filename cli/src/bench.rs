@@ -6,8 +6,11 @@
 //! so that what disturbs the machine disturbs all of them. The catalogue (`--all`) has the first
 //! two variants of every activation.
 
+mod layer;
 mod operands;
+mod unfused;
 
+use crate::layers::{Given, Known};
 use crate::output::{Progress, complain, dtypes, show, show_json, table};
 use crate::{Failure, Result, Verdict, adapters};
 use nonlin::half::{bf16, f16};
@@ -21,7 +24,7 @@ use std::fmt::Write;
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
-/// Time a chain: fused, unfused, and against a plain copy
+/// Time a chain or a layer: fused, unfused, and against a plain copy
 ///
 /// copy reads and writes what the pass does and computes nothing: the roof. fused is the chain as
 /// one dispatch. unfused is one dispatch for each step, with the same kernels: forward through a
@@ -31,6 +34,10 @@ use std::time::{Duration, Instant};
 /// A chain with operands is timed with the gradients of all of them, beside dx_only, the same without. What
 /// passes a gradient on unchanged takes no dispatch of the unfused form, but a residual's gradient is a
 /// copy; a gate's two gradients are two products. Gates and residuals are as long as x.
+///
+/// A layer (frelu, meta_acon, dyrelu_a, dyrelu_b, dyrelu_c) is timed on images, forward, backward with all gradients,
+/// and both behind each other. Its unfused form has a simple kernel for each operation: pooling, matrix products,
+/// each elementwise operation, convolutions, norms, sums.
 ///
 /// Results of all dispatches are compared with the reference first; if they are wrong, nothing is
 /// timed and the exit code is 1. A sample is one submit, from handing it over until the device is
@@ -42,7 +49,8 @@ use std::time::{Duration, Instant};
 /// is 1.
 ///
 /// --json prints {"adapter", "len", "dtype", "workgroup", "words", "samples", "chain", "passes":
-/// [{"chain", "pass", "repeats", "copy", "dx_only", "fused", "unfused", "speedup"}]}. Each variant has
+/// [{"chain", "pass", "repeats", "copy", "dx_only", "fused", "unfused", "speedup"}]}; of a layer there are "layer"
+/// instead of "chain", and "shape". Each variant has
 /// {"dispatches", "scratch_bytes", "bytes", "median_ns", "min_ns", "max_ns", "ns_per_element", "gb_per_s",
 /// "ratio_to_copy"}; speedup is unfused over fused. With --all there is no "chain", and instead of
 /// "passes" there is "results": [{"chain", "pass", "repeats", "copy", "fused"}].
@@ -54,9 +62,10 @@ Examples:
     nonlin bench --all --dtype f16
     nonlin bench 'silu | gate(@g)'
     nonlin bench 'prelu(weight=@w)' --shape 32x256x2048
+    nonlin bench frelu --set norm=train --shape 16x64x56x56
     nonlin bench silu --workgroup 64 --words 4 --json")]
 pub(crate) struct Args {
-    /// The steps; `nonlin list` shows what there is
+    /// The steps, or a layer; `nonlin list` shows what there is
     #[arg(default_value = "scale(0.5) | silu | scale(2)")]
     chain: String,
     /// Time every activation
@@ -65,14 +74,18 @@ pub(crate) struct Args {
     /// How elements are stored
     #[arg(long, default_value = "f32", value_parser = dtypes())]
     dtype: DType,
-    /// Elements in every buffer; a chain of three steps needs eight buffers
-    #[arg(long, default_value_t = 1 << 24)]
+    /// Elements in every buffer, 16777216 if not given; a chain of three steps needs eight buffers
+    #[arg(long)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
-    len: u64,
+    len: Option<u64>,
     /// Samples, channels and elements of each, such as 32x256x2048, instead of --len: operands then have a
-    /// value for each channel, else one for all
-    #[arg(long, value_name = "NxCxL", value_parser = layout, conflicts_with = "len")]
-    shape: Option<Layout>,
+    /// value for each channel, else one for all. For a layer, samples, channels, height and width; 16x64x56x56 if not
+    /// given
+    #[arg(long, value_name = "NxCxL", value_parser = lengths, conflicts_with = "len")]
+    shape: Option<Lengths>,
+    /// A setting of a layer; `nonlin list` shows what there is
+    #[arg(long, value_name = "KEY=VALUE", value_parser = Given::parse)]
+    set: Vec<Given>,
     /// Use the first adapter whose description contains this, in upper or lower case
     #[arg(long, value_name = "TEXT")]
     adapter: Option<String>,
@@ -100,28 +113,39 @@ const SAMPLE: Duration = Duration::from_millis(5);
 /// Elements compared with the reference at either end of a result.
 const COMPARED: u64 = 1 << 15;
 
+/// Elements, if neither --len nor --shape is given.
+const LEN: u64 = 1 << 24;
+
+/// What `--shape` says.
+#[derive(Clone, Debug)]
+struct Lengths(Vec<u64>);
+
 /// Reads `--shape`.
-fn layout(text: &str) -> std::result::Result<Layout, String> {
-    let numbers: Vec<u64> = text
-        .split('x')
-        .filter_map(|number| number.parse().ok())
-        .collect();
-    let all = numbers
-        .iter()
-        .try_fold(1u64, |product, n| product.checked_mul(*n));
-    match numbers[..] {
-        [outer, channels, inner] if all.is_some_and(|all| (1..=1 << 40).contains(&all)) => {
-            Ok(Layout {
-                outer,
-                channels,
-                inner,
-            })
-        }
-        _ => Err("three numbers such as 32x256x2048 are needed, with a product up to 2^40".into()),
+fn lengths(text: &str) -> std::result::Result<Lengths, String> {
+    let numbers: Option<Vec<u64>> = text.split('x').map(|number| number.parse().ok()).collect();
+    let numbers = numbers.unwrap_or_default();
+    let mut lengths = numbers.iter();
+    let all = lengths.try_fold(1u64, |product, n| product.checked_mul(*n));
+    let fits = all.is_some_and(|all| (1..=1 << 40).contains(&all));
+    if fits && (3..=4).contains(&numbers.len()) {
+        return Ok(Lengths(numbers));
     }
+    Err(
+        "three numbers such as 32x256x2048 are needed, of a layer four, with a product up to 2^40"
+            .into(),
+    )
 }
 
 pub(crate) fn bench(args: &Args) -> Result<Verdict> {
+    if let (Some(known), false) = (Known::by_name(&args.chain), args.all) {
+        return layer::bench(args, known);
+    }
+    if !args.set.is_empty() {
+        return Err(Failure(format!(
+            "--set is for layers; {} is none",
+            args.chain
+        )));
+    }
     match args.dtype {
         DType::F16 => bench_as::<f16>(args),
         DType::BF16 => bench_as::<bf16>(args),
@@ -131,17 +155,30 @@ pub(crate) fn bench(args: &Args) -> Result<Verdict> {
 
 fn bench_as<T: Element>(args: &Args) -> Result<Verdict> {
     let chain: Chain = args.chain.parse()?;
+    let layout = match args.shape.as_ref().map(|Lengths(lengths)| &lengths[..]) {
+        None => Layout {
+            outer: 1,
+            channels: 1,
+            inner: args.len.unwrap_or(LEN),
+        },
+        Some(&[outer, channels, inner]) => Layout {
+            outer,
+            channels,
+            inner,
+        },
+        Some(lengths) => {
+            return Err(Failure(format!(
+                "--shape: a chain's has three lengths, not {}: samples, channels and elements of each",
+                lengths.len()
+            )));
+        }
+    };
     let gpu = adapters::open(args.adapter.as_deref())?;
     let default = gpu.kernels().shape();
     let gpu = gpu.with_shape(Shape {
         workgroup: args.workgroup.unwrap_or(default.workgroup),
         words: args.words.unwrap_or(default.words),
     })?;
-    let layout = args.shape.unwrap_or(Layout {
-        outer: 1,
-        channels: 1,
-        inner: args.len,
-    });
     let bench = Bench::<T> {
         gpu: &gpu,
         len: layout.outer * layout.channels * layout.inner,
@@ -159,7 +196,7 @@ fn bench_as<T: Element>(args: &Args) -> Result<Verdict> {
     if !timed.is_empty() {
         match args.all {
             true => bench.show_catalogue(&timed, args.json)?,
-            false => bench.show_passes(&chain, &timed, args.json)?,
+            false => bench.show_passes(&[("chain", &args.chain)], &timed, args.json)?,
         }
     }
     Ok(match wrong.as_slice() {
@@ -191,16 +228,35 @@ struct Part {
 struct Variant {
     name: &'static str,
     bounds: Vec<Bound>,
+    /// Dispatches that are not the library's.
+    plain: Vec<unfused::Dispatch>,
     /// For each of the dispatches, if they are yet to be compared.
     parts: Vec<Part>,
     bytes: u64,
     times: Vec<Duration>,
 }
 
-/// The variants of a chain's pass, the copy first.
+/// What was timed: whether it is a chain or a layer, its text, and the pass.
+#[derive(Clone)]
+struct Subject {
+    kind: &'static str,
+    what: String,
+    pass: String,
+}
+
+impl Subject {
+    fn chain(chain: &Chain, pass: Pass) -> Self {
+        Subject {
+            kind: "chain",
+            what: chain.to_string(),
+            pass: pass.to_string(),
+        }
+    }
+}
+
+/// The variants of a pass, the copy first.
 struct Timed {
-    chain: Chain,
-    pass: Pass,
+    subject: Subject,
     repeats: u32,
     variants: Vec<Variant>,
 }
@@ -237,7 +293,7 @@ impl<T: Element> Bench<'_, T> {
         let progress = Progress::new(u64::from(self.samples + WARM_UP) * 6);
         let mut timed = Vec::new();
         for (pass, variants) in [(Pass::Forward, forward), (Pass::Backward, backward)] {
-            timed.push(self.time(chain, pass, variants, &progress)?);
+            timed.push(self.time(Subject::chain(chain, pass), variants, &progress)?);
         }
         Ok((timed, Vec::new()))
     }
@@ -254,7 +310,10 @@ impl<T: Element> Bench<'_, T> {
             for pass in Pass::FROM_X {
                 let variants = self.whole(&chain, pass, &x, &y, &dy, &dx)?;
                 match self.compare_all(&variants)? {
-                    None => timed.push(self.time(&chain, pass, variants, &progress)?),
+                    None => {
+                        let subject = Subject::chain(&chain, pass);
+                        timed.push(self.time(subject, variants, &progress)?);
+                    }
                     Some(message) => {
                         wrong.push(message);
                         progress.advance(each);
@@ -440,6 +499,25 @@ impl<T: Element> Bench<'_, T> {
         Ok(elements)
     }
 
+    /// The first elements in a buffer.
+    fn read<E: Element>(&self, buffer: &wgpu::Buffer, len: u64) -> Result<Vec<E>> {
+        let bytes = (len * E::DTYPE.size()).next_multiple_of(4);
+        let gpu = self.gpu;
+        let readback = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+            label: Some("nonlin readback"),
+            size: bytes,
+            usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let mut encoder = self.encoder();
+        encoder.copy_buffer_to_buffer(buffer, 0, &readback, 0, bytes);
+        gpu.queue().submit([encoder.finish()]);
+        readback.map_async(wgpu::MapMode::Read, .., |_| {});
+        self.wait()?;
+        let view = readback.get_mapped_range(..).map_err(lost)?;
+        Ok(bytemuck::cast_slice(&view)[..len as usize].to_vec())
+    }
+
     fn encoder(&self) -> CommandEncoder {
         let device = self.gpu.device();
         device.create_command_encoder(&Default::default())
@@ -447,12 +525,11 @@ impl<T: Element> Bench<'_, T> {
 
     fn time(
         &self,
-        chain: &Chain,
-        pass: Pass,
+        subject: Subject,
         mut variants: Vec<Variant>,
         progress: &Progress,
     ) -> Result<Timed> {
-        progress.doing(format!("{pass} of {chain}"));
+        progress.doing(format!("{} of {}", subject.pass, subject.what));
         // The last copy of the warm-up says how many make a sample.
         let mut once = Duration::ZERO;
         for _ in 0..WARM_UP {
@@ -474,8 +551,7 @@ impl<T: Element> Bench<'_, T> {
             variant.times.sort_unstable();
         }
         Ok(Timed {
-            chain: chain.clone(),
-            pass,
+            subject,
             repeats,
             variants,
         })
@@ -602,18 +678,22 @@ impl<T: Element> Bench<'_, T> {
         )
     }
 
-    fn show_passes(&self, chain: &Chain, passes: &[Timed], json: bool) -> Result<()> {
+    /// Shows the passes of what `about` tells by name: first the chain or layer, then what else there is of it.
+    fn show_passes(&self, about: &[(&str, &str)], passes: &[Timed], json: bool) -> Result<()> {
         let results: Vec<_> = passes.iter().map(|timed| timed.json(self.len)).collect();
         if json {
             let mut document = self.document();
-            document["chain"] = chain.to_string().into();
+            for (name, text) in about {
+                document[*name] = (*text).into();
+            }
             document["passes"] = results.into();
             return show_json(&document);
         }
-        let mut text = self.title(&chain.to_string());
+        let about: Vec<_> = about.iter().map(|(_, text)| *text).collect();
+        let mut text = self.title(&about.join(", "));
         text += &table(&rows(passes, self.len), 2);
         for timed in passes {
-            let pass = timed.pass;
+            let pass = &timed.subject.pass;
             if let Some(speedup) = timed.to_fused("unfused") {
                 _ = writeln!(
                     text,
@@ -652,8 +732,8 @@ impl<T: Element> Bench<'_, T> {
         for timed in all {
             let [copy, fused] = [0, 1].map(|index| &timed.variants[index]);
             rows.push(vec![
-                timed.chain.to_string(),
-                timed.pass.to_string(),
+                timed.subject.what.clone(),
+                timed.subject.pass.clone(),
                 format!("{:.3}", fused.median() / 1e6),
                 format!("{:.4}", fused.median() / self.len as f64),
                 format!("{:.3}", copy.median() / 1e6),
@@ -678,6 +758,7 @@ impl Variant {
         Variant {
             name,
             bounds: Vec::new(),
+            plain: Vec::new(),
             parts: Vec::new(),
             bytes: 0,
             times: Vec::new(),
@@ -688,11 +769,12 @@ impl Variant {
         let mut pass = encoder.begin_compute_pass(&Default::default());
         for _ in 0..repeats {
             self.bounds.iter().for_each(|bound| bound.record(&mut pass));
+            self.plain.iter().for_each(|plain| plain.record(&mut pass));
         }
     }
 
     fn dispatches(&self) -> usize {
-        self.bounds.iter().map(Bound::dispatches).sum()
+        self.plain.len() + self.bounds.iter().map(Bound::dispatches).sum::<usize>()
     }
 
     /// Shortest, median and longest time of the sorted samples, in nanoseconds.
@@ -723,11 +805,8 @@ impl Timed {
     }
 
     fn json(&self, len: u64) -> Value {
-        let mut document = json!({
-            "chain": self.chain.to_string(),
-            "pass": self.pass.to_string(),
-            "repeats": self.repeats,
-        });
+        let Subject { kind, what, pass } = &self.subject;
+        let mut document = json!({*kind: what, "pass": pass, "repeats": self.repeats});
         for variant in &self.variants {
             let [min, median, max] = variant.nanoseconds();
             document[variant.name] = json!({
@@ -766,7 +845,7 @@ fn rows(passes: &[Timed], len: u64) -> Vec<Vec<String>> {
         for variant in &timed.variants {
             let [min, median, max] = variant.nanoseconds();
             rows.push(vec![
-                timed.pass.to_string(),
+                timed.subject.pass.clone(),
                 variant.name.into(),
                 format!("{:.3}", median / 1e6),
                 format!("{:.3}", min / 1e6),

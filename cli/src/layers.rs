@@ -43,6 +43,12 @@ impl Given {
     }
 }
 
+impl std::fmt::Display for Given {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}={}", self.key, self.value)
+    }
+}
+
 /// A setting that a layer has.
 pub(crate) struct Setting {
     /// The name of the field in the library.

@@ -106,6 +106,15 @@ impl LayerPlan {
         len(&self.any).max(len(&self.best))
     }
 
+    /// Bytes of x, y, dy and dx that the dispatches read and write, each operand once in a dispatch.
+    pub fn bytes(&self) -> u64 {
+        let stages = self.any.stages.iter().flat_map(|stage| &stage.buffers);
+        let sizes = stages
+            .filter(|(buffer, _)| buffer.has_images())
+            .map(|(buffer, _)| self.dtypes.of(buffer.name()).size());
+        sizes.sum::<u64>() * self.images.elements().unwrap_or(0)
+    }
+
     /// Whether it renews running statistics.
     pub(super) fn trains(&self) -> bool {
         let stages = self.any.stages.iter();

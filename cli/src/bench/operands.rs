@@ -1,10 +1,10 @@
 //! Chains with operands or random steps. All gradients that there are get asked for.
 
-use super::{Bench, Outcome, Timed, Variant, WARM_UP, dy_at, lost, x_at};
+use super::{Bench, Outcome, Subject, Timed, Variant, WARM_UP, dy_at, x_at};
 use crate::Result;
 use crate::output::Progress;
 use nonlin::check::{self, Expected, Report};
-use nonlin::wgpu::{self, BufferUsages};
+use nonlin::wgpu;
 use nonlin::{
     Argument, Bound, Chain, Element, Function, Layout, Operand, Operands, Pass, Step, Values,
 };
@@ -102,7 +102,7 @@ impl<T: Element> Bench<'_, T> {
                 }
                 variants.push(variant);
             }
-            timed.push(self.time(chain, pass, variants, &progress)?);
+            timed.push(self.time(Subject::chain(chain, pass), variants, &progress)?);
         }
         Ok((timed, Vec::new()))
     }
@@ -358,11 +358,11 @@ impl<'a, T: Element> Set<'a, T> {
 
     /// What is wrong with a call's results, if anything is.
     fn compare(&self, way: &str, call: &Call) -> Result<Option<String>> {
-        let all = |buffer: &wgpu::Buffer| self.read::<T>(buffer, self.bench.len);
+        let all = |buffer: &wgpu::Buffer| self.bench.read::<T>(buffer, self.bench.len);
         let x = all(&call.x)?;
         let mut values = Values::new().layout(self.layout).random(SEED, call.drawn);
         for Tensor { name, buffer, len } in &call.args {
-            values = values.arg(name, &self.read::<T>(buffer, *len)?);
+            values = values.arg(name, &self.bench.read::<T>(buffer, *len)?);
         }
         let mut reports: Vec<(String, Report)> = Vec::new();
         let dy = call.dy.as_ref().map(all).transpose()?.unwrap_or_default();
@@ -374,7 +374,7 @@ impl<'a, T: Element> Set<'a, T> {
             reports.push((call.pass.to_string(), expected.compare(&all(out)?)?));
         }
         for Tensor { name, buffer, len } in &call.grads {
-            let got = self.read::<T>(buffer, *len)?;
+            let got = self.bench.read::<T>(buffer, *len)?;
             let report = check::gradient(&call.chain, &x, &dy, &values, name, &got)?;
             reports.push((format!("gradient of {name}"), report));
         }
@@ -386,24 +386,5 @@ impl<'a, T: Element> Set<'a, T> {
             ))
         });
         Ok(wrong)
-    }
-
-    /// The first elements in a buffer.
-    fn read<E: Element>(&self, buffer: &wgpu::Buffer, len: u64) -> Result<Vec<E>> {
-        let bytes = (len * E::DTYPE.size()).next_multiple_of(4);
-        let gpu = self.bench.gpu;
-        let readback = gpu.device().create_buffer(&wgpu::BufferDescriptor {
-            label: Some("nonlin readback"),
-            size: bytes,
-            usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        let mut encoder = self.bench.encoder();
-        encoder.copy_buffer_to_buffer(buffer, 0, &readback, 0, bytes);
-        gpu.queue().submit([encoder.finish()]);
-        readback.map_async(wgpu::MapMode::Read, .., |_| {});
-        self.bench.wait()?;
-        let view = readback.get_mapped_range(..).map_err(lost)?;
-        Ok(bytemuck::cast_slice(&view)[..len as usize].to_vec())
     }
 }

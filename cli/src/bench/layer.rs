@@ -1,0 +1,341 @@
+//! Layers.
+
+use super::unfused::{self, Steps, Unfused, Work};
+use super::{Args, Bench, Lengths, Subject, Timed, Variant, WARM_UP, dy_at, spread, x_at};
+use crate::layers::{AnyLayer, Known, on};
+use crate::output::{Progress, complain};
+use crate::{Failure, Result, Verdict, adapters};
+use nonlin::layers::{Images, Layer, Parameter, Parameters};
+use nonlin::wgpu;
+use nonlin::{Bound, DType, LayerOperands, LayerPlan, Operand, Operands, Pass};
+use std::marker::PhantomData;
+
+/// The images, if --shape is not given.
+const SHAPE: [u64; 4] = [16, 64, 56, 56];
+
+/// What y and dx may be off by, in units of their largest magnitude. The tests' bounds are far closer; here a wrong
+/// kernel is to be found, or one that did not run.
+const TOLERANCE: f64 = 1e-3;
+
+/// And gradients of parameters: sums in which an element at a tie may be on either side.
+const OF_SUMS: f64 = 1e-2;
+
+/// The least unit, for gradients that are zero by construction: that of a bias before a softmax or batch statistics.
+const LEAST: f64 = 0.1;
+
+/// Of how many elements one may be off by more: where a maximum's sides are as good as equal, either may take a gradient.
+const AT_TIES: usize = 100_000;
+
+pub(super) fn bench(args: &Args, known: &Known) -> Result<Verdict> {
+    let layer = known.build(&args.set)?;
+    let refuse = |what: &str| Err(Failure(format!("{what}, but {} is a layer", known.name)));
+    let [samples, channels, height, width] = match args.shape.as_ref() {
+        None if args.len.is_some() => return refuse("--len is for chains"),
+        None => SHAPE,
+        Some(Lengths(lengths)) => match lengths[..] {
+            [n, c, h, w] => [n, c, h, w],
+            _ => return refuse("--shape has three lengths, which is for chains"),
+        },
+    };
+    if args.dtype != DType::F32 {
+        return refuse("--dtype is for chains");
+    }
+    if args.workgroup.or(args.words).is_some() {
+        return refuse("--workgroup and --words are for chains");
+    }
+    if let AnyLayer::MetaAcon(layer) = &layer
+        && layer.norm.is_some()
+    {
+        return refuse("its unfused form is there without norms only");
+    }
+    let images = Images::nchw(samples, channels, height, width);
+    let listed = on!(&layer, layer => layer.parameters(&images))?;
+    let gpu = adapters::open(args.adapter.as_deref())?;
+    let bench = Bench::<f32> {
+        gpu: &gpu,
+        len: images.elements()?,
+        samples: args.samples,
+        dtype: PhantomData,
+    };
+    let mut text = known.name.to_owned();
+    for given in &args.set {
+        text += &format!(" {given}");
+    }
+    bench.guarded(|| {
+        let set = Set::new(&bench, &layer, images, &listed)?;
+        if let Some(wrong) = set.wrong()? {
+            complain(&wrong);
+            return Ok(Verdict::CheckFailed);
+        }
+        let shape = format!("{samples}x{channels}x{height}x{width}");
+        let about = [("layer", text.as_str()), ("shape", shape.as_str())];
+        let timed = set.time(&text)?;
+        bench.show_passes(&about, &timed, args.json)?;
+        Ok(Verdict::Fine)
+    })
+}
+
+/// What the layer works on, and both forms of it, ready to be recorded.
+struct Set<'a> {
+    bench: &'a Bench<'a, f32>,
+    layer: &'a AnyLayer,
+    images: Images,
+    parameters: Parameters,
+    x: wgpu::Buffer,
+    dy: wgpu::Buffer,
+    fused: Fused,
+    unfused: Unfused,
+}
+
+/// The library's form.
+struct Fused {
+    forward: LayerPlan,
+    backward: LayerPlan,
+    y: wgpu::Buffer,
+    dx: wgpu::Buffer,
+    parameters: wgpu::Buffer,
+    gradients: wgpu::Buffer,
+    saved: wgpu::Buffer,
+}
+
+/// A parameter's elements: about 1 where one multiplies by them, variances positive, and weights so that sums are
+/// about as large as what is summed.
+fn elements(parameter: &Parameter, seed: u64) -> Vec<f32> {
+    let inputs = parameter.shape[1..].iter().product::<u64>() as f32;
+    let (middle, reach) = match parameter.name.as_str() {
+        name if name.starts_with("running_var") => (1.0, 0.5),
+        name if name.starts_with("bn") && name.ends_with("weight") => (1.0, 0.5),
+        "p1" => (1.0, 0.5),
+        _ => (0.0, 1.5 / inputs.sqrt()),
+    };
+    let count = parameter.elements().unwrap_or(0);
+    let at = |i: u64| (i + seed).wrapping_mul(0xbb67_ae85_84ca_a73b);
+    (0..count).map(|i| middle + reach * spread(at(i))).collect()
+}
+
+impl<'a> Set<'a> {
+    fn new(
+        bench: &'a Bench<'a, f32>,
+        layer: &'a AnyLayer,
+        images: Images,
+        listed: &'a [Parameter],
+    ) -> Result<Self> {
+        let (x, dy) = (
+            bench.inputs("x", |index| x_at(index) * 0.25)?,
+            bench.inputs("dy", dy_at)?,
+        );
+        let mut values = Vec::new();
+        let mut parameters = Parameters::new();
+        for (index, parameter) in listed.iter().enumerate() {
+            let own = elements(parameter, 1000 * index as u64);
+            parameters = parameters.with(&parameter.name, &own);
+            values.extend(own);
+        }
+        let fused = Fused::new(bench, layer, images, &values)?;
+        let work = Work {
+            gpu: bench.gpu,
+            images,
+            x: &x,
+            dy: &dy,
+            listed,
+            values: &values,
+        };
+        let unfused = match layer {
+            AnyLayer::Frelu(layer) => unfused::frelu(&work, layer),
+            AnyLayer::MetaAcon(layer) => unfused::meta_acon(&work, layer),
+            AnyLayer::DynamicRelu(layer) => unfused::dynamic_relu(&work, layer),
+        };
+        Ok(Set {
+            bench,
+            layer,
+            images,
+            parameters,
+            x,
+            dy,
+            fused,
+            unfused,
+        })
+    }
+
+    /// What is wrong with either form's results, if anything is.
+    fn wrong(&self) -> Result<Option<String>> {
+        let Bench { gpu, len, .. } = *self.bench;
+        let mut encoder = self.bench.encoder();
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        for each in [Pass::Forward, Pass::Backward] {
+            self.fused.bind(self, each)?.record(&mut pass);
+        }
+        for Steps { dispatches, .. } in [&self.unfused.forward, &self.unfused.backward] {
+            dispatches.iter().for_each(|step| step.record(&mut pass));
+        }
+        drop(pass);
+        gpu.queue().submit([encoder.finish()]);
+        let x = self.bench.read::<f32>(&self.x, len)?;
+        let dy = self.bench.read::<f32>(&self.dy, len)?;
+        let (images, parameters) = (&self.images, &self.parameters);
+        let y = on!(self.layer, layer => layer.forward(images, parameters, &x))?.y;
+        let wanted = on!(self.layer, layer => layer.backward(images, parameters, &x, &dy))?;
+        let gradients = self
+            .bench
+            .read::<f32>(&self.fused.gradients, self.fused.forward.parameters_len())?;
+        for (name, y_at, dx_at) in [
+            ("fused", &self.fused.y, &self.fused.dx),
+            ("unfused", &self.unfused.y, &self.unfused.dx),
+        ] {
+            let mut all = vec![
+                (
+                    "y".to_owned(),
+                    TOLERANCE,
+                    self.bench.read::<f32>(y_at, len)?,
+                    &y[..],
+                ),
+                (
+                    "dx".to_owned(),
+                    TOLERANCE,
+                    self.bench.read(dx_at, len)?,
+                    &wanted.dx,
+                ),
+            ];
+            for (parameter, range) in self.fused.forward.parameters() {
+                let Some(wanted) = wanted.parameters.get(&parameter.name) else {
+                    continue;
+                };
+                let got = if name == "fused" {
+                    gradients[range.start as usize..range.end as usize].to_vec()
+                } else {
+                    let buffer = &self.unfused.gradients[&parameter.name];
+                    self.bench.read(buffer, wanted.len() as u64)?
+                };
+                all.push((
+                    format!("gradient of {}", parameter.name),
+                    OF_SUMS,
+                    got,
+                    wanted,
+                ));
+            }
+            for (what, tolerance, got, wanted) in all {
+                if let Some(problem) = differs(&got, wanted, tolerance) {
+                    return Ok(Some(format!("{} {what}, {name}: {problem}", self.name())));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn name(&self) -> &'static str {
+        on!(self.layer, layer => layer.name())
+    }
+
+    /// Times forward, backward, and one behind the other.
+    fn time(&self, what: &str) -> Result<Vec<Timed>> {
+        let mut timed = Vec::new();
+        let progress = Progress::new(u64::from(self.bench.samples + WARM_UP) * 9);
+        for (pass, passes) in [
+            ("forward", &[Pass::Forward][..]),
+            ("backward", &[Pass::Backward]),
+            ("both", &[Pass::Forward, Pass::Backward]),
+        ] {
+            let mut variants = ["copy", "fused", "unfused"].map(Variant::new);
+            for pass in passes {
+                let [copy, fused, unfused] = &mut variants;
+                copy.bounds.push(self.copy(*pass)?);
+                copy.bytes += if *pass == Pass::Forward { 8 } else { 12 } * self.bench.len;
+                let steps = match pass {
+                    Pass::Forward => &self.unfused.forward,
+                    _ => &self.unfused.backward,
+                };
+                unfused.plain.extend(steps.dispatches.iter().cloned());
+                unfused.bytes += steps.bytes;
+                fused.bounds.push(self.fused.bind(self, *pass)?);
+                fused.bytes += self.fused.plan(*pass).bytes();
+            }
+            let subject = Subject {
+                kind: "layer",
+                what: what.to_owned(),
+                pass: pass.to_owned(),
+            };
+            timed.push(self.bench.time(subject, variants.into(), &progress)?);
+        }
+        Ok(timed)
+    }
+
+    fn copy(&self, pass: Pass) -> Result<Bound> {
+        let [x, dy, y, dx] = [&self.x, &self.dy, &self.fused.y, &self.fused.dx]
+            .map(|buffer| Operand::new(buffer, 0, self.bench.len));
+        let operands = match pass {
+            Pass::Forward => Operands::new().x(x).y(y),
+            _ => Operands::new().x(x).dy(dy).dx(dx),
+        };
+        let plan = self.bench.gpu.kernels().copy(pass, DType::F32)?;
+        Ok(plan.bind(operands)?)
+    }
+}
+
+impl Fused {
+    fn new(
+        bench: &Bench<'_, f32>,
+        layer: &AnyLayer,
+        images: Images,
+        values: &[f32],
+    ) -> Result<Self> {
+        let plan = |pass| {
+            let kernels = bench.gpu.kernels();
+            on!(layer, layer => kernels.layer(layer, &images, pass, DType::F32))
+        };
+        let (forward, backward) = (plan(Pass::Forward)?, plan(Pass::Backward)?);
+        let at = |index: u64| values.get(index as usize).copied().unwrap_or(0.0);
+        let count = forward.parameters_len();
+        Ok(Fused {
+            y: bench.buffer("y")?,
+            dx: bench.buffer("dx")?,
+            parameters: bench.filled("parameters", count, at)?,
+            gradients: bench.sized("gradients", count)?,
+            saved: bench.sized("saved", forward.saved_len().max(1))?,
+            forward,
+            backward,
+        })
+    }
+
+    fn plan(&self, pass: Pass) -> &LayerPlan {
+        match pass {
+            Pass::Forward => &self.forward,
+            _ => &self.backward,
+        }
+    }
+
+    fn bind(&self, set: &Set<'_>, pass: Pass) -> Result<Bound> {
+        let each = |buffer| Operand::new(buffer, 0, set.bench.len);
+        let plan = self.plan(pass);
+        let count = plan.parameters_len();
+        let mut operands = LayerOperands::new()
+            .x(each(&set.x))
+            .parameters(Operand::new(&self.parameters, 0, count));
+        operands = match pass {
+            Pass::Forward => operands.y(each(&self.y)),
+            _ => operands
+                .dy(each(&set.dy))
+                .dx(each(&self.dx))
+                .gradients(Operand::new(&self.gradients, 0, count)),
+        };
+        if plan.saved_len() > 0 {
+            operands = operands.saved(Operand::new(&self.saved, 0, plan.saved_len()));
+        }
+        Ok(plan.bind(operands)?)
+    }
+}
+
+/// What is wrong with results, if anything is.
+fn differs(got: &[f32], wanted: &[f64], tolerance: f64) -> Option<String> {
+    let largest = wanted.iter().fold(LEAST, |most, v| v.abs().max(most));
+    let off = |(got, wanted): (&f32, &f64)| (f64::from(*got) - wanted).abs();
+    let bad = |off: &f64| !(*off <= tolerance * largest);
+    let failed: Vec<f64> = got.iter().zip(wanted).map(off).filter(bad).collect();
+    let worst = failed.iter().copied().fold(0.0, f64::max);
+    (failed.len() > got.len() / AT_TIES).then(|| {
+        format!(
+            "{} of {} elements are off, the worst by {worst:e} where the largest is {largest:e}",
+            failed.len(),
+            got.len()
+        )
+    })
+}
