@@ -50,7 +50,7 @@ use std::time::{Duration, Instant};
 ///
 /// --json prints {"adapter", "len", "dtype", "workgroup", "words", "samples", "chain", "passes":
 /// [{"chain", "pass", "repeats", "copy", "dx_only", "fused", "unfused", "speedup"}]}; of a layer there are "layer"
-/// instead of "chain", and "shape". Each variant has
+/// instead of "chain", and "shape", but neither "workgroup" nor "words". Each variant has
 /// {"dispatches", "scratch_bytes", "bytes", "median_ns", "min_ns", "max_ns", "ns_per_element", "gb_per_s",
 /// "ratio_to_copy"}; speedup is unfused over fused. With --all there is no "chain", and instead of
 /// "passes" there is "results": [{"chain", "pass", "repeats", "copy", "fused"}].
@@ -655,34 +655,40 @@ impl<T: Element> Bench<'_, T> {
 }
 
 impl<T: Element> Bench<'_, T> {
-    /// What both kinds of document begin with.
-    fn document(&self) -> Value {
-        let shape = self.gpu.kernels().shape();
-        json!({
+    /// What all kinds of document begin with.
+    fn document(&self, kind: &str) -> Value {
+        let mut document = json!({
             "adapter": adapters::name(self.gpu),
             "len": self.len,
             "dtype": T::DTYPE.name(),
-            "workgroup": shape.workgroup,
-            "words": shape.words,
-            "samples": self.samples,
-        })
+        });
+        // Layers have shapes of their own.
+        if kind != "layer" {
+            let Shape { workgroup, words } = self.gpu.kernels().shape();
+            document["workgroup"] = workgroup.into();
+            document["words"] = words.into();
+        }
+        document["samples"] = self.samples.into();
+        document
     }
 
-    /// What both kinds of text begin with.
-    fn title(&self, what: &str) -> String {
-        let Shape { workgroup, words } = self.gpu.kernels().shape();
+    /// What all kinds of text begin with.
+    fn title(&self, kind: &str, what: &str) -> String {
         let (name, len, dtype) = (adapters::name(self.gpu), self.len, T::DTYPE);
-        let samples = self.samples;
-        format!(
-            "{name}\n{what}\n{len} {dtype}, workgroup {workgroup}, words {words}, samples {samples}\n"
-        )
+        let mut text = format!("{name}\n{what}\n{len} {dtype}");
+        if kind != "layer" {
+            let Shape { workgroup, words } = self.gpu.kernels().shape();
+            text += &format!(", workgroup {workgroup}, words {words}");
+        }
+        text + &format!(", samples {}\n", self.samples)
     }
 
     /// Shows the passes of what `about` tells by name: first the chain or layer, then what else there is of it.
     fn show_passes(&self, about: &[(&str, &str)], passes: &[Timed], json: bool) -> Result<()> {
+        let kind = about[0].0;
         let results: Vec<_> = passes.iter().map(|timed| timed.json(self.len)).collect();
         if json {
-            let mut document = self.document();
+            let mut document = self.document(kind);
             for (name, text) in about {
                 document[*name] = (*text).into();
             }
@@ -690,7 +696,7 @@ impl<T: Element> Bench<'_, T> {
             return show_json(&document);
         }
         let about: Vec<_> = about.iter().map(|(_, text)| *text).collect();
-        let mut text = self.title(&about.join(", "));
+        let mut text = self.title(kind, &about.join(", "));
         text += &table(&rows(passes, self.len), 2);
         for timed in passes {
             let pass = &timed.subject.pass;
@@ -716,7 +722,7 @@ impl<T: Element> Bench<'_, T> {
 
     fn show_catalogue(&self, all: &[Timed], json: bool) -> Result<()> {
         if json {
-            let mut document = self.document();
+            let mut document = self.document("chain");
             document["results"] = all.iter().map(|timed| timed.json(self.len)).collect();
             return show_json(&document);
         }
@@ -740,7 +746,7 @@ impl<T: Element> Bench<'_, T> {
                 format!("{:.2}", timed.ratio_to_copy(fused)),
             ]);
         }
-        show(self.title("every activation") + &table(&rows, 2))
+        show(self.title("chain", "every activation") + &table(&rows, 2))
     }
 }
 

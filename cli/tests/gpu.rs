@@ -39,6 +39,7 @@ const TRIALS: [(&str, fn()); 17] = [
     ),
     ("bench_in_16_bits", bench_in_16_bits),
     ("bench_with_operands", bench_with_operands),
+    ("bench_of_layers", bench_of_layers),
     ("bench_of_the_catalogue", bench_of_the_catalogue),
     ("bench_says_what_it_cannot_do", bench_says_what_it_cannot_do),
 ];
@@ -483,19 +484,93 @@ fn bench_with_operands() {
     // Nothing to learn: as other chains.
     let text = nonlin(&["bench", "dropout(0.5)", "--len", "64", "--samples", "1"]).fine();
     assert!(!text.contains("dx_only"), "{text}");
-    for shape in [
-        "3x4",
-        "0x1x1",
-        "axbxc",
-        "1x2x3x4",
-        "4294967296x4294967296x2",
-    ] {
+    for shape in ["3x4", "0x1x1", "axbxc", "4294967296x4294967296x2"] {
         let Ran { code, stderr, .. } = nonlin(&["bench", "relu", "--shape", shape]);
         assert_eq!(code, Some(2), "{shape}");
         assert!(
             stderr.contains("three numbers such as 32x256x2048"),
             "{stderr}"
         );
+    }
+}
+
+/// Both forms of every layer have right results, or the exit code would be 1; how many dispatches there are.
+fn bench_of_layers() {
+    // Fused forward and backward, and unfused.
+    let cases = [
+        ("meta_acon", "", "2x8x6x7", [3, 3, 11, 20]),
+        ("dyrelu_a", "", "2x8x4x4", [3, 3, 11, 20]),
+        ("dyrelu_b", "k=3", "1x5x3x3", [3, 3, 13, 26]),
+        ("dyrelu_c", "k=1", "2x6x5x4", [4, 5, 14, 22]),
+        ("frelu", "", "2x3x8x8", [1, 3, 4, 8]),
+        ("frelu", "norm=train,bias=true", "3x2x7x5", [3, 5, 6, 9]),
+        (
+            "frelu",
+            "norm=none,light=true,kernel=5",
+            "1x4x9x4",
+            [1, 3, 4, 8],
+        ),
+    ];
+    for (layer, settings, shape, dispatches) in cases {
+        let mut args = vec!["bench", layer, "--shape", shape, "--samples", "1", "--json"];
+        for setting in settings.split(',').filter(|text| !text.is_empty()) {
+            args.extend(["--set", setting]);
+        }
+        let document = nonlin(&args).json();
+        let names = [
+            "adapter", "len", "dtype", "samples", "layer", "shape", "passes",
+        ];
+        assert_eq!(fields(&document), names);
+        assert_eq!(document["shape"], shape);
+        assert!(document["layer"].as_str().unwrap().starts_with(layer));
+        let passes = document["passes"].as_array().unwrap();
+        let names: Vec<_> = passes.iter().map(|pass| pass["pass"].clone()).collect();
+        assert_eq!(names, ["forward", "backward", "both"]);
+        let number = |pass: usize, form: &str| passes[pass][form]["dispatches"].as_u64().unwrap();
+        let found = [
+            number(0, "fused"),
+            number(1, "fused"),
+            number(0, "unfused"),
+            number(1, "unfused"),
+        ];
+        assert_eq!(found, dispatches, "{layer} {settings}");
+        assert_eq!(number(2, "unfused"), dispatches[2] + dispatches[3]);
+    }
+    let text = nonlin(&["bench", "frelu", "--shape", "1x1x3x3", "--samples", "1"]).fine();
+    assert!(text.contains("both: fused is "), "{text}");
+    for (args, message) in [
+        (
+            &["bench", "frelu", "--len", "64"][..],
+            "--len is for chains, but frelu is a layer",
+        ),
+        (
+            &["bench", "frelu", "--shape", "1x2x3"],
+            "--shape has three lengths, which is for chains, but frelu is a layer",
+        ),
+        (
+            &["bench", "relu", "--shape", "1x2x3x4"],
+            "--shape: a chain's has three lengths, not 4",
+        ),
+        (
+            &["bench", "relu", "--set", "k=2"],
+            "--set is for layers; relu is none",
+        ),
+        (
+            &["bench", "frelu", "--dtype", "f16"],
+            "--dtype is for chains, but frelu is a layer",
+        ),
+        (
+            &["bench", "frelu", "--words", "2"],
+            "--workgroup and --words are for chains",
+        ),
+        (
+            &["bench", "meta_acon", "--set", "norm=eval"],
+            "its unfused form is there without norms only",
+        ),
+    ] {
+        let Ran { code, stderr, .. } = nonlin(args);
+        assert_eq!(code, Some(2), "{args:?}");
+        assert!(stderr.contains(message), "{args:?}: {stderr}");
     }
 }
 

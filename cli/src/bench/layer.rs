@@ -339,3 +339,30 @@ fn differs(got: &[f32], wanted: &[f64], tolerance: f64) -> Option<String> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_off_is_found() {
+        let wanted = [1.0, -2.0, 0.5];
+        assert_eq!(differs(&[1.0, -2.0, 0.5005], &wanted, TOLERANCE), None);
+        let one = differs(&[1.0, -2.0, 0.6], &wanted, TOLERANCE).unwrap();
+        assert!(
+            one.starts_with("1 of 3 elements are off, the worst by 1"),
+            "{one}"
+        );
+        assert!(differs(&[1.0, f32::NAN, 0.5], &wanted, OF_SUMS).is_some());
+        // Of many, as many as may lie at a tie.
+        let wanted = vec![1.0; 2 * AT_TIES];
+        let mut got = vec![1.0; wanted.len()];
+        got[..2].fill(0.0);
+        assert_eq!(differs(&got, &wanted, TOLERANCE), None);
+        got[2] = 0.0;
+        assert!(differs(&got, &wanted, TOLERANCE).is_some());
+        // Where all should be zero.
+        assert!(differs(&[0.01], &[0.0], OF_SUMS).is_some());
+        assert_eq!(differs(&[1e-4], &[0.0], OF_SUMS), None);
+    }
+}

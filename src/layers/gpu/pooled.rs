@@ -8,6 +8,9 @@ use super::{Access, Sizes};
 use crate::{Error, Pass};
 use std::fmt::Write;
 
+/// Channels that a workgroup takes together where it needs what belongs to a place, which is costlier to get than x.
+const TOGETHER: u64 = 4;
+
 /// Words of a channel that one lane sums; every so many it begins a new running sum.
 const SPAN: u64 = 256;
 const RUN: u64 = 16;
@@ -18,8 +21,8 @@ const TILE: u64 = 4096;
 /// What the kernels that go over images call.
 struct Over<'a> {
     uses: &'a [&'a str],
-    /// `struct Held`, `fn hold(n, c) -> Held` and, where `spots` is set, `struct Spot` and
-    /// `fn spot(i) -> Spot`; then `fn value` or `fn terms`, of x, dy where `dy` is set, what is held, and the
+    /// `struct Held`, `fn hold(n, c) -> Held` and, where `spots` is set, `fn block(i) -> Block` and
+    /// `fn spot(i, block) -> Spot`; then `fn value` or `fn terms`, of x, dy where `dy` is set, what is held, and the
     /// spot.
     functions: &'a str,
     dy: bool,
@@ -55,15 +58,25 @@ impl Over<'_> {
         all.join(", ")
     }
 
+    /// Channels that a workgroup takes together, of NCHW.
+    fn together(&self, form: &Form) -> u64 {
+        if self.spots && form.is_nchw() {
+            TOGETHER
+        } else {
+            1
+        }
+    }
+
     /// The statements that get the spots of component 0, `at`, and those behind it.
     fn get_spots(&self, form: &Form, at: &str) -> String {
         if !self.spots {
             return String::new();
         }
         if form.access == Access::Vec4 && form.is_nchw() {
-            each_component(|j, name| format!("let s{name} = spot({at} + {j}u);\n"))
+            let block = format!("let b = block({at});\n");
+            block + &each_component(|j, name| format!("let s{name} = spot({at} + {j}u, b);\n"))
         } else {
-            format!("let s = spot({at});\n")
+            format!("let s = spot({at}, block({at}));\n")
         }
     }
 
@@ -77,6 +90,42 @@ impl Over<'_> {
         } else {
             "let h = hold(n, c);\n".into()
         }
+    }
+
+    /// In NCHW, the statements that find sample `n` and channel `c`, the first of those that a workgroup takes
+    /// together, from `rest`, and hold what belongs to each.
+    fn plane(&self, form: &Form) -> String {
+        let together = self.together(form);
+        let mut text = format!(
+            "let blocks = (u.channels + {together}u - 1u) / {together}u;
+    let n = rest / blocks;
+    let c = (rest - n * blocks) * {together}u;
+"
+        );
+        for g in (0..together).filter(|_| self.is_held()) {
+            _ = writeln!(
+                text,
+                "    let h_{g} = hold(n, min(c + {g}u, u.channels - 1u));"
+            );
+        }
+        text
+    }
+
+    /// Statements for word `i` of each of those channels.
+    fn each_plane(&self, form: &Form, statements: impl Fn(u64) -> String) -> String {
+        let mut text = String::new();
+        for g in 0..self.together(form) {
+            _ = writeln!(text, "if c + {g}u < u.channels {{");
+            if self.is_held() {
+                _ = writeln!(text, "let h = h_{g};");
+            }
+            _ = writeln!(
+                text,
+                "let i = (n * u.channels + c + {g}u) * u.steps + q;\n{}}}",
+                statements(g)
+            );
+        }
+        text
     }
 
     fn loads(&self, index: &str) -> String {
@@ -141,32 +190,36 @@ fn lengths(program: &mut Program, sizes: Sizes, values: u64) {
     program.region(Buffer::Scratch, "partials", count);
 }
 
-fn groups_of_sums(program: &Program, sizes: Sizes) -> u64 {
+/// Workgroups of a kernel that stays in a tile of a plane, or of some planes beside each other.
+fn groups_of_tiles(program: &Program, sizes: Sizes, together: u64) -> u64 {
     let number = |wanted: &str| {
         let found = program.numbers.iter().find(|(name, ..)| name == wanted);
         found.map_or(0, |(_, value, _)| u64::from(*value))
     };
-    sizes.samples * number("blocks") * number("tiles")
+    sizes.samples * number("blocks").div_ceil(together) * number("tiles")
 }
 
 /// A dispatch that leaves in `partials` the sums, over an image's places, of what `terms` gives.
 fn sums(program: &mut Program, sizes: Sizes, label: &str, values: u64, over: &Over<'_>) {
     let form = program.form;
     let (parts, lanes) = form.beside();
+    let together = over.together(&form);
     let kind = match form.access {
         Access::Vec4 => "vec4<f32>",
         Access::Scalar => "f32",
     };
     let mut text = over.functions.to_owned();
-    let each = |f: &dyn Fn(u64) -> String| (0..values).map(f).collect::<String>();
+    let all = values * together;
+    let each = |f: &dyn Fn(u64) -> String| (0..all).map(f).collect::<String>();
     _ = writeln!(
         text,
         "fn put(value: u32, sum: T, group: u32, part: u32) {{
     let rest = group / u.tiles;
-    let unit = (rest % u.blocks) * {parts}u + part;
+    let blocks = (u.blocks + {together}u - 1u) / {together}u;
+    let unit = ((rest % blocks) * {parts}u + part) * {together}u + value / {values}u;
     if unit < u.units {{
         let c = unit * {unit}u;
-        let first = (value * u.samples + rest / u.blocks) * u.channels + c;
+        let first = ((value % {values}u) * u.samples + rest / blocks) * u.channels + c;
         let at = u.partials + first * u.tiles + group % u.tiles;",
         unit = form.unit()
     );
@@ -178,24 +231,8 @@ fn sums(program: &mut Program, sizes: Sizes, label: &str, values: u64, over: &Ov
         text.push_str("        scratch[at] = sum;\n");
     }
     text.push_str("    }\n}\n\n");
-    let reduced = reduce(&form, values, &mut text);
+    let reduced = reduce(&form, all, &mut text);
     text += &main(LANES);
-    let index = if form.is_nchw() {
-        "(n * u.channels + c) * u.steps + q"
-    } else {
-        "(n * u.places + q) * u.units + unit"
-    };
-    let spot = format!(
-        "n * u.places + q * {}u",
-        if form.is_nchw() { form.word() } else { 1 }
-    );
-    let gather = |v: u64| {
-        let terms: Vec<_> = components(&form)
-            .iter()
-            .map(|j| format!("t{}.t{v}", j.trim_start_matches('.')))
-            .collect();
-        format!("acc_{v} += {kind}({});\n", terms.join(", "))
-    };
     let calls: String = components(&form)
         .iter()
         .map(|j| {
@@ -203,34 +240,58 @@ fn sums(program: &mut Program, sizes: Sizes, label: &str, values: u64, over: &Ov
             format!("let t{name} = terms({});\n", over.arguments(&form, j))
         })
         .collect();
+    let gather = |g: u64| {
+        let terms = |v: u64| {
+            let terms = components(&form).iter();
+            let terms = terms.map(|j| format!("t{}.t{v}", j.trim_start_matches('.')));
+            terms.collect::<Vec<_>>().join(", ")
+        };
+        let gathers: String = (0..values)
+            .map(|v| format!("acc_{} += {kind}({});\n", g * values + v, terms(v)))
+            .collect();
+        over.loads("i") + &calls + &gathers
+    };
+    let (place, spot, gathers) = if form.is_nchw() {
+        (
+            over.plane(&form),
+            format!("n * u.places + q * {}u", form.word()),
+            over.each_plane(&form, gather),
+        )
+    } else {
+        (
+            format!(
+                "    let n = rest / u.blocks;
+    let unit = (rest % u.blocks) * {parts}u + lane % {parts}u;
+    let c = min(unit, u.units - 1u) * {word}u;
+    {hold}",
+                word = form.unit(),
+                hold = over.hold(&form),
+            ),
+            "n * u.places + q".into(),
+            "let i = (n * u.places + q) * u.units + c / UNIT;\n"
+                .replace("UNIT", &format!("{}u", form.unit()))
+                + &gather(0),
+        )
+    };
     _ = writeln!(
         text,
         "    let tile = group % u.tiles;
     let rest = group / u.tiles;
-    let n = rest / u.blocks;
-    let unit = (rest % u.blocks) * {parts}u + lane % {parts}u;
-    let c = min(unit, u.units - 1u) * {word}u;
-    {hold}
+    {place}
     {totals}
     let first = tile * u.span + lane / {parts}u;
-    let end = select(0u, min((tile + 1u) * u.span, u.steps), unit < u.units);
+    let end = min((tile + 1u) * u.span, u.steps);
     for (var begin = first; begin < end; begin += {stride}u) {{
         {starts}
         for (var q = begin; q < min(begin + {stride}u, end); q += {lanes}u) {{
-            let i = {index};
-            {loads}{spots}{calls}
-            {gathers}
+            {spots}{gathers}
         }}
         {adds}
     }}",
-        word = form.unit(),
-        hold = over.hold(&form),
         totals = each(&|v| format!("var sum_{v} = {kind}(0.0);\n")),
         stride = lanes * RUN,
         starts = each(&|v| format!("var acc_{v} = {kind}(0.0);\n")),
-        loads = over.loads("i"),
         spots = over.get_spots(&form, &spot),
-        gathers = each(&gather),
         adds = each(&|v| format!("sum_{v} += acc_{v};\n")),
     );
     let total = |v: u64| {
@@ -243,7 +304,7 @@ fn sums(program: &mut Program, sizes: Sizes, label: &str, values: u64, over: &Ov
     text += &each(&total);
     text += &reduced;
     text.push_str("}\n");
-    let groups = groups_of_sums(program, sizes);
+    let groups = groups_of_tiles(program, sizes, together);
     program.stage(label, groups, over.uses, over.buffers, &text);
 }
 
@@ -251,23 +312,6 @@ fn sums(program: &mut Program, sizes: Sizes, label: &str, values: u64, over: &Ov
 fn map(program: &mut Program, sizes: Sizes, label: &str, to: Buffer, over: &Over<'_>) {
     let form = program.form;
     let name = to.name();
-    let mut text = over.functions.to_owned();
-    text += &main(WIDE);
-    let (place, spot) = if form.is_nchw() {
-        let word = form.word();
-        (
-            "let n = m_divide(outer, u.over_magic, u.over_shift);
-    let c = outer - n * u.over;",
-            format!("n * u.places + (i - outer * u.along) * {word}u"),
-        )
-    } else {
-        (
-            "let n = m_divide(outer, u.over_magic, u.over_shift);
-    let c = (i - outer * u.along) * UNIT;",
-            "outer".to_owned(),
-        )
-    };
-    let place = place.replace("UNIT", &format!("{}u", form.unit()));
     let values: Vec<_> = components(&form)
         .iter()
         .map(|j| format!("value({})", over.arguments(&form, j)))
@@ -287,25 +331,50 @@ fn map(program: &mut Program, sizes: Sizes, label: &str, to: Buffer, over: &Over
         Access::Vec4 => ("vec4<f32>", "vec4<bool>"),
         Access::Scalar => ("", ""),
     };
-    _ = writeln!(
-        text,
-        "    let i = group * {WIDE}u + lane;
+    let store = over.loads("i")
+        + &format!(
+            "{name}_store(i, {kind}({}), {flags}({}));\n",
+            values.join(", "),
+            nans.join(", ")
+        );
+    let (workgroup, groups, body) = if form.is_nchw() {
+        // A workgroup stays in a plane, or a few, so that what it holds is loaded once.
+        let body = format!(
+            "    let tile = group % u.tiles;
+    let rest = group / u.tiles;
+    {}
+    let end = min((tile + 1u) * u.span, u.steps);
+    for (var q = tile * u.span + lane; q < end; q += {LANES}u) {{
+        {}{}
+    }}
+",
+            over.plane(&form),
+            over.get_spots(&form, &format!("n * u.places + q * {}u", form.word())),
+            over.each_plane(&form, |_| store.clone())
+        );
+        let groups = groups_of_tiles(program, sizes, over.together(&form));
+        (LANES, groups, body)
+    } else {
+        let body = format!(
+            "    let i = group * {WIDE}u + lane;
     if i >= u.words {{
         return;
     }}
     let outer = m_divide(i, u.along_magic, u.along_shift);
-    {place}
-    {hold}{loads}{spots}
-    {name}_store(i, {kind}({}), {flags}({}));
-}}",
-        values.join(", "),
-        nans.join(", "),
-        hold = over.hold(&form),
-        loads = over.loads("i"),
-        spots = over.get_spots(&form, &spot),
-    );
-    let words = sizes.samples * sizes.channels * sizes.places / form.word();
-    program.stage(label, words.div_ceil(WIDE), over.uses, over.buffers, &text);
+    let n = m_divide(outer, u.over_magic, u.over_shift);
+    let c = (i - outer * u.along) * {}u;
+    {}{}
+    {store}
+",
+            form.unit(),
+            over.hold(&form),
+            over.get_spots(&form, "outer"),
+        );
+        let words = sizes.samples * sizes.channels * sizes.places / form.word();
+        (WIDE, words.div_ceil(WIDE), body)
+    };
+    let text = over.functions.to_owned() + &main(workgroup) + &body + "}\n";
+    program.stage(label, groups, over.uses, over.buffers, &text);
 }
 
 /// The dispatch that sums x over an image's places.
@@ -736,9 +805,11 @@ impl DynamicRelu {
             let gamma = self.gamma.unwrap_or(sizes.places as f64 / 3.0);
             program.float("gamma", gamma);
             program.float("warmth", 1.0 / self.temperature);
-            program.region(Buffer::Saved, "logits", samples * sizes.places);
-            program.region(Buffer::Saved, "largest", samples);
-            program.region(Buffer::Saved, "powers", samples);
+            let blocks = Spots::new(form, sizes).blocks;
+            program.number("spot_blocks", blocks);
+            program.divisor("spots", sizes.places);
+            program.region(Buffer::Saved, "powers", samples * sizes.places);
+            program.region(Buffer::Saved, "shares", samples * blocks);
         }
         let work = samples * narrow * (channels + outputs);
         let set = if sets == 1 {
@@ -750,7 +821,7 @@ impl DynamicRelu {
         let bare = bare(&held);
         let largest = self.largest_text();
         let pi = if spatial {
-            POWER.to_owned() + SPOT_FORWARD
+            power(form, sizes) + SPOT_FORWARD
         } else {
             String::new()
         };
@@ -788,7 +859,7 @@ impl DynamicRelu {
                      h).value;\n    return {value};\n}}\n\n"
                 );
                 let over = Over {
-                    uses: &["math/exp.wgsl"],
+                    uses: &[],
                     functions: &functions,
                     dy: false,
                     spots: spatial,
@@ -834,7 +905,7 @@ impl DynamicRelu {
             dfactors(program, sizes, &bare(held), largest);
         }
         let spots = if spatial {
-            POWER.to_owned() + SPOT_BACKWARD
+            power(&program.form, sizes) + SPOT_BACKWARD
         } else {
             String::new()
         };
@@ -856,7 +927,7 @@ impl DynamicRelu {
             parts.join(", ")
         );
         let over = Over {
-            uses: &["math/exp.wgsl"],
+            uses: &[],
             functions: &functions,
             dy: true,
             spots: spatial,
@@ -965,7 +1036,7 @@ impl DynamicRelu {
              h);\n    return {through} * line.slope + h.dmean{more};\n}}\n\n"
         );
         let over = Over {
-            uses: &["math/exp.wgsl"],
+            uses: &[],
             functions: &functions,
             dy: true,
             spots: spatial,
@@ -1039,41 +1110,55 @@ fn bare(held: &str) -> String {
     held.replace("DMEAN", "0.0").replace("SPATIAL", "0.0")
 }
 
-/// The softmax over a sample's places at place `i` of all samples' places.
-const POWER: &str = "\
-struct Spot {
+/// The softmax over a sample's places at place `i` of all samples' places. A block of places shares a factor: powers
+/// are counted from the block's largest logit.
+fn power(form: &Form, sizes: Sizes) -> String {
+    format!(
+        "\
+struct Block {{
+    n: u32,
+    share: f32,
+}}
+
+struct Spot {{
     pi: f32,
     ds: f32,
-}
+}}
 
-fn power(i: u32) -> f32 {
+fn block(i: u32) -> Block {{
     let n = m_divide(i, u.spots_magic, u.spots_shift);
-    let e = m_exp(max(saved[u.logits + i] - saved[u.largest + n], -250.0), 0.0);
-    return m_exp_times(e, 1.0 / saved[u.powers + n]);
-}
+    return Block(n, saved[u.shares + n * u.spot_blocks + (i - n * u.spots) / {}u]);
+}}
 
-";
+fn power(i: u32, block: Block) -> f32 {{
+    return saved[u.powers + i] * block.share;
+}}
+
+",
+        Spots::new(form, sizes).places()
+    )
+}
 
 /// A place's factor, min(gamma softmax, 1).
 const SPOT_FORWARD: &str = "\
-fn spot(i: u32) -> Spot {
-    return Spot(min(u.gamma * power(i), 1.0), 0.0);
+fn spot(i: u32, block: Block) -> Spot {
+    return Spot(min(u.gamma * power(i, block), 1.0), 0.0);
 }
 
 ";
 
 /// The same with the gradient of its logit.
 const SPOT_BACKWARD: &str = "\
-fn spot(i: u32) -> Spot {
-    let p = power(i);
-    let n = m_divide(i, u.spots_magic, u.spots_shift);
-    let ds = p * (scratch[u.dpowers + i] - scratch[u.bends + n]) * u.warmth;
+fn spot(i: u32, block: Block) -> Spot {
+    let p = power(i, block);
+    let ds = p * (scratch[u.dpowers + i] - scratch[u.bends + block.n]) * u.warmth;
     return Spot(min(u.gamma * p, 1.0), ds);
 }
 
 ";
 
-/// The largest logit of sample `i`, and the sum of the others' powers beside its.
+/// Each block's factor in sample `i`: its largest logit's power beside the sample's largest, over the sum of
+/// all powers.
 const SOFTMAX_FINISH: &str = "\
     let first = i * u.spot_blocks;
     var largest = scratch[u.part_largest + first];
@@ -1085,8 +1170,10 @@ const SOFTMAX_FINISH: &str = "\
         let e = m_exp(max(scratch[u.part_largest + first + b] - largest, -250.0), 0.0);
         powers += m_exp_times(e, scratch[u.part_powers + first + b]);
     }
-    saved[u.largest + i] = largest;
-    saved[u.powers + i] = powers;
+    for (var b = 0u; b < u.spot_blocks; b += 1u) {
+        let e = m_exp(max(scratch[u.part_largest + first + b] - largest, -250.0), 0.0);
+        saved[u.shares + first + b] = m_exp_times(e, 1.0 / powers);
+    }
 ";
 
 /// Kernels with a lane for each place, or for four beside each other.
@@ -1098,8 +1185,7 @@ struct Spots {
 }
 
 impl Spots {
-    fn new(program: &mut Program, sizes: Sizes) -> Spots {
-        let form = program.form;
+    fn new(form: &Form, sizes: Sizes) -> Spots {
         let four = form.access == Access::Vec4 && form.is_nchw();
         let (components, kind): (&'static [&'static str], _) = if four {
             (&[".x", ".y", ".z", ".w"], "vec4<f32>")
@@ -1108,13 +1194,16 @@ impl Spots {
         };
         let steps = sizes.places / components.len() as u64;
         let blocks = steps.div_ceil(LANES);
-        program.number("spot_blocks", blocks);
-        program.divisor("spots", sizes.places);
         Spots {
             components,
             kind,
             blocks,
         }
+    }
+
+    /// Places in a block, which is a workgroup's.
+    fn places(&self) -> u64 {
+        LANES * self.components.len() as u64
     }
 
     /// The beginning of `fn main`: sample `n`, and `q`, the lane's place or four places.
@@ -1143,7 +1232,7 @@ impl Spots {
 /// The dispatch that makes the places' logits.
 fn logits(program: &mut Program, sizes: Sizes) {
     let form = program.form;
-    let spots = Spots::new(program, sizes);
+    let spots = Spots::new(&form, sizes);
     for name in ["part_largest", "part_powers"] {
         program.region(Buffer::Scratch, name, sizes.samples * spots.blocks);
     }
@@ -1171,8 +1260,8 @@ fn logits(program: &mut Program, sizes: Sizes) {
         text,
         "    largests[lane] = -3.4028234e38;
     sums[lane] = 0.0;
+    var s = {kind}(0.0);
     if inside {{
-        var s = {kind}(0.0);
         for (var begin = 0u; begin < u.units; begin += 32u) {{
             var some = {kind}(0.0);
             for (var c = begin; c < min(begin + 32u, u.units); c += 1u) {{
@@ -1181,33 +1270,39 @@ fn logits(program: &mut Program, sizes: Sizes) {
             s += some;
         }}
         s = (s + parameters[u.spatial_bias]) * u.warmth;
-        {stores}
         var largest = s{first};
         {maxima}
+        largests[lane] = largest;
+    }}
+    workgroupBarrier();
+    var largest = largests[0];
+    for (var l = 1u; l < {LANES}u; l += 1u) {{
+        largest = max(largest, largests[l]);
+    }}
+    if inside {{
         var powers = 0.0;
         {powers}
-        largests[lane] = largest;
         sums[lane] = powers;
     }}
     workgroupBarrier();
     if lane == 0u {{
-        var largest = largests[0];
-        for (var l = 1u; l < {LANES}u; l += 1u) {{
-            largest = max(largest, largests[l]);
-        }}
         var powers = 0.0;
         for (var l = 0u; l < {LANES}u; l += 1u) {{
-            powers += m_exp_times(m_exp(max(largests[l] - largest, -250.0), 0.0), sums[l]);
+            powers += sums[l];
         }}
         scratch[u.part_largest + group] = largest;
         scratch[u.part_powers + group] = powers;
     }}
 }}",
         first = components[0],
-        stores = each(&|j, c| format!("saved[u.logits + spot_at + {j}u] = s{c};\n")),
         maxima = each(&|_, c| format!("largest = max(largest, s{c});\n")),
-        powers = each(&|_, c| {
-            format!("powers += m_exp_times(m_exp(max(s{c} - largest, -250.0), 0.0), 1.0);\n")
+        powers = each(&|j, c| {
+            format!(
+                "let p{j} = m_exp_times(m_exp(max(s{c} - largest, -250.0), 0.0), 1.0);
+        saved[u.powers + spot_at + {j}u] = p{j};
+        powers += p{j};
+"
+            )
         }),
     );
     let buffers = [
@@ -1223,13 +1318,14 @@ fn logits(program: &mut Program, sizes: Sizes) {
 /// The dispatches that make the gradients of the places' softmax.
 fn dfactors(program: &mut Program, sizes: Sizes, held: &str, largest: &str) {
     let form = program.form;
-    let spots = Spots::new(program, sizes);
+    let spots = Spots::new(&form, sizes);
     program.region(Buffer::Scratch, "dpowers", sizes.samples * sizes.places);
     program.region(Buffer::Scratch, "part_bends", sizes.samples * spots.blocks);
     program.region(Buffer::Scratch, "bends", sizes.samples);
     let (kind, components) = (spots.kind, spots.components);
     let index = spots.index(&form);
-    let mut text = format!("{POWER}{held}{largest}var<workgroup> sums: array<f32, {LANES}>;\n\n");
+    let power = power(&form, sizes);
+    let mut text = format!("{power}{held}{largest}var<workgroup> sums: array<f32, {LANES}>;\n\n");
     text += &spots.main();
     let terms = if form.has_channel_words() {
         each_component(|j, c| {
@@ -1247,7 +1343,7 @@ fn dfactors(program: &mut Program, sizes: Sizes, held: &str, largest: &str) {
     };
     let ends = components.iter().enumerate().map(|(j, c)| {
         format!(
-            "let p{j} = power(spot_at + {j}u);
+            "let p{j} = power(spot_at + {j}u, share);
         let d{j} = select(0.0, u.gamma * dpi{c}, u.gamma * p{j} < 1.0);
         scratch[u.dpowers + spot_at + {j}u] = d{j};
         bend += d{j} * p{j};
@@ -1268,6 +1364,7 @@ fn dfactors(program: &mut Program, sizes: Sizes, held: &str, largest: &str) {
             }}
             dpi += some;
         }}
+        let share = block(spot_at);
         {}
     }}
     sums[lane] = bend;
@@ -1293,7 +1390,7 @@ fn dfactors(program: &mut Program, sizes: Sizes, held: &str, largest: &str) {
         (Buffer::Scratch, true),
     ];
     let groups = sizes.samples * spots.blocks;
-    program.stage("factors", groups, &["math/exp.wgsl"], &buffers, &text);
+    program.stage("factors", groups, &[], &buffers, &text);
     let body = sum(
         "sum",
         "u.spot_blocks",
