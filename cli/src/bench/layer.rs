@@ -328,7 +328,7 @@ impl Fused {
 fn differs(got: &[f32], wanted: &[f64], tolerance: f64) -> Option<String> {
     let largest = wanted.iter().fold(LEAST, |most, v| v.abs().max(most));
     let off = |(got, wanted): (&f32, &f64)| (f64::from(*got) - wanted).abs();
-    let bad = |off: &f64| !(*off <= tolerance * largest);
+    let bad = |off: &f64| off.is_nan() || *off > tolerance * largest;
     let failed: Vec<f64> = got.iter().zip(wanted).map(off).filter(bad).collect();
     let worst = failed.iter().copied().fold(0.0, f64::max);
     (failed.len() > got.len() / AT_TIES).then(|| {
