@@ -52,7 +52,7 @@ use std::time::{Duration, Instant};
 /// [{"chain", "pass", "repeats", "copy", "dx_only", "fused", "unfused", "speedup"}]}; of a layer there are "layer"
 /// instead of "chain", and "shape", but neither "workgroup" nor "words". Each variant has
 /// {"dispatches", "scratch_bytes", "bytes", "median_ns", "min_ns", "max_ns", "ns_per_element", "gb_per_s",
-/// "ratio_to_copy"}; speedup is unfused over fused. With --all there is no "chain", and instead of
+/// "ratio_to_copy"}; speedup is unfused over fused. A layer's scratch_bytes hold what is kept for backward too. With --all there is no "chain", and instead of
 /// "passes" there is "results": [{"chain", "pass", "repeats", "copy", "fused"}].
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -230,6 +230,8 @@ struct Variant {
     bounds: Vec<Bound>,
     /// Dispatches that are not the library's.
     plain: Vec<unfused::Dispatch>,
+    /// Bytes that forward leaves for backward.
+    kept: u64,
     /// For each of the dispatches, if they are yet to be compared.
     parts: Vec<Part>,
     bytes: u64,
@@ -698,6 +700,14 @@ impl<T: Element> Bench<'_, T> {
         let about: Vec<_> = about.iter().map(|(_, text)| *text).collect();
         let mut text = self.title(kind, &about.join(", "));
         text += &table(&rows(passes, self.len), 2);
+        if let ("layer", Some(fused)) = (kind, passes.last().and_then(|both| both.named("fused"))) {
+            let extra = fused.extra_bytes();
+            let share = self.len * T::DTYPE.size() / extra.max(1);
+            _ = writeln!(
+                text,
+                "fused: scratch, and what is kept for backward, {extra} bytes, 1/{share} of x"
+            );
+        }
         for timed in passes {
             let pass = &timed.subject.pass;
             if let Some(speedup) = timed.to_fused("unfused") {
@@ -707,7 +717,7 @@ impl<T: Element> Bench<'_, T> {
                 );
             }
             if let (Some(dx), Some(fused)) = (timed.to_fused("dx_only"), timed.named("fused")) {
-                let scratch: u64 = fused.bounds.iter().map(Bound::scratch_bytes).sum();
+                let scratch = fused.extra_bytes();
                 let share = self.len * T::DTYPE.size() / scratch.max(1);
                 _ = writeln!(
                     text,
@@ -765,6 +775,7 @@ impl Variant {
             name,
             bounds: Vec::new(),
             plain: Vec::new(),
+            kept: 0,
             parts: Vec::new(),
             bytes: 0,
             times: Vec::new(),
@@ -777,6 +788,11 @@ impl Variant {
             self.bounds.iter().for_each(|bound| bound.record(&mut pass));
             self.plain.iter().for_each(|plain| plain.record(&mut pass));
         }
+    }
+
+    /// Bytes beside x, y, their gradients and the parameters, of the library's dispatches.
+    fn extra_bytes(&self) -> u64 {
+        self.kept + self.bounds.iter().map(Bound::scratch_bytes).sum::<u64>()
     }
 
     fn dispatches(&self) -> usize {
@@ -817,7 +833,7 @@ impl Timed {
             let [min, median, max] = variant.nanoseconds();
             document[variant.name] = json!({
                 "dispatches": variant.dispatches(),
-                "scratch_bytes": variant.bounds.iter().map(Bound::scratch_bytes).sum::<u64>(),
+                "scratch_bytes": variant.extra_bytes(),
                 "bytes": variant.bytes,
                 "median_ns": median,
                 "min_ns": min,

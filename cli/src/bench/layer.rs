@@ -248,6 +248,7 @@ impl<'a> Set<'a> {
                 unfused.bytes += steps.bytes;
                 fused.bounds.push(self.fused.bind(self, *pass)?);
                 fused.bytes += self.fused.plan(*pass).bytes();
+                fused.kept = 4 * self.fused.forward.saved_len();
             }
             let subject = Subject {
                 kind: "layer",
