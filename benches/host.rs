@@ -50,7 +50,7 @@ fn host(c: &mut Criterion) {
         compilation_options: Default::default(),
         cache: None,
     });
-    let resource = [&args, &x, &y].map(wgpu::Buffer::as_entire_binding);
+    let resource = [&x, &y, &args].map(wgpu::Buffer::as_entire_binding);
     let mut binding = 0..;
     let entries = resource.map(|resource| wgpu::BindGroupEntry {
         binding: binding.next().unwrap_or_default(),

@@ -658,8 +658,12 @@ impl Chain {
             .collect()
     }
 
-    /// Refuses an empty chain, values that functions have no use for, and an operand in two places.
-    pub(crate) fn validate(&self) -> Result<(), Error> {
+    /// Whether the chain can be made a kernel of: it has steps, functions have a use for their values, and no
+    /// operand stands in two places.
+    ///
+    /// # Errors
+    /// [`Error::EmptyChain`], [`Error::BadValue`], [`Error::BadArgument`], [`Error::RepeatedOperand`].
+    pub fn validate(&self) -> Result<(), Error> {
         if self.steps.is_empty() {
             return Err(Error::EmptyChain);
         }

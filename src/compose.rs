@@ -117,6 +117,21 @@ impl Form {
         }
     }
 
+    /// Whether each operand is written, in the order of the bindings, were it in a buffer of its own.
+    pub(crate) fn written(&self) -> Vec<bool> {
+        let mut written = vec![false; self.inputs.len()];
+        for output in &self.outputs {
+            match output.in_place {
+                Some(input) => written[input] = true,
+                None => written.push(true),
+            }
+        }
+        if !self.sums.is_empty() {
+            written.push(true);
+        }
+        written
+    }
+
     /// The names of the operands with gradients, summed or not.
     pub(crate) fn gradients(&self) -> Vec<&str> {
         let outputs = self
@@ -230,7 +245,7 @@ fn scalar(index: usize, parameter: &str) -> String {
 }
 
 /// Whether text has this identifier.
-fn mentions(text: &str, identifier: &str) -> bool {
+pub(crate) fn mentions(text: &str, identifier: &str) -> bool {
     text.split(|c: char| !(c.is_alphanumeric() || c == '_'))
         .any(|token| token == identifier)
 }
@@ -835,7 +850,7 @@ pub(crate) fn kernel(body: Body<'_>, form: &Form) -> String {
     if has_scalars {
         out.push_str("    @align(16) scalars: Scalars,\n");
     }
-    out.push_str("}\n\n@group(0) @binding(0) var<uniform> args: Args;\n");
+    out.push_str("}\n\n");
     kernel.bindings(&mut out);
     kernel.element(&mut out, body, pass, has_scalars);
     kernel.word(&mut out);
@@ -997,7 +1012,6 @@ impl Kernel<'_> {
         } = self.form;
         let mut binding = 0;
         let mut put = |name: &str, written: bool, wide: Option<DType>| {
-            binding += 1;
             let mode = if *shared || written {
                 "read_write"
             } else {
@@ -1008,6 +1022,7 @@ impl Kernel<'_> {
                 out,
                 "@group(0) @binding({binding}) var<storage, {mode}> {name}: array<{word}>;"
             );
+            binding += 1;
         };
         for (index, Input { name, dtype, at }) in inputs.iter().enumerate() {
             let written = outputs.iter().any(|output| output.in_place == Some(index));
@@ -1027,6 +1042,10 @@ impl Kernel<'_> {
         if !sums.is_empty() {
             put("partials", true, None);
         }
+        _ = writeln!(
+            out,
+            "@group(0) @binding({binding}) var<uniform> args: Args;"
+        );
     }
 
     /// The function of one element, from bits to bits; with more than one result, to a struct.
@@ -1698,20 +1717,21 @@ pub(crate) fn finish(dtypes: &[DType]) -> String {
     out.push_str(
         "}
 
-@group(0) @binding(0) var<uniform> args: Args;
-@group(0) @binding(1) var<storage, read> partials: array<u32>;
+@group(0) @binding(0) var<storage, read> partials: array<u32>;
 ",
     );
     for index in 0..dtypes.len() {
-        let binding = index + 2;
+        let binding = index + 1;
         _ = writeln!(
             out,
             "@group(0) @binding({binding}) var<storage, read_write> d_{index}: array<u32>;"
         );
     }
+    let binding = dtypes.len() + 1;
     _ = write!(
         out,
-        "
+        "@group(0) @binding({binding}) var<uniform> args: Args;
+
 var<workgroup> lanes_sum: array<f32, {LANES}>;
 var<workgroup> lanes_nan: array<u32, {LANES}>;
 

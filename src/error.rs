@@ -359,6 +359,14 @@ pub enum Error {
         /// The parameters that it has.
         known: Vec<String>,
     },
+    /// An operand in memory that only the host can bind was given to a plan.
+    #[error("an operand is in memory of the host's, which a plan cannot bind; a recipe can")]
+    NotABuffer,
+    /// An operand in a buffer was given to a recipe.
+    #[error(
+        "an operand is in a buffer; a recipe's are in memory of the host's, and a plan binds buffers"
+    )]
+    NotOfHost,
     /// wgpu or the driver refused; the text is theirs.
     #[error("{doing}: {message}")]
     Device {

@@ -69,8 +69,8 @@ pub use custom::Custom;
 pub use dtype::{DType, DTypes, Element};
 pub use error::Error;
 pub use gpu::{
-    Bound, Gpu, Kernels, LayerOperands, LayerPlan, Operand, Operands, Plan, Shape, adapters,
-    describe,
+    Bound, Gpu, Kernels, LayerOperands, LayerPlan, Memory, Operand, Operands, Plan, Recipe,
+    RecipeBinding, RecipeDispatch, Shape, adapters, describe,
 };
 pub use half;
 pub use layout::Layout;

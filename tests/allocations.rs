@@ -42,7 +42,7 @@ fn recording_allocates_nothing_of_ours() {
         cache: None,
     });
     let args = buffer(wgpu::BufferUsages::UNIFORM);
-    let entries: Vec<_> = [&args, &x, &y]
+    let entries: Vec<_> = [&x, &y, &args]
         .into_iter()
         .zip(0..)
         .map(|(buffer, binding)| wgpu::BindGroupEntry {

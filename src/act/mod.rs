@@ -158,61 +158,70 @@ macro_rules! activations {
     };
 }
 
-activations! {
-    identity ["linear", "Identity"] = Identity, "x";
-    relu ["ReLU", "Relu"] = Relu, "max(x, 0)";
-    relu6 ["ReLU6"] = Relu6, "min(max(x, 0), 6)";
-    leaky_relu ["leakyrelu", "LeakyReLU", "LeakyRelu"] = LeakyRelu { negative_slope: 0.01 }, "x if x > 0 else negative_slope * x";
-    prelu ["PReLU", "PRelu"] = Prelu { weight: 0.25 }, "x if x > 0 else weight * x";
-    relu_squared ["relu2", "squared_relu"] = ReluSquared, "max(x, 0)^2";
-    threshold ["Threshold"] = Threshold { threshold: 0.0, value: 0.0 }, "x if x > threshold else value";
-    thresholded_relu ["ThresholdedRelu"] = ThresholdedRelu { alpha: 1.0 }, "x if x > alpha else 0";
-    elu ["ELU", "Elu"] = Elu { alpha: 1.0 }, "x if x > 0 else alpha * (exp(x) - 1)";
-    selu ["SELU", "Selu"] = Selu,
-        "1.0507009873554805 * (x if x > 0 else 1.6732632423543772 * (exp(x) - 1))";
-    celu ["CELU", "Celu"] = Celu { alpha: 1.0 }, "x if x > 0 else alpha * (exp(x / alpha) - 1)";
-    sigmoid ["logistic", "Sigmoid"] = Sigmoid, "1 / (1 + exp(-x))";
-    logsigmoid ["log_sigmoid", "LogSigmoid"] = Logsigmoid, "log(sigmoid(x))";
-    tanh ["Tanh"] = Tanh, "tanh(x)";
-    silu ["SiLU"] = Silu, "x * sigmoid(x)";
-    swish ["acon_a", "Swish"] = Swish { beta: 1.0 }, "x * sigmoid(beta * x)";
-    quick_gelu ["gelu_quick", "quickgelu", "QuickGELU", "QuickGelu"] = QuickGelu, "x * sigmoid(1.702 * x)";
-    gelu ["gelu_erf", "gelu_python", "GELU", "Gelu"] = Gelu, "x * (1 + erf(x / sqrt(2))) / 2";
-    gelu_tanh [
-        "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_new", "gelu_fast", "gelu_accurate",
-        "gelu_approximate", "gelu-approximate"
-    ] = GeluTanh,
-        "x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) / 2";
-    mish ["Mish"] = Mish, "x * tanh(softplus(x))";
-    softplus ["Softplus"] = Softplus { beta: 1.0, threshold: 20.0 },
-        "log(1 + exp(beta * x)) / beta if beta * x <= threshold else x";
-    softsign ["soft_sign", "Softsign"] = Softsign, "x / (1 + |x|)";
-    hardsigmoid ["hard_sigmoid", "Hardsigmoid"] = Hardsigmoid, "min(max(x + 3, 0), 6) / 6";
-    onnx_hardsigmoid ["HardSigmoid"] = OnnxHardsigmoid { alpha: 0.2, beta: 0.5 },
-        "min(max(alpha * x + beta, 0), 1)";
-    hardswish ["hard_swish", "hard_silu", "Hardswish", "HardSwish"] = Hardswish, "x * min(max(x + 3, 0), 6) / 6";
-    hardtanh ["hard_tanh", "Hardtanh"] = Hardtanh { min_val: -1.0, max_val: 1.0 }, "min(max(x, min_val), max_val)";
-    hard_mish ["HardMish"] = HardMish, "x * min(max(x + 2, 0), 2) / 2";
-    tanhshrink ["tanh_shrink", "Tanhshrink"] = Tanhshrink, "x - tanh(x)";
-    softshrink ["soft_shrink", "Softshrink"] = Softshrink { lambd: 0.5 },
-        "x - lambd if x > lambd else x + lambd if x < -lambd else 0";
-    hardshrink ["hard_shrink", "Hardshrink"] = Hardshrink { lambd: 0.5 }, "0 if -lambd <= x <= lambd else x";
-    shrink ["Shrink"] = Shrink { lambd: 0.5, bias: 0.0 },
-        "x + bias if x < -lambd else x - bias if x > lambd else 0";
-    sparse_plus [] = SparsePlus, "0 if x <= -1 else x if x >= 1 else (x + 1)^2 / 4";
-    sparse_sigmoid [] = SparseSigmoid, "min(max(x + 1, 0), 2) / 2";
-    squareplus [] = Squareplus { b: 4.0 }, "(x + sqrt(x^2 + b)) / 2";
-    star_relu ["starrelu"] = StarRelu { scale: 0.894_427_2, bias: -0.447_213_6 },
-        "scale * max(x, 0)^2 + bias";
-    xielu [] = Xielu { alpha_p: 0.8, alpha_n: 0.8, beta: 0.5, eps: -1e-6 },
-        "alpha_p * x^2 + beta * x if x > 0 else alpha_n * (exp(min(x, eps)) - 1 - x) + beta * x";
-    acon_b [] = AconB { p: 0.25, beta: 1.0 },
-        "(1 - p) * x * sigmoid(beta * (1 - p) * x) + p * x";
-    acon_c [] = AconC { p1: 1.0, p2: 0.25, beta: 1.0 },
-        "(p1 - p2) * x * sigmoid(beta * (p1 - p2) * x) + p2 * x";
-    abs ["Abs"] = Abs, "|x|";
-    exp ["exponential", "Exp"] = Exp, "exp(x)";
+/// The list. It hands itself to a macro of that name, here and in packages that have a function for each.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! for_each_activation {
+    ($then:ident) => {
+        $then! {
+            identity ["linear", "Identity"] = Identity, "x";
+            relu ["ReLU", "Relu"] = Relu, "max(x, 0)";
+            relu6 ["ReLU6"] = Relu6, "min(max(x, 0), 6)";
+            leaky_relu ["leakyrelu", "LeakyReLU", "LeakyRelu"] = LeakyRelu { negative_slope: 0.01 }, "x if x > 0 else negative_slope * x";
+            prelu ["PReLU", "PRelu"] = Prelu { weight: 0.25 }, "x if x > 0 else weight * x";
+            relu_squared ["relu2", "squared_relu"] = ReluSquared, "max(x, 0)^2";
+            threshold ["Threshold"] = Threshold { threshold: 0.0, value: 0.0 }, "x if x > threshold else value";
+            thresholded_relu ["ThresholdedRelu"] = ThresholdedRelu { alpha: 1.0 }, "x if x > alpha else 0";
+            elu ["ELU", "Elu"] = Elu { alpha: 1.0 }, "x if x > 0 else alpha * (exp(x) - 1)";
+            selu ["SELU", "Selu"] = Selu,
+                "1.0507009873554805 * (x if x > 0 else 1.6732632423543772 * (exp(x) - 1))";
+            celu ["CELU", "Celu"] = Celu { alpha: 1.0 }, "x if x > 0 else alpha * (exp(x / alpha) - 1)";
+            sigmoid ["logistic", "Sigmoid"] = Sigmoid, "1 / (1 + exp(-x))";
+            logsigmoid ["log_sigmoid", "LogSigmoid"] = Logsigmoid, "log(sigmoid(x))";
+            tanh ["Tanh"] = Tanh, "tanh(x)";
+            silu ["SiLU"] = Silu, "x * sigmoid(x)";
+            swish ["acon_a", "Swish"] = Swish { beta: 1.0 }, "x * sigmoid(beta * x)";
+            quick_gelu ["gelu_quick", "quickgelu", "QuickGELU", "QuickGelu"] = QuickGelu, "x * sigmoid(1.702 * x)";
+            gelu ["gelu_erf", "gelu_python", "GELU", "Gelu"] = Gelu, "x * (1 + erf(x / sqrt(2))) / 2";
+            gelu_tanh [
+                "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_new", "gelu_fast", "gelu_accurate",
+                "gelu_approximate", "gelu-approximate"
+            ] = GeluTanh,
+                "x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) / 2";
+            mish ["Mish"] = Mish, "x * tanh(softplus(x))";
+            softplus ["Softplus"] = Softplus { beta: 1.0, threshold: 20.0 },
+                "log(1 + exp(beta * x)) / beta if beta * x <= threshold else x";
+            softsign ["soft_sign", "Softsign"] = Softsign, "x / (1 + |x|)";
+            hardsigmoid ["hard_sigmoid", "Hardsigmoid"] = Hardsigmoid, "min(max(x + 3, 0), 6) / 6";
+            onnx_hardsigmoid ["HardSigmoid"] = OnnxHardsigmoid { alpha: 0.2, beta: 0.5 },
+                "min(max(alpha * x + beta, 0), 1)";
+            hardswish ["hard_swish", "hard_silu", "Hardswish", "HardSwish"] = Hardswish, "x * min(max(x + 3, 0), 6) / 6";
+            hardtanh ["hard_tanh", "Hardtanh"] = Hardtanh { min_val: -1.0, max_val: 1.0 }, "min(max(x, min_val), max_val)";
+            hard_mish ["HardMish"] = HardMish, "x * min(max(x + 2, 0), 2) / 2";
+            tanhshrink ["tanh_shrink", "Tanhshrink"] = Tanhshrink, "x - tanh(x)";
+            softshrink ["soft_shrink", "Softshrink"] = Softshrink { lambd: 0.5 },
+                "x - lambd if x > lambd else x + lambd if x < -lambd else 0";
+            hardshrink ["hard_shrink", "Hardshrink"] = Hardshrink { lambd: 0.5 }, "0 if -lambd <= x <= lambd else x";
+            shrink ["Shrink"] = Shrink { lambd: 0.5, bias: 0.0 },
+                "x + bias if x < -lambd else x - bias if x > lambd else 0";
+            sparse_plus [] = SparsePlus, "0 if x <= -1 else x if x >= 1 else (x + 1)^2 / 4";
+            sparse_sigmoid [] = SparseSigmoid, "min(max(x + 1, 0), 2) / 2";
+            squareplus [] = Squareplus { b: 4.0 }, "(x + sqrt(x^2 + b)) / 2";
+            star_relu ["starrelu"] = StarRelu { scale: 0.894_427_2, bias: -0.447_213_6 },
+                "scale * max(x, 0)^2 + bias";
+            xielu [] = Xielu { alpha_p: 0.8, alpha_n: 0.8, beta: 0.5, eps: -1e-6 },
+                "alpha_p * x^2 + beta * x if x > 0 else alpha_n * (exp(min(x, eps)) - 1 - x) + beta * x";
+            acon_b [] = AconB { p: 0.25, beta: 1.0 },
+                "(1 - p) * x * sigmoid(beta * (1 - p) * x) + p * x";
+            acon_c [] = AconC { p1: 1.0, p2: 0.25, beta: 1.0 },
+                "(p1 - p2) * x * sigmoid(beta * (p1 - p2) * x) + p2 * x";
+            abs ["Abs"] = Abs, "|x|";
+            exp ["exponential", "Exp"] = Exp, "exp(x)";
+        }
+    };
 }
+
+for_each_activation!(activations);
 
 impl Activation {
     /// The name, as text chains spell it.

@@ -1,5 +1,6 @@
 //! The cache of compiled kernels of one device.
 
+use super::launch::{Code, Machine};
 use super::{LayerPlan, Plan, guarded};
 use crate::compose::{self, Body, Form, Sweep};
 use crate::layers::{Images, Layer};
@@ -39,8 +40,7 @@ pub struct Kernels {
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) device: wgpu::Device,
-    pub(super) limits: wgpu::Limits,
-    pub(super) shape: Shape,
+    pub(super) machine: Machine,
     families: Mutex<HashMap<Key, Arc<Family>>>,
     compiled: AtomicUsize,
 }
@@ -76,14 +76,7 @@ impl Kernels {
     /// An empty cache for a device. The device needs no feature; with wgpu's default limits or better it
     /// serves.
     pub fn new(device: &wgpu::Device) -> Self {
-        let limits = device.limits();
-        let shape = Shape {
-            workgroup: Shape::default()
-                .workgroup
-                .min(limits.max_compute_invocations_per_workgroup),
-            ..Shape::default()
-        };
-        Self::of(device, limits, shape)
+        Self::of(device, Machine::new(device.limits()))
     }
 
     /// The same with a kernel shape of the caller's choice.
@@ -101,7 +94,7 @@ impl Kernels {
         } else if words == 0 || words > 16 {
             "an invocation handles 1 to 16 words".into()
         } else {
-            return Ok(Self::of(device, limits, shape));
+            return Ok(Self::of(device, Machine { limits, shape }));
         };
         Err(Error::BadShape {
             workgroup,
@@ -110,12 +103,11 @@ impl Kernels {
         })
     }
 
-    fn of(device: &wgpu::Device, limits: wgpu::Limits, shape: Shape) -> Self {
+    fn of(device: &wgpu::Device, machine: Machine) -> Self {
         let (families, compiled) = Default::default();
         let inner = Inner {
             device: device.clone(),
-            limits,
-            shape,
+            machine,
             families,
             compiled,
         };
@@ -174,7 +166,7 @@ impl Kernels {
 
     /// The shape of this cache's kernels.
     pub fn shape(&self) -> Shape {
-        self.inner.shape
+        self.inner.machine.shape
     }
 
     fn family(&self, key: Key) -> Arc<Family> {
@@ -234,8 +226,7 @@ impl Inner {
     pub(super) fn finish(&self, dtypes: &[DType]) -> Result<Kernel, Error> {
         let family = self.family(Key::Finish(dtypes.to_vec()));
         family.get(None, || {
-            let partials = std::iter::once(false);
-            let written: Vec<_> = partials.chain(dtypes.iter().map(|_| true)).collect();
+            let written = Code::Finish(dtypes.to_vec()).written();
             self.pipeline("nonlin finish", compose::finish(dtypes), &written, &[])
         })
     }
@@ -252,18 +243,9 @@ impl Inner {
         let in_place = form.outputs.iter().any(|output| output.in_place.is_some());
         let in_place = if in_place { " in place" } else { "" };
         let label = format!("{} {:?}{shared}{in_place}", label(body, form), form.access);
-        // Whether each operand is written, in the order of the bindings.
-        let mut written = vec![form.shared; form.inputs.len()];
-        for output in &form.outputs {
-            match output.in_place {
-                Some(input) => written[input] = true,
-                None => written.push(true),
-            }
-        }
-        if !form.sums.is_empty() {
-            written.push(true);
-        }
-        let workgroup = [("WORKGROUP", f64::from(self.shape.workgroup))];
+        let written = form.written().into_iter();
+        let written: Vec<_> = written.map(|w| w || form.shared).collect();
+        let workgroup = [("WORKGROUP", f64::from(self.machine.shape.workgroup))];
         let constants = if form.sweep == Sweep::Each {
             &workgroup[..]
         } else {
@@ -272,7 +254,8 @@ impl Inner {
         self.pipeline(&label, source, &written, constants)
     }
 
-    /// Compiles a kernel whose arguments are uniform and whose operands are storage, written or only read.
+    /// Compiles a kernel whose operands are storage, written or only read, and whose arguments are a uniform
+    /// behind them.
     fn pipeline(
         &self,
         label: &str,
@@ -281,7 +264,7 @@ impl Inner {
         constants: &[(&str, f64)],
     ) -> Result<Kernel, Error> {
         let device = &self.device;
-        let most = self.limits.max_storage_buffers_per_shader_stage;
+        let most = self.machine.limits.max_storage_buffers_per_shader_stage;
         if written.len() as u64 > u64::from(most) {
             return Err(Error::TooManyOperands {
                 operands: written.len(),
@@ -301,8 +284,10 @@ impl Inner {
         let storage = |written: &bool| wgpu::BufferBindingType::Storage {
             read_only: !written,
         };
-        let entries: Vec<_> = std::iter::once(wgpu::BufferBindingType::Uniform)
-            .chain(written.iter().map(storage))
+        let entries: Vec<_> = written
+            .iter()
+            .map(storage)
+            .chain([wgpu::BufferBindingType::Uniform])
             .enumerate()
             .map(|(binding, ty)| entry(binding, ty))
             .collect();

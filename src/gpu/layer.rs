@@ -1,10 +1,10 @@
 //! Plans of layers, and their operands.
 
-use super::kernels::{Inner, Kernel};
+use super::kernels::Inner;
+use super::launch::{self, Code, From, Launch, Launches, Machine};
 use super::operand::{Placed, missing};
-use super::plan::{bind, grid, limit};
-use super::{Bound, Kernels, Operand, guarded};
-use crate::layers::gpu::{Access, Buffer, Form, Program, is_whole};
+use super::{Bound, Kernels, Operand};
+use crate::layers::gpu::{Access, Buffer, Form, Program, Stage, is_whole};
 use crate::layers::sealed::OnGpu;
 use crate::layers::{Images, Layer, Parameter};
 use crate::layout::Whose;
@@ -19,6 +19,12 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct LayerPlan {
     inner: Arc<Inner>,
+    task: LayerTask,
+}
+
+/// A layer's pass for images of one shape, on no device.
+#[derive(Clone, Debug)]
+pub(super) struct LayerTask {
     name: &'static str,
     pass: Pass,
     images: Images,
@@ -30,9 +36,14 @@ pub struct LayerPlan {
     any: Program,
 }
 
-impl LayerPlan {
+/// Elements of what a layer's forward pass leaves for backward.
+pub(crate) fn saved_len<L: Layer>(layer: &L, images: &Images) -> Result<u64, Error> {
+    let task = LayerTask::new(layer, images, Pass::Forward, DType::F32.into())?;
+    Ok(task.saved_len())
+}
+
+impl LayerTask {
     pub(super) fn new<L: Layer>(
-        kernels: &Kernels,
         layer: &L,
         images: &Images,
         pass: Pass,
@@ -58,8 +69,7 @@ impl LayerPlan {
         } else {
             any.clone()
         };
-        Ok(LayerPlan {
-            inner: Arc::clone(&kernels.inner),
+        Ok(LayerTask {
             name: layer.name(),
             pass,
             images: *images,
@@ -70,83 +80,22 @@ impl LayerPlan {
         })
     }
 
-    /// The pass.
-    pub fn pass(&self) -> Pass {
-        self.pass
+    /// Elements of what forward leaves for backward, f32.
+    pub(super) fn saved_len(&self) -> u64 {
+        self.len(Buffer::Saved)
     }
 
-    /// The layer's parameters, and which elements of the operand of parameters, or of their gradients, each
-    /// has.
-    pub fn parameters(&self) -> impl Iterator<Item = (&Parameter, Range<u64>)> {
-        self.parameters.iter().map(|parameter| {
-            let region = self.any.regions.iter().find(|region| {
-                region.buffer == Buffer::Parameters && region.name == parameter.name
-            });
-            (
-                parameter,
-                region.map_or(0..0, |region| region.elements.clone()),
-            )
-        })
+    fn len(&self, buffer: Buffer) -> u64 {
+        self.any.elements(buffer).max(self.best.elements(buffer))
     }
 
-    /// Elements of the operand of parameters, and of that of their gradients.
-    pub fn parameters_len(&self) -> u64 {
-        self.any.elements(Buffer::Parameters)
-    }
-
-    /// Elements of what forward leaves for backward, f32; zero where it leaves nothing.
-    pub fn saved_len(&self) -> u64 {
-        let len = |program: &Program| program.elements(Buffer::Saved);
-        len(&self.any).max(len(&self.best))
-    }
-
-    /// Elements of memory, f32, that the pass needs while it runs.
-    pub fn scratch_len(&self) -> u64 {
-        let len = |program: &Program| program.elements(Buffer::Scratch);
-        len(&self.any).max(len(&self.best))
-    }
-
-    /// Bytes of x, y, dy and dx that the dispatches read and write, each operand once in a dispatch.
-    pub fn bytes(&self) -> u64 {
-        let stages = self.any.stages.iter().flat_map(|stage| &stage.buffers);
-        let sizes = stages
-            .filter(|(buffer, _)| buffer.has_images())
-            .map(|(buffer, _)| self.dtypes.of(buffer.name()).size());
-        sizes.sum::<u64>() * self.images.elements().unwrap_or(0)
-    }
-
-    /// Whether it renews running statistics.
-    pub(super) fn trains(&self) -> bool {
-        let stages = self.any.stages.iter();
-        let all = stages.flat_map(|stage| &stage.buffers);
-        all.into_iter()
-            .any(|(buffer, written)| *buffer == Buffer::Parameters && *written)
-    }
-
-    /// Dispatches that a bound of this plan records.
-    pub fn dispatches(&self) -> usize {
-        self.best.stages.len()
-    }
-
-    /// The kernels' WGSL, for operands apart from each other at places that are multiples of 4 elements, with
-    /// their labels.
-    pub fn wgsl(&self) -> impl Iterator<Item = (&str, &str)> {
-        let stages = self.best.stages.iter();
-        stages.map(|stage| (stage.label.as_str(), stage.text.as_str()))
-    }
-
-    /// Binds the plan to operands: checks everything, makes what recording needs. The first binding compiles.
-    ///
-    /// Operands may lie in one buffer but must not overlap; where they do lie in one, all that is written and
-    /// read must be so in the whole of this binding.
-    ///
-    /// # Errors
-    /// [`Error::MissingOperand`], [`Error::UnexpectedOperand`], [`Error::BadTensor`] for a wrong length,
-    /// [`Error::MissingUsage`], [`Error::Misaligned`], [`Error::Gaps`], [`Error::OutOfRange`], [`Error::Overlap`],
-    /// [`Error::TooLarge`] for an operand larger than the device can bind; [`Error::TooManyOperands`];
-    /// [`Error::Device`].
-    pub fn bind(&self, operands: LayerOperands<'_>) -> Result<Bound, Error> {
-        let placed = self.place(&operands)?;
+    /// Checks the operands, and says what is to be dispatched.
+    pub(super) fn launches<'a>(
+        &self,
+        machine: &Machine,
+        operands: &LayerOperands<'a>,
+    ) -> Result<(Launches<'a>, u64), Error> {
+        let placed = self.place(operands)?;
         let fits = |part: &Part<'_>| {
             let word = 4 * part.placed.dtype.size();
             part.placed.bytes.start.is_multiple_of(word)
@@ -167,7 +116,7 @@ impl LayerPlan {
             for other in &placed[..index] {
                 let either = is_written(part.buffer) || is_written(other.buffer);
                 let (a, b) = (&other.placed, &part.placed);
-                if !either || a.operand.buffer() != b.operand.buffer() {
+                if !either || a.operand.memory() != b.operand.memory() {
                     continue;
                 }
                 shared = true;
@@ -176,33 +125,32 @@ impl LayerPlan {
                 }
             }
         }
-        let inner = &self.inner;
-        guarded(&inner.device, "binding operands", || {
-            self.bound(program, &placed, shared)
-        })
+        Ok((
+            self.dispatched(machine, program, &placed, shared)?,
+            self.images.elements()?,
+        ))
     }
 
-    fn bound(&self, program: &Program, placed: &[Part<'_>], shared: bool) -> Result<Bound, Error> {
-        let inner = &self.inner;
+    fn dispatched<'a>(
+        &self,
+        machine: &Machine,
+        program: &Program,
+        placed: &[Part<'a>],
+        shared: bool,
+    ) -> Result<Launches<'a>, Error> {
         let own = program.elements(Buffer::Scratch) * 4;
         let is_given = placed.iter().any(|part| part.buffer == Buffer::Scratch);
-        let scratch = (own > 0 && !is_given).then(|| {
-            inner.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("nonlin scratch"),
-                size: own,
-                usage: wgpu::BufferUsages::STORAGE,
-                mapped_at_creation: false,
-            })
-        });
         let mut bindings = Vec::new();
         for part in placed {
-            bindings.push((part.buffer, part.binding(inner, program.form.access)?));
+            bindings.push((part.buffer, part.binding(machine, program.form.access)?));
         }
-        if let Some(buffer) = &scratch {
-            let binding = wgpu::BufferBinding {
-                buffer,
+        let mut launches = Launches::default();
+        if own > 0 && !is_given {
+            launches.scratch = own;
+            let binding = launch::Binding {
+                from: From::Scratch,
                 offset: 0,
-                size: None,
+                size: own,
             };
             bindings.push((Buffer::Scratch, (0, binding)));
         }
@@ -211,7 +159,7 @@ impl LayerPlan {
             found.map_or(0, |(_, (at, _))| *at)
         };
         let grid = |groups: u64| {
-            let [row, rows] = grid(inner, groups);
+            let [row, rows] = machine.grid(groups);
             [row, rows, 1]
         };
         let mut uniform: Vec<u32> = Vec::new();
@@ -230,39 +178,36 @@ impl LayerPlan {
             uniform.push(row.map_or(*value, |(_, stage)| grid(stage.groups)[0]));
         }
         uniform.resize(uniform.len().next_multiple_of(4), 0);
-        let mut bound = Bound {
-            dispatches: Vec::new(),
-            scratch: if is_given { 0 } else { own },
-            len: self.images.elements()?,
-        };
         for stage in &program.stages {
-            let kernel = self.kernel(stage, shared)?;
             let mut used = Vec::new();
             for (buffer, _) in &stage.buffers {
                 let found = bindings.iter().find(|(known, _)| known == buffer);
                 let (_, (_, binding)) = found.ok_or_else(|| missing(self.pass, buffer.name()))?;
-                used.push(binding.clone());
+                used.push(*binding);
             }
-            bound
-                .dispatches
-                .push(bind(inner, &kernel, &uniform, used, grid(stage.groups))?);
+            let launch = Launch {
+                code: self.code(stage, shared),
+                bindings: used,
+                uniform: uniform.clone(),
+                random: None,
+                grid: grid(stage.groups),
+            };
+            launches.push(machine, launch)?;
         }
-        Ok(bound)
+        Ok(launches)
     }
 
-    fn kernel(&self, stage: &crate::layers::gpu::Stage, shared: bool) -> Result<Kernel, Error> {
-        let label = format!("nonlin {} {} {}", self.name, self.pass, stage.label);
-        let written: Vec<_> = stage
-            .buffers
-            .iter()
-            .map(|(_, written)| *written || shared)
-            .collect();
-        let text = if shared {
-            stage.in_one_buffer()
-        } else {
-            stage.text.clone()
-        };
-        self.inner.text(&label, &text, &written)
+    fn code(&self, stage: &Stage, shared: bool) -> Code {
+        let written = stage.buffers.iter().map(|(_, written)| *written || shared);
+        Code::Text {
+            label: format!("nonlin {} {} {}", self.name, self.pass, stage.label),
+            text: if shared {
+                stage.in_one_buffer()
+            } else {
+                stage.text.clone()
+            },
+            written: written.collect(),
+        }
     }
 
     fn place<'a>(&self, operands: &LayerOperands<'a>) -> Result<Vec<Part<'a>>, Error> {
@@ -290,8 +235,8 @@ impl LayerPlan {
             } else {
                 let wanted = match buffer {
                     Buffer::Saved => self.saved_len(),
-                    Buffer::Scratch => self.scratch_len(),
-                    _ => self.parameters_len(),
+                    Buffer::Scratch => self.len(Buffer::Scratch),
+                    _ => self.any.elements(Buffer::Parameters),
                 };
                 (DType::F32, wanted, vec![wanted])
             };
@@ -315,7 +260,7 @@ impl LayerPlan {
         }
         let mut needed = passed.to_vec();
         for (buffer, len) in [
-            (Buffer::Parameters, self.parameters_len()),
+            (Buffer::Parameters, self.any.elements(Buffer::Parameters)),
             (Buffer::Saved, self.saved_len()),
         ] {
             if len > 0 {
@@ -334,6 +279,99 @@ impl LayerPlan {
     }
 }
 
+impl LayerPlan {
+    pub(super) fn new<L: Layer>(
+        kernels: &Kernels,
+        layer: &L,
+        images: &Images,
+        pass: Pass,
+        dtypes: DTypes,
+    ) -> Result<Self, Error> {
+        Ok(LayerPlan {
+            inner: Arc::clone(&kernels.inner),
+            task: LayerTask::new(layer, images, pass, dtypes)?,
+        })
+    }
+
+    /// The pass.
+    pub fn pass(&self) -> Pass {
+        self.task.pass
+    }
+
+    /// The layer's parameters, and which elements of the operand of parameters, or of their gradients, each
+    /// has.
+    pub fn parameters(&self) -> impl Iterator<Item = (&Parameter, Range<u64>)> {
+        self.task.parameters.iter().map(|parameter| {
+            let region = self.task.any.regions.iter().find(|region| {
+                region.buffer == Buffer::Parameters && region.name == parameter.name
+            });
+            (
+                parameter,
+                region.map_or(0..0, |region| region.elements.clone()),
+            )
+        })
+    }
+
+    /// Elements of the operand of parameters, and of that of their gradients.
+    pub fn parameters_len(&self) -> u64 {
+        self.task.any.elements(Buffer::Parameters)
+    }
+
+    /// Elements of what forward leaves for backward, f32; zero where it leaves nothing.
+    pub fn saved_len(&self) -> u64 {
+        self.task.saved_len()
+    }
+
+    /// Elements of memory, f32, that the pass needs while it runs.
+    pub fn scratch_len(&self) -> u64 {
+        self.task.len(Buffer::Scratch)
+    }
+
+    /// Bytes of x, y, dy and dx that the dispatches read and write, each operand once in a dispatch.
+    pub fn bytes(&self) -> u64 {
+        let stages = self.task.any.stages.iter().flat_map(|stage| &stage.buffers);
+        let sizes = stages
+            .filter(|(buffer, _)| buffer.has_images())
+            .map(|(buffer, _)| self.task.dtypes.of(buffer.name()).size());
+        sizes.sum::<u64>() * self.task.images.elements().unwrap_or(0)
+    }
+
+    /// Whether it renews running statistics.
+    pub(super) fn trains(&self) -> bool {
+        let stages = self.task.any.stages.iter();
+        let all = stages.flat_map(|stage| &stage.buffers);
+        all.into_iter()
+            .any(|(buffer, written)| *buffer == Buffer::Parameters && *written)
+    }
+
+    /// Dispatches that a bound of this plan records.
+    pub fn dispatches(&self) -> usize {
+        self.task.best.stages.len()
+    }
+
+    /// The kernels' WGSL, for operands apart from each other at places that are multiples of 4 elements, with
+    /// their labels.
+    pub fn wgsl(&self) -> impl Iterator<Item = (&str, &str)> {
+        let stages = self.task.best.stages.iter();
+        stages.map(|stage| (stage.label.as_str(), stage.text.as_str()))
+    }
+
+    /// Binds the plan to operands: checks everything, makes what recording needs. The first binding compiles.
+    ///
+    /// Operands may lie in one buffer but must not overlap; where they do lie in one, all that is written and
+    /// read must be so in the whole of this binding.
+    ///
+    /// # Errors
+    /// [`Error::MissingOperand`], [`Error::UnexpectedOperand`], [`Error::BadTensor`] for a wrong length,
+    /// [`Error::MissingUsage`], [`Error::Misaligned`], [`Error::Gaps`], [`Error::OutOfRange`], [`Error::Overlap`],
+    /// [`Error::TooLarge`] for an operand larger than the device can bind; [`Error::TooManyOperands`];
+    /// [`Error::Device`].
+    pub fn bind(&self, operands: LayerOperands<'_>) -> Result<Bound, Error> {
+        let (launches, len) = self.task.launches(&self.inner.machine, &operands)?;
+        launches.bound(&self.inner, None, len)
+    }
+}
+
 /// An operand that was checked.
 struct Part<'a> {
     buffer: Buffer,
@@ -344,10 +382,10 @@ impl<'a> Part<'a> {
     /// Where in the binding the elements begin, in what the kernel counts, and the binding.
     fn binding(
         &self,
-        inner: &Inner,
+        machine: &Machine,
         access: Access,
-    ) -> Result<(u32, wgpu::BufferBinding<'a>), Error> {
-        let alignment = u64::from(inner.limits.min_storage_buffer_offset_alignment);
+    ) -> Result<(u32, launch::Binding<'a>), Error> {
+        let alignment = machine.alignment();
         let Placed {
             name,
             operand,
@@ -358,21 +396,21 @@ impl<'a> Part<'a> {
         let offset = bytes.start / alignment * alignment;
         // wgpu binds whole words.
         let size = (bytes.end - offset).next_multiple_of(4);
-        if size > limit(inner) {
+        if size > machine.limit() {
             return Err(Error::TooLarge {
                 what: format!("{name}, which a layer cannot cut,"),
                 bytes: size,
-                limit: limit(inner),
+                limit: machine.limit(),
             });
         }
         let unit = match access {
             Access::Vec4 if self.buffer.has_images() => 4 * dtype.size(),
             _ => dtype.size(),
         };
-        let binding = wgpu::BufferBinding {
-            buffer: operand.buffer(),
+        let binding = launch::Binding {
+            from: From::Memory(operand.memory()),
             offset,
-            size: std::num::NonZeroU64::new(size),
+            size,
         };
         Ok((((bytes.start - offset) / unit) as u32, binding))
     }

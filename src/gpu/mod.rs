@@ -2,15 +2,20 @@
 
 mod host;
 mod kernels;
+mod launch;
 mod layer;
 mod operand;
 mod plan;
+mod recipe;
 
 pub use host::{Gpu, adapters, describe};
 pub use kernels::{Kernels, Shape};
 pub use layer::{LayerOperands, LayerPlan};
-pub use operand::{Operand, Operands};
+pub use operand::{Memory, Operand, Operands};
 pub use plan::{Bound, Plan};
+pub use recipe::{Recipe, RecipeBinding, RecipeDispatch};
+
+pub(crate) use layer::saved_len;
 
 use crate::Error;
 

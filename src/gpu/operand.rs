@@ -4,10 +4,35 @@ use crate::layout::Whose;
 use crate::{Chain, DType, Error, Layout, Pass};
 use std::ops::Range;
 
-/// A range of elements in a buffer. The buffer needs the usage [`STORAGE`](wgpu::BufferUsages::STORAGE).
+/// Where an operand's bytes are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Memory<'a> {
+    /// In a buffer, which needs the usage [`STORAGE`](wgpu::BufferUsages::STORAGE).
+    Buffer(&'a wgpu::Buffer),
+    /// In memory that only the host can bind, for a [`Recipe`](crate::Recipe): the host's own number for it,
+    /// and its size in bytes.
+    Host {
+        /// Two operands with one number lie in the same memory.
+        id: u64,
+        /// Bytes that the host can bind.
+        size: u64,
+    },
+}
+
+impl Memory<'_> {
+    pub(super) fn size(&self) -> u64 {
+        match self {
+            Memory::Buffer(buffer) => buffer.size(),
+            Memory::Host { size, .. } => *size,
+        }
+    }
+}
+
+/// A range of elements in memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Operand<'a> {
-    buffer: &'a wgpu::Buffer,
+    memory: Memory<'a>,
     offset: u64,
     len: u64,
     rows: Rows,
@@ -25,9 +50,14 @@ impl<'a> Operand<'a> {
     /// nothing else is asked of it, but operands whose offsets are multiples of 4 elements, in buffers
     /// with room for whole groups of 4, are read and written faster.
     pub fn new(buffer: &'a wgpu::Buffer, offset: u64, len: u64) -> Self {
+        Self::in_memory(Memory::Buffer(buffer), offset, len)
+    }
+
+    /// The same in any memory, such as the host's.
+    pub fn in_memory(memory: Memory<'a>, offset: u64, len: u64) -> Self {
         let rows = Rows { len, stride: len };
         Operand {
-            buffer,
+            memory,
             offset,
             len,
             rows,
@@ -40,22 +70,33 @@ impl<'a> Operand<'a> {
     ///
     /// Rows of f16 or bf16 begin and end at whole 32-bit words; multiples of 4 elements are faster.
     pub fn rows(buffer: &'a wgpu::Buffer, offset: u64, rows: u64, len: u64, stride: u64) -> Self {
+        Self::rows_in_memory(Memory::Buffer(buffer), offset, rows, len, stride)
+    }
+
+    /// The same in any memory, such as the host's.
+    pub fn rows_in_memory(
+        memory: Memory<'a>,
+        offset: u64,
+        rows: u64,
+        len: u64,
+        stride: u64,
+    ) -> Self {
         let total = rows.saturating_mul(len);
         if rows <= 1 || stride == len {
-            return Self::new(buffer, offset, total);
+            return Self::in_memory(memory, offset, total);
         }
         let rows = Rows { len, stride };
         Operand {
-            buffer,
+            memory,
             offset,
             len: total,
             rows,
         }
     }
 
-    /// The buffer.
-    pub fn buffer(&self) -> &'a wgpu::Buffer {
-        self.buffer
+    /// Where the bytes are.
+    pub fn memory(&self) -> Memory<'a> {
+        self.memory
     }
 
     /// The first byte.
@@ -76,12 +117,13 @@ impl<'a> Operand<'a> {
     /// Checks the operand against its buffer and returns the bytes from its first element to its last.
     fn bytes(&self, name: &str, dtype: DType) -> Result<Range<u64>, Error> {
         let needed = wgpu::BufferUsages::STORAGE;
-        let usage = self.buffer.usage();
-        if !usage.contains(needed) {
+        if let Memory::Buffer(buffer) = self.memory
+            && !buffer.usage().contains(needed)
+        {
             return Err(Error::MissingUsage {
                 operand: name.to_owned(),
                 missing: needed,
-                usage,
+                usage: buffer.usage(),
             });
         }
         let (offset, alignment) = (self.offset, dtype.size());
@@ -105,7 +147,7 @@ impl<'a> Operand<'a> {
                 offset,
             });
         }
-        let size = self.buffer.size();
+        let size = self.memory.size();
         let elements = if row == stride {
             Some(self.len)
         } else {
@@ -364,7 +406,7 @@ impl<'a> Placed<'a> {
 
     /// Whether the elements of the two are the same, one by one.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        self.operand.buffer == other.operand.buffer
+        self.operand.memory == other.operand.memory
             && self.bytes == other.bytes
             && self.dtype == other.dtype
             && self.rows() == other.rows()
@@ -375,7 +417,7 @@ impl<'a> Placed<'a> {
     /// Whether no byte belongs to both.
     pub(super) fn is_apart(&self, other: &Self) -> bool {
         let (a, b) = (&self.bytes, &other.bytes);
-        if self.operand.buffer != other.operand.buffer
+        if self.operand.memory != other.operand.memory
             || a.end <= b.start
             || b.end <= a.start
             || a.is_empty()

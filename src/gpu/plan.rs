@@ -1,8 +1,9 @@
 //! Plans, and plans bound to operands.
 
-use super::kernels::{Family, Inner, Kernel, label};
+use super::kernels::{Family, Inner, label};
+use super::launch::{Binding, Code, From, Launch, Launches, Machine};
 use super::operand::{Given, Placed, Rows, missing};
-use super::{Kernels, Operands, guarded};
+use super::{Kernels, Operands};
 use crate::compose::{
     self, Access, Args, At, Body, Form, Input, LANES, Output, Place, Sweep, SweepArgs,
 };
@@ -33,104 +34,39 @@ const COUNTABLE: u64 = 1 << 31;
 pub struct Plan {
     inner: Arc<Inner>,
     family: Arc<Family>,
-    /// None for a plain copy.
-    chain: Option<Chain>,
-    pass: Pass,
-    dtypes: DTypes,
+    task: Task,
 }
 
-impl Plan {
-    pub(super) fn new(
-        kernels: &Kernels,
-        family: Arc<Family>,
-        chain: Option<&Chain>,
-        pass: Pass,
-        dtypes: DTypes,
-    ) -> Result<Self, Error> {
-        let inner = Arc::clone(&kernels.inner);
-        let plan = Plan {
-            inner,
-            family,
-            chain: chain.cloned(),
-            pass,
-            dtypes,
-        };
-        // The form that most operands need; what the driver has to say against it, it says here. What
-        // operands of arguments need is not known yet.
-        if plan.body().needs(&[]).is_empty() {
-            plan.family
-                .kernel(&plan.inner, plan.body(), &plan.plain())?;
-        }
-        Ok(plan)
-    }
+/// What is to be computed.
+#[derive(Clone, Debug)]
+pub(super) struct Task {
+    /// None for a plain copy.
+    pub(super) chain: Option<Chain>,
+    pub(super) pass: Pass,
+    pub(super) dtypes: DTypes,
+}
 
-    fn body(&self) -> Body<'_> {
+impl Task {
+    pub(super) fn body(&self) -> Body<'_> {
         match &self.chain {
             Some(chain) => Body::Chain(chain, self.pass),
             None => Body::Copy(self.pass),
         }
     }
 
-    /// The form for operands apart from each other at the best of places.
-    fn plain(&self) -> Form {
-        Form {
-            words: self.inner.shape.words,
-            ..Form::plain(self.body(), self.dtypes)
-        }
-    }
-
-    /// The pass.
-    pub fn pass(&self) -> Pass {
-        self.pass
-    }
-
-    /// What the kernel is called in wgpu's messages and in debuggers.
-    pub fn label(&self) -> String {
-        label(self.body(), &self.plain())
-    }
-
-    /// The kernel's WGSL, in the form that operands apart from each other get, at places that are
-    /// multiples of 4 elements; those of arguments as long as x.
-    pub fn wgsl(&self) -> String {
-        compose::kernel(self.body(), &self.plain())
-    }
-
-    /// Bytes read and written for `len` elements, without the operands of arguments.
-    pub fn bytes(&self, len: u64) -> u64 {
-        let operands = self.pass.operands().iter();
-        len * operands
-            .map(|name| self.dtypes.of(name).size())
-            .sum::<u64>()
-    }
-
-    /// Binds the plan to operands: checks everything, makes what recording needs. The result holds on
-    /// to the buffers and can be recorded any number of times.
-    ///
-    /// Operands may lie in one buffer. One that is written may take the place of one that is read
-    /// (y that of x, dx that of dy or x), if their dtypes are the same; otherwise it must not overlap another.
-    /// An operand larger than the device's binding limit is covered by several dispatches. The first
-    /// binding of operands in place, in one buffer, at places that are not multiples of 4 elements, or
-    /// with arguments and gradients, compiles a kernel for them.
-    ///
-    /// # Errors
-    /// [`Error::MissingOperand`], [`Error::UnexpectedOperand`], [`Error::LengthMismatch`],
-    /// [`Error::BadLength`], [`Error::NoGradient`], [`Error::MissingUsage`], [`Error::Misaligned`],
-    /// [`Error::OddRows`], [`Error::OutOfRange`], [`Error::Overlap`]; [`Error::TooManyOperands`] for more
-    /// than the device can bind; [`Error::TooLarge`] for a chain with more parameters than a uniform buffer
-    /// holds, and where channels, rows or random numbers cannot be cut to what the device can bind;
-    /// [`Error::Device`] where wgpu refuses, as it does a buffer of another device.
-    pub fn bind(&self, operands: Operands<'_>) -> Result<Bound, Error> {
+    /// Checks the operands, and says what is to be dispatched.
+    pub(super) fn launches<'a>(
+        &self,
+        machine: &Machine,
+        operands: &Operands<'a>,
+    ) -> Result<(Launches<'a>, u64), Error> {
         let given = operands.placed(self.chain.as_ref(), self.pass, self.dtypes)?;
         self.refuse_gradients(&given)?;
-        let work = Work::new(self, given, operands.random)?;
+        let work = Work::new(self, machine, given, operands.random)?;
         if work.len == 0 {
-            return Ok(Bound {
-                dispatches: Vec::new(),
-                scratch: 0,
-                len: 0,
-            });
+            return Ok((Launches::default(), 0));
         }
-        work.bound()
+        Ok((work.launches()?, work.len))
     }
 
     /// Refuses gradients that there are no functions for.
@@ -148,6 +84,88 @@ impl Plan {
     }
 }
 
+impl Plan {
+    pub(super) fn new(
+        kernels: &Kernels,
+        family: Arc<Family>,
+        chain: Option<&Chain>,
+        pass: Pass,
+        dtypes: DTypes,
+    ) -> Result<Self, Error> {
+        let inner = Arc::clone(&kernels.inner);
+        let plan = Plan {
+            inner,
+            family,
+            task: Task {
+                chain: chain.cloned(),
+                pass,
+                dtypes,
+            },
+        };
+        // The form that most operands need; what the driver has to say against it, it says here. What
+        // operands of arguments need is not known yet.
+        let body = plan.task.body();
+        if body.needs(&[]).is_empty() {
+            plan.family.kernel(&plan.inner, body, &plan.plain())?;
+        }
+        Ok(plan)
+    }
+
+    /// The form for operands apart from each other at the best of places.
+    fn plain(&self) -> Form {
+        Form {
+            words: self.inner.machine.shape.words,
+            ..Form::plain(self.task.body(), self.task.dtypes)
+        }
+    }
+
+    /// The pass.
+    pub fn pass(&self) -> Pass {
+        self.task.pass
+    }
+
+    /// What the kernel is called in wgpu's messages and in debuggers.
+    pub fn label(&self) -> String {
+        label(self.task.body(), &self.plain())
+    }
+
+    /// The kernel's WGSL, in the form that operands apart from each other get, at places that are
+    /// multiples of 4 elements; those of arguments as long as x.
+    pub fn wgsl(&self) -> String {
+        compose::kernel(self.task.body(), &self.plain())
+    }
+
+    /// Bytes read and written for `len` elements, without the operands of arguments.
+    pub fn bytes(&self, len: u64) -> u64 {
+        let operands = self.task.pass.operands().iter();
+        len * operands
+            .map(|name| self.task.dtypes.of(name).size())
+            .sum::<u64>()
+    }
+
+    /// Binds the plan to operands: checks everything, makes what recording needs. The result holds on
+    /// to the buffers and can be recorded any number of times.
+    ///
+    /// Operands may lie in one buffer. One that is written may take the place of one that is read
+    /// (y that of x, dx that of dy or x), if their dtypes are the same; otherwise it must not overlap another.
+    /// An operand larger than the device's binding limit is covered by several dispatches. The first
+    /// binding of operands in place, in one buffer, at places that are not multiples of 4 elements, or
+    /// with arguments and gradients, compiles a kernel for them.
+    ///
+    /// # Errors
+    /// [`Error::MissingOperand`], [`Error::UnexpectedOperand`], [`Error::LengthMismatch`],
+    /// [`Error::BadLength`], [`Error::NoGradient`], [`Error::MissingUsage`], [`Error::Misaligned`],
+    /// [`Error::OddRows`], [`Error::OutOfRange`], [`Error::Overlap`]; [`Error::NotABuffer`] for
+    /// [`Memory::Host`](crate::Memory::Host); [`Error::TooManyOperands`] for more
+    /// than the device can bind; [`Error::TooLarge`] for a chain with more parameters than a uniform buffer
+    /// holds, and where channels, rows or random numbers cannot be cut to what the device can bind;
+    /// [`Error::Device`] where wgpu refuses, as it does a buffer of another device.
+    pub fn bind(&self, operands: Operands<'_>) -> Result<Bound, Error> {
+        let (launches, len) = self.task.launches(&self.inner.machine, &operands)?;
+        launches.bound(&self.inner, Some((&self.task, &self.family)), len)
+    }
+}
+
 /// An input in a kernel: the operand and whose its values are.
 struct Read<'a> {
     placed: Placed<'a>,
@@ -156,7 +174,8 @@ struct Read<'a> {
 
 /// One binding of a plan, while it is worked out.
 struct Work<'a, 'b> {
-    plan: &'a Plan,
+    task: &'a Task,
+    machine: &'a Machine,
     len: u64,
     layout: Layout,
     random: [u64; 2],
@@ -196,7 +215,12 @@ impl Partials {
 }
 
 impl<'a, 'b> Work<'a, 'b> {
-    fn new(plan: &'a Plan, given: Given<'b>, random: [u64; 2]) -> Result<Self, Error> {
+    fn new(
+        task: &'a Task,
+        machine: &'a Machine,
+        given: Given<'b>,
+        random: [u64; 2],
+    ) -> Result<Self, Error> {
         let Given {
             inputs: passed,
             output,
@@ -214,10 +238,10 @@ impl<'a, 'b> Work<'a, 'b> {
             placed,
         });
         let mut inputs: Vec<Read<'b>> = passed.collect();
-        for name in plan.body().needs(&asked) {
+        for name in task.body().needs(&asked) {
             let placed = args.iter().find(|arg| arg.name == name);
             let placed = placed
-                .ok_or_else(|| missing(plan.pass, &format!("@{name}")))?
+                .ok_or_else(|| missing(task.pass, &format!("@{name}")))?
                 .clone();
             let variable = compose::arg(&name);
             inputs.push(Read { placed, variable });
@@ -258,7 +282,8 @@ impl<'a, 'b> Work<'a, 'b> {
             }
         }
         let work = Work {
-            plan,
+            task,
+            machine,
             len,
             layout,
             random,
@@ -278,11 +303,11 @@ impl<'a, 'b> Work<'a, 'b> {
     }
 
     fn body(&self) -> Body<'a> {
-        self.plan.body()
+        self.task.body()
     }
 
     fn chain_draws(&self) -> bool {
-        self.plan.chain.as_ref().is_some_and(Chain::is_random)
+        self.task.chain.as_ref().is_some_and(Chain::is_random)
     }
 
     /// Whether kernels count elements from the beginning of x.
@@ -303,7 +328,7 @@ impl<'a, 'b> Work<'a, 'b> {
                 len.is_multiple_of(WORD) && stride.is_multiple_of(WORD)
             });
             rows && p.bytes.start.is_multiple_of(word)
-                && p.bytes.end.next_multiple_of(word) <= p.operand.buffer().size()
+                && p.bytes.end.next_multiple_of(word) <= p.operand.memory().size()
         };
         let inputs = self.inputs.iter().map(|read| &read.placed);
         let all = inputs.chain(&self.outputs).all(|p| match p.whose {
@@ -349,7 +374,7 @@ impl<'a, 'b> Work<'a, 'b> {
             outputs: outputs.collect(),
             sums: Vec::new(),
             sweep: Sweep::Each,
-            words: self.plan.inner.shape.words,
+            words: self.machine.shape.words,
         };
         form.shared = self.is_shared(&form, &self.outputs.iter().collect::<Vec<_>>());
         form
@@ -365,18 +390,14 @@ impl<'a, 'b> Work<'a, 'b> {
         read_only.into_iter().any(|(_, read)| {
             outputs
                 .iter()
-                .any(|output| output.operand.buffer() == read.placed.operand.buffer())
+                .any(|output| output.operand.memory() == read.placed.operand.memory())
         })
     }
 
-    fn bound(&self) -> Result<Bound, Error> {
+    fn launches(&self) -> Result<Launches<'b>, Error> {
         let access = self.access();
         let form = self.form(access, false);
-        let mut bound = Bound {
-            dispatches: Vec::new(),
-            scratch: 0,
-            len: self.len,
-        };
+        let mut launches = Launches::default();
         let small = self.outputs.iter().any(|output| output.dtype.size() < 4);
         let partials = self.partials(access);
         // What is summed goes along with what is written, but where two elements that share 32 bits
@@ -389,12 +410,12 @@ impl<'a, 'b> Work<'a, 'b> {
             true
         };
         if sweeps {
-            self.swept(&mut bound, &partials, apart)?;
+            self.swept(&mut launches, &partials, apart)?;
         }
         if apart || !sweeps {
-            self.each(&mut bound, &form, small)?;
+            self.each(&mut launches, &form, small)?;
         }
-        Ok(bound)
+        Ok(launches)
     }
 
     /// Blocks of samples that one dispatch reaches: pieces are whole blocks, and rows are not cut. None if it
@@ -414,10 +435,10 @@ impl<'a, 'b> Work<'a, 'b> {
     }
 
     /// The dispatches that write what is written element by element.
-    fn each(&self, bound: &mut Bound, form: &Form, small: bool) -> Result<(), Error> {
+    fn each(&self, launches: &mut Launches<'b>, form: &Form, small: bool) -> Result<(), Error> {
         if form.access == Access::Vec4 || !small || self.outputs.len() == 1 {
             let outputs: Vec<_> = self.outputs.iter().collect();
-            return self.pieces(bound, form, &outputs);
+            return self.pieces(launches, form, &outputs);
         }
         // Outputs that share 32 bits with their neighbours, each in its own way, are written one after
         // another; those in the place of an input last.
@@ -437,49 +458,43 @@ impl<'a, 'b> Work<'a, 'b> {
                 ..form.clone()
             };
             one.shared = self.is_shared(&one, &outputs);
-            self.pieces(bound, &one, &outputs)?;
+            self.pieces(launches, &one, &outputs)?;
         }
         Ok(())
     }
 
     /// Covers all elements by dispatches that reach as far as one binding and one grid do.
-    fn pieces(&self, bound: &mut Bound, form: &Form, outputs: &[&Placed<'b>]) -> Result<(), Error> {
-        let inner = &self.plan.inner;
+    fn pieces(
+        &self,
+        launches: &mut Launches<'b>,
+        form: &Form,
+        outputs: &[&Placed<'b>],
+    ) -> Result<(), Error> {
         // Both ends of a binding may have to be rounded outwards. Pieces begin at aligned places whatever
         // the dtype, so that each has the whole's offsets.
-        let alignment = u64::from(inner.limits.min_storage_buffer_offset_alignment);
+        let alignment = self.machine.alignment();
         let piece = (self.capacity(outputs) / alignment * alignment).max(alignment);
         let piece = if self.has_rows(outputs) {
             self.len
         } else {
             piece
         };
-        let kernel = inner_kernel(self, form)?;
-        guarded(&inner.device, "binding operands", || {
-            bound
-                .dispatches
-                .reserve_exact(self.len.div_ceil(piece) as usize);
-            for start in (0..self.len).step_by(piece as usize) {
-                let len = piece.min(self.len - start);
-                // Where 32 bits hold two results, the first may be alone in its word.
-                let size = outputs
-                    .iter()
-                    .map(|output| output.dtype.size())
-                    .min()
-                    .unwrap_or(4);
-                let words = match (form.access, size) {
-                    (Access::Vec4, _) => len.div_ceil(WORD),
-                    (Access::Scalar, 4) => len,
-                    (Access::Scalar, _) => len / 2 + 1,
-                };
-                let shape = inner.shape;
-                let groups = words.div_ceil(u64::from(shape.workgroup) * u64::from(shape.words));
-                let dispatch =
-                    self.dispatch(&kernel, form, outputs, start, len, groups, None, None)?;
-                bound.dispatches.push(dispatch);
-            }
-            Ok(())
-        })
+        // Where 32 bits hold two results, the first may be alone in its word.
+        let sizes = outputs.iter().map(|output| output.dtype.size());
+        let size = sizes.min().unwrap_or(4);
+        for start in (0..self.len).step_by(piece as usize) {
+            let len = piece.min(self.len - start);
+            let words = match (form.access, size) {
+                (Access::Vec4, _) => len.div_ceil(WORD),
+                (Access::Scalar, 4) => len,
+                (Access::Scalar, _) => len / 2 + 1,
+            };
+            let shape = self.machine.shape;
+            let groups = words.div_ceil(u64::from(shape.workgroup) * u64::from(shape.words));
+            let launch = self.launch(form, outputs, start, len, groups, None)?;
+            launches.push(self.machine, launch)?;
+        }
+        Ok(())
     }
 
     fn has_rows(&self, outputs: &[&Placed<'_>]) -> bool {
@@ -489,14 +504,16 @@ impl<'a, 'b> Work<'a, 'b> {
 
     /// Elements that one binding of each operand can hold.
     fn capacity(&self, outputs: &[&Placed<'_>]) -> u64 {
-        let limits = &self.plan.inner.limits;
-        let alignment = u64::from(limits.min_storage_buffer_offset_alignment);
+        let alignment = self.machine.alignment();
         let inputs = self.inputs.iter().map(|read| &read.placed);
         let sizes = inputs
             .chain(outputs.iter().copied())
             .map(|p| p.dtype.size());
         let largest = sizes.fold(1, u64::max);
-        limit(&self.plan.inner).saturating_sub(alignment + WORD * largest) / largest
+        self.machine
+            .limit()
+            .saturating_sub(alignment + WORD * largest)
+            / largest
     }
 
     /// How elements are swept.
@@ -579,14 +596,17 @@ impl<'a, 'b> Work<'a, 'b> {
 
     /// The dispatches that sweep, which sum, and write what is written along with it if it is not written apart;
     /// and the one that adds up the partial sums, if there are any.
-    fn swept(&self, bound: &mut Bound, partials: &Partials, apart: bool) -> Result<(), Error> {
-        let inner = &self.plan.inner;
+    fn swept(
+        &self,
+        launches: &mut Launches<'b>,
+        partials: &Partials,
+        apart: bool,
+    ) -> Result<(), Error> {
+        let names = self.sums.iter();
         let mut form = Form {
             access: partials.access,
             sweep: partials.sweep,
-            sums: self
-                .sums
-                .iter()
+            sums: names
                 .filter_map(|s| s.name.strip_prefix("d_"))
                 .map(String::from)
                 .collect(),
@@ -599,20 +619,14 @@ impl<'a, 'b> Work<'a, 'b> {
         } else {
             self.outputs.iter().collect()
         };
-        let kernel = inner_kernel(self, &form)?;
-        let dtypes: Vec<_> = self.sums.iter().map(|sum| sum.dtype).collect();
-        let finish = match dtypes.as_slice() {
-            [] => None,
-            dtypes => Some(inner.finish(dtypes)?),
-        };
-
         let count = partials.count();
-        bound.scratch = count * self.sums.len() as u64 * 4;
-        if bound.scratch > limit(inner) {
+        launches.scratch = count * self.sums.len() as u64 * 4;
+        let limit = self.machine.limit();
+        if launches.scratch > limit {
             return Err(Error::TooLarge {
                 what: "the partial sums".into(),
-                bytes: bound.scratch,
-                limit: limit(inner),
+                bytes: launches.scratch,
+                limit,
             });
         }
         let sample = partials.channels * partials.inner;
@@ -628,80 +642,61 @@ impl<'a, 'b> Work<'a, 'b> {
         // Lengths as the kernel counts them.
         let unit = if wide { WORD } else { 1 };
         let columns = partials.sweep == Sweep::Columns;
-        guarded(&inner.device, "binding operands", || {
-            let scratch = finish.as_ref().map(|_| {
-                inner.device.create_buffer(&wgpu::BufferDescriptor {
-                    label: Some("nonlin partial sums"),
-                    size: bound.scratch,
-                    usage: wgpu::BufferUsages::STORAGE,
-                    mapped_at_creation: false,
-                })
-            });
-            for block in (0..partials.blocks()).step_by(blocks as usize) {
-                let here = blocks.min(partials.blocks() - block);
-                let outer = (here * partials.block).min(partials.outer - block * partials.block);
-                let start = block * partials.block * sample;
-                let len = (outer * sample).min(self.len - start);
-                let tiles = if columns {
-                    (partials.channels / unit).div_ceil(u64::from(LANES))
-                } else {
-                    partials.tiles
-                };
-                let groups = here * tiles * if columns { 1 } else { partials.channels };
-                let first = block * partials.channels * partials.tiles;
-                let sweep = SweepArgs {
-                    groups: groups as u32,
-                    outer: outer as u32,
-                    channels: (partials.channels / if columns { unit } else { 1 }) as u32,
-                    inner: (partials.inner / if columns { 1 } else { unit }) as u32,
-                    block: partials.block as u32,
-                    chunk: match partials.sweep {
-                        Sweep::Rows => {
-                            let words = partials.inner.min(partials.tile) / unit;
-                            CHUNK.div_ceil(words.div_ceil(u64::from(LANES)))
-                        }
-                        _ => CHUNK.div_ceil(partials.inner),
-                    } as u32,
-                    tile: (partials.tile / if columns { 1 } else { unit }) as u32,
-                    tiles: tiles as u32,
-                    first: (first / if columns { unit } else { 1 }) as u32,
-                    stride: count as u32,
-                };
-                let outputs = &outputs;
-                let dispatch = self.dispatch(
-                    &kernel,
-                    &form,
-                    outputs,
-                    start,
-                    len,
-                    groups,
-                    Some(sweep),
-                    scratch.as_ref(),
-                )?;
-                bound.dispatches.push(dispatch);
-            }
-            if let (Some(finish), Some(scratch)) = (&finish, &scratch) {
-                let dispatch = self.finish(finish, partials, scratch)?;
-                bound.dispatches.push(dispatch);
-            }
-            Ok(())
-        })
+        for block in (0..partials.blocks()).step_by(blocks as usize) {
+            let here = blocks.min(partials.blocks() - block);
+            let outer = (here * partials.block).min(partials.outer - block * partials.block);
+            let start = block * partials.block * sample;
+            let len = (outer * sample).min(self.len - start);
+            let tiles = if columns {
+                (partials.channels / unit).div_ceil(u64::from(LANES))
+            } else {
+                partials.tiles
+            };
+            let groups = here * tiles * if columns { 1 } else { partials.channels };
+            let first = block * partials.channels * partials.tiles;
+            let sweep = SweepArgs {
+                groups: groups as u32,
+                outer: outer as u32,
+                channels: (partials.channels / if columns { unit } else { 1 }) as u32,
+                inner: (partials.inner / if columns { 1 } else { unit }) as u32,
+                block: partials.block as u32,
+                chunk: match partials.sweep {
+                    Sweep::Rows => {
+                        let words = partials.inner.min(partials.tile) / unit;
+                        CHUNK.div_ceil(words.div_ceil(u64::from(LANES)))
+                    }
+                    _ => CHUNK.div_ceil(partials.inner),
+                } as u32,
+                tile: (partials.tile / if columns { 1 } else { unit }) as u32,
+                tiles: tiles as u32,
+                first: (first / if columns { unit } else { 1 }) as u32,
+                stride: count as u32,
+            };
+            let launch = self.launch(
+                &form,
+                &outputs,
+                start,
+                len,
+                groups,
+                Some((sweep, launches.scratch)),
+            )?;
+            launches.push(self.machine, launch)?;
+        }
+        if !self.sums.is_empty() {
+            let finish = self.finish(partials, launches.scratch);
+            launches.push(self.machine, finish)?;
+        }
+        Ok(())
     }
 
     /// The dispatch that adds up partial sums.
-    fn finish(
-        &self,
-        kernel: &Kernel,
-        partials: &Partials,
-        scratch: &wgpu::Buffer,
-    ) -> Result<Dispatch, Error> {
-        let inner = &self.plan.inner;
+    fn finish(&self, partials: &Partials, scratch: u64) -> Launch<'b> {
         let count = partials.count();
         let mut words = 1;
-        let mut bindings = vec![wgpu::BufferBinding {
-            buffer: scratch,
+        let mut bindings = vec![Binding {
+            from: From::Scratch,
             offset: 0,
-            size: None,
+            size: scratch,
         }];
         let mut sums = Vec::new();
         for (index, sum) in self.sums.iter().enumerate() {
@@ -724,37 +719,35 @@ impl<'a, 'b> Work<'a, 'b> {
                 _ => sum.operand.len() / 2 + 1,
             });
         }
-        let [row, rows] = grid(inner, words);
+        let [row, rows] = self.machine.grid(words);
         let mut uniform = vec![row, 0, 0, 0];
         for sum in sums {
             uniform.extend(sum.map(|value| value as u32));
             uniform.resize(uniform.len().next_multiple_of(4), 0);
         }
-        let grid = [row, self.sums.len() as u32, rows];
-        bind(inner, kernel, &uniform, bindings, grid)
+        Launch {
+            code: Code::Finish(self.sums.iter().map(|sum| sum.dtype).collect()),
+            bindings,
+            uniform,
+            random: None,
+            grid: [row, self.sums.len() as u32, rows],
+        }
     }
 
     /// One dispatch of a kernel, for `len` elements from `start` on.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "all that two kinds of dispatches differ in"
-    )]
-    fn dispatch(
+    fn launch(
         &self,
-        kernel: &Kernel,
         form: &Form,
         outputs: &[&Placed<'b>],
         start: u64,
         len: u64,
         groups: u64,
-        sweep: Option<SweepArgs>,
-        scratch: Option<&wgpu::Buffer>,
-    ) -> Result<Dispatch, Error> {
-        let inner = &self.plan.inner;
+        sweep: Option<(SweepArgs, u64)>,
+    ) -> Result<Launch<'b>, Error> {
         let mut args = Args {
             len: len as u32,
             start: start as u32,
-            sweep,
+            sweep: sweep.map(|(sweep, _)| sweep),
             ..Args::default()
         };
         let mut bindings = Vec::new();
@@ -811,13 +804,15 @@ impl<'a, 'b> Work<'a, 'b> {
                 bindings.push(binding);
             }
         }
-        bindings.extend(scratch.map(|buffer| wgpu::BufferBinding {
-            buffer,
-            offset: 0,
-            size: None,
-        }));
+        if let Some((_, size)) = sweep.filter(|_| !form.sums.is_empty()) {
+            bindings.push(Binding {
+                from: From::Scratch,
+                offset: 0,
+                size,
+            });
+        }
 
-        let [row, rows] = grid(inner, groups);
+        let [row, rows] = self.machine.grid(groups);
         args.row = row;
         if !self.body().draws(&form.gradients()).is_empty() {
             args.random = Some(random_words(self.random));
@@ -826,14 +821,15 @@ impl<'a, 'b> Work<'a, 'b> {
         let random = fields.iter().position(|(name, _)| name == "seed_low");
         let mut uniform: Vec<u32> = fields.into_iter().map(|(_, value)| value).collect();
         uniform.resize(uniform.len().next_multiple_of(4), 0);
-        let values = self.plan.chain.iter().flat_map(Chain::values);
+        let values = self.task.chain.iter().flat_map(Chain::values);
         uniform.extend(values.map(f32::to_bits));
         uniform.resize(uniform.len().next_multiple_of(4), 0);
-        let grid = [row, rows, 1];
-        let dispatch = bind(inner, kernel, &uniform, bindings, grid)?;
-        Ok(Dispatch {
-            random: random.map(|index| index as u64 * 4),
-            ..dispatch
+        Ok(Launch {
+            code: Code::Pass(form.clone()),
+            bindings,
+            uniform,
+            random,
+            grid: [row, rows, 1],
         })
     }
 
@@ -845,26 +841,20 @@ impl<'a, 'b> Work<'a, 'b> {
         len: u64,
         unit: u64,
         whole: u64,
-    ) -> (u32, wgpu::BufferBinding<'b>) {
+    ) -> (u32, Binding<'b>) {
         let first = p.bytes.start + start * p.dtype.size();
         self.binding(p, first, first + len * p.dtype.size(), unit, whole)
     }
 
     /// The same of a whole operand, with the gaps between its rows.
-    fn whole(
-        &self,
-        p: &Placed<'b>,
-        unit: u64,
-        whole: u64,
-    ) -> Result<(u32, wgpu::BufferBinding<'b>), Error> {
-        let limits = &self.plan.inner.limits;
-        let alignment = u64::from(limits.min_storage_buffer_offset_alignment);
+    fn whole(&self, p: &Placed<'b>, unit: u64, whole: u64) -> Result<(u32, Binding<'b>), Error> {
+        let (alignment, limit) = (self.machine.alignment(), self.machine.limit());
         let bytes = p.bytes.end - p.bytes.start;
-        if bytes + alignment + whole > limit(&self.plan.inner) {
+        if bytes + alignment + whole > limit {
             return Err(Error::TooLarge {
                 what: format!("{}, which cannot be cut,", p.name),
                 bytes,
-                limit: limit(&self.plan.inner),
+                limit,
             });
         }
         Ok(self.binding(p, p.bytes.start, p.bytes.end, unit, whole))
@@ -877,92 +867,16 @@ impl<'a, 'b> Work<'a, 'b> {
         end: u64,
         unit: u64,
         whole: u64,
-    ) -> (u32, wgpu::BufferBinding<'b>) {
-        let limits = &self.plan.inner.limits;
-        let alignment = u64::from(limits.min_storage_buffer_offset_alignment);
+    ) -> (u32, Binding<'b>) {
+        let alignment = self.machine.alignment();
         let offset = first / alignment * alignment;
-        let binding = wgpu::BufferBinding {
-            buffer: p.operand.buffer(),
+        let binding = Binding {
+            from: From::Memory(p.operand.memory()),
             offset,
-            size: std::num::NonZeroU64::new(end.next_multiple_of(whole) - offset),
+            size: end.next_multiple_of(whole) - offset,
         };
         (((first - offset) / unit) as u32, binding)
     }
-}
-
-/// Workgroups in a row, and rows, for so many in all. Rows are of equal length: 65,536 groups are 2 x 32,768,
-/// not 2 x 65,535.
-pub(super) fn grid(inner: &Inner, groups: u64) -> [u32; 2] {
-    let most = u64::from(inner.limits.max_compute_workgroups_per_dimension);
-    let rows = groups.div_ceil(most);
-    [groups.div_ceil(rows) as u32, rows as u32]
-}
-
-/// Bytes that one binding can hold.
-pub(super) fn limit(inner: &Inner) -> u64 {
-    inner.limits.max_storage_buffer_binding_size.min(1 << 31)
-}
-
-fn inner_kernel(work: &Work<'_, '_>, form: &Form) -> Result<Kernel, Error> {
-    work.plan.family.kernel(&work.plan.inner, work.body(), form)
-}
-
-/// Arguments in a uniform buffer, and a bind group.
-pub(super) fn bind(
-    inner: &Inner,
-    kernel: &Kernel,
-    uniform: &[u32],
-    bindings: Vec<wgpu::BufferBinding<'_>>,
-    grid: [u32; 3],
-) -> Result<Dispatch, Error> {
-    let bytes = uniform.len() as u64 * 4;
-    if bytes > inner.limits.max_uniform_buffer_binding_size {
-        return Err(Error::TooLarge {
-            what: "the chain's parameters".into(),
-            bytes,
-            limit: inner.limits.max_uniform_buffer_binding_size,
-        });
-    }
-    let device = &inner.device;
-    let buffer = device.create_buffer(&wgpu::BufferDescriptor {
-        label: Some("nonlin arguments"),
-        size: bytes,
-        usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
-        mapped_at_creation: true,
-    });
-    match buffer.get_mapped_range_mut(..) {
-        Ok(mut view) => view.copy_from_slice(bytemuck::cast_slice(uniform)),
-        Err(error) => {
-            let message = error.to_string();
-            return Err(Error::Device {
-                doing: "writing a kernel's arguments",
-                message,
-            });
-        }
-    }
-    buffer.unmap();
-    let resources = std::iter::once(buffer.as_entire_binding())
-        .chain(bindings.into_iter().map(wgpu::BindingResource::Buffer));
-    let entries: Vec<_> = resources
-        .enumerate()
-        .map(|(binding, resource)| wgpu::BindGroupEntry {
-            binding: binding as u32,
-            resource,
-        })
-        .collect();
-    let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
-        label: Some("nonlin operands"),
-        layout: &kernel.layout,
-        entries: &entries,
-    });
-    let pipeline = kernel.pipeline.clone();
-    Ok(Dispatch {
-        pipeline,
-        bind_group,
-        grid,
-        arguments: buffer,
-        random: None,
-    })
 }
 
 /// A plan with its operands, ready to be recorded into compute passes of the same device.
@@ -975,16 +889,16 @@ pub struct Bound {
 
 #[derive(Clone, Debug)]
 pub(super) struct Dispatch {
-    pipeline: wgpu::ComputePipeline,
-    bind_group: wgpu::BindGroup,
-    grid: [u32; 3],
-    arguments: wgpu::Buffer,
+    pub(super) pipeline: wgpu::ComputePipeline,
+    pub(super) bind_group: wgpu::BindGroup,
+    pub(super) grid: [u32; 3],
+    pub(super) arguments: wgpu::Buffer,
     /// Where in the arguments the seed and the offset of random numbers are, if there are any.
-    random: Option<u64>,
+    pub(super) random: Option<u64>,
 }
 
 /// Seed and offset as kernels are told them.
-fn random_words([seed, offset]: [u64; 2]) -> [u32; 4] {
+pub(super) fn random_words([seed, offset]: [u64; 2]) -> [u32; 4] {
     let halves = |value: u64| [value as u32, (value >> 32) as u32];
     let ([a, b], [c, d]) = (halves(seed), halves(offset));
     [a, b, c, d]

@@ -289,6 +289,17 @@ pub trait Layer: sealed::OnGpu {
     /// [`Error::BadSetting`] for a setting without meaning, and [`Error::BadImages`].
     fn parameters(&self, images: &Images) -> Result<Vec<Parameter>, Error>;
 
+    /// Elements of what a forward pass on the GPU leaves for backward, f32.
+    ///
+    /// # Errors
+    /// As [`parameters`](Self::parameters).
+    fn saved_len(&self, images: &Images) -> Result<u64, Error>
+    where
+        Self: Sized,
+    {
+        crate::gpu::saved_len(self, images)
+    }
+
     /// The layer's values.
     ///
     /// # Errors

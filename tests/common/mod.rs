@@ -217,9 +217,12 @@ pub(crate) fn run_text(
         compilation_options: Default::default(),
         cache: None,
     });
-    let buffers = operands.iter().map(|operand| operand.buffer());
-    let entries: Vec<_> = std::iter::once(&uniform)
-        .chain(buffers)
+    let buffers = operands.iter().map(|operand| match operand.memory() {
+        nonlin::Memory::Buffer(buffer) => buffer,
+        other => panic!("{other:?} is not a buffer"),
+    });
+    let entries: Vec<_> = buffers
+        .chain([&uniform])
         .enumerate()
         .map(|(binding, buffer)| wgpu::BindGroupEntry {
             binding: binding as u32,

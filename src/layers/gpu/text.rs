@@ -1,7 +1,7 @@
 //! The text that all layers' kernels have in common.
 
 use super::super::{Images, Order, Parameter};
-use crate::compose::{Module, divisor};
+use crate::compose::{Module, divisor, mentions};
 use crate::{DTypes, Pass};
 use std::fmt::Write;
 use std::ops::Range;
@@ -232,6 +232,16 @@ impl Program {
         let mut stages = std::mem::take(&mut self.stages);
         for stage in &mut stages {
             let (uses, body) = stage.text.split_once('\u{0}').unwrap_or_default();
+            // A host that takes layouts from the text binds what it mentions, and nothing else.
+            stage.buffers.retain(|(buffer, _)| {
+                let name = buffer.name();
+                let ways = [
+                    name.to_owned(),
+                    format!("{name}_load"),
+                    format!("{name}_store"),
+                ];
+                ways.iter().any(|way| mentions(body, way))
+            });
             stage.text = self.whole(uses, body, &stage.buffers);
         }
         self.stages = stages;
@@ -273,17 +283,21 @@ impl Program {
         for (name, kind) in self.fields() {
             _ = writeln!(out, "    {name}: {kind},");
         }
-        out.push_str("}\n\n@group(0) @binding(0) var<uniform> u: Sizes;\n");
+        out.push_str("}\n\n");
         for (binding, (buffer, written)) in buffers.iter().enumerate() {
             let access = if *written { "read_write" } else { "read" };
             let element = self.stored(*buffer, *written);
             _ = writeln!(
                 out,
-                "@group(0) @binding({}) var<storage, {access}> {}: array<{element}>;",
-                binding + 1,
+                "@group(0) @binding({binding}) var<storage, {access}> {}: array<{element}>;",
                 buffer.name()
             );
         }
+        _ = writeln!(
+            out,
+            "@group(0) @binding({}) var<uniform> u: Sizes;",
+            buffers.len()
+        );
         let wide = if self.form.has_channel_words() {
             "vec4<f32>"
         } else {

@@ -1,0 +1,193 @@
+//! Recipes: a pass as text and numbers, for hosts that launch kernels themselves.
+
+use super::launch::{From, Launch, Launches, Machine};
+use super::layer::LayerTask;
+use super::operand::Memory;
+use super::plan::{Task, random_words};
+use super::{LayerOperands, Operands};
+use crate::layers::{Images, Layer};
+use crate::{Chain, DTypes, Error, Pass};
+
+/// A pass as kernels' text and numbers, for a host that launches kernels itself: one with a stream, a pipeline
+/// cache or a render graph of its own. Nothing of it is on a device.
+///
+/// It needs a host that runs WGSL. The operands are in [`Memory::Host`]; which of them share a buffer, the
+/// recipe need not know, since it binds all of them read_write.
+///
+/// ```
+/// use nonlin::{Chain, DType, Memory, Operand, Operands, Pass, Recipe, wgpu};
+///
+/// let chain: Chain = "scale(0.5) | silu".parse()?;
+/// let at = |id| Operand::in_memory(Memory::Host { id, size: 4000 }, 0, 1000);
+/// let operands = Operands::new().x(at(0)).y(at(1));
+/// let recipe = Recipe::new(&chain, Pass::Forward, DType::F32, &operands, &wgpu::Limits::default())?;
+/// let [dispatch] = recipe.dispatches() else { panic!("one dispatch") };
+/// assert_eq!(dispatch.workgroups(), [1, 1, 1]);
+/// let bound: Vec<_> = dispatch.bindings().iter().map(|binding| binding.id).collect();
+/// assert_eq!(bound, [Some(0), Some(1)]);
+/// # Ok::<(), nonlin::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    dispatches: Vec<RecipeDispatch>,
+    scratch: u64,
+}
+
+/// One dispatch of a [`Recipe`].
+#[derive(Clone, Debug)]
+pub struct RecipeDispatch {
+    label: String,
+    wgsl: String,
+    bindings: Vec<RecipeBinding>,
+    arguments: Vec<u32>,
+    random: Option<usize>,
+    workgroups: [u32; 3],
+}
+
+/// A storage binding of a [`RecipeDispatch`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecipeBinding {
+    /// Whose memory, by the number that the host gave it; none for the recipe's scratch.
+    pub id: Option<u64>,
+    /// The first byte, a multiple of the limit `min_storage_buffer_offset_alignment`.
+    pub offset: u64,
+    /// Bytes, a multiple of 4.
+    pub size: u64,
+    /// Whether the kernel writes it. The text says read_write of all.
+    pub written: bool,
+}
+
+impl Recipe {
+    /// The recipe of a chain's pass. Of the limits, these count: `max_compute_workgroups_per_dimension`,
+    /// `max_compute_invocations_per_workgroup`, `max_storage_buffer_binding_size`,
+    /// `max_uniform_buffer_binding_size`, `max_storage_buffers_per_shader_stage` and
+    /// `min_storage_buffer_offset_alignment`.
+    ///
+    /// # Errors
+    /// As [`Kernels::plan`](crate::Kernels::plan) and [`Plan::bind`](crate::Plan::bind), without
+    /// [`Error::Device`]; [`Error::NotOfHost`] for an operand in a buffer.
+    pub fn new(
+        chain: &Chain,
+        pass: Pass,
+        dtypes: impl Into<DTypes>,
+        operands: &Operands<'_>,
+        limits: &wgpu::Limits,
+    ) -> Result<Self, Error> {
+        chain.validate()?;
+        chain.supports(pass)?;
+        let task = Task {
+            chain: Some(chain.clone()),
+            pass,
+            dtypes: dtypes.into(),
+        };
+        let machine = Machine::new(limits.clone());
+        let (launches, _) = task.launches(&machine, operands)?;
+        Self::of(launches, Some(&task), &machine)
+    }
+
+    /// The recipe of a layer's pass. All parameters are one operand, in the order of
+    /// [`Layer::parameters`], one behind the other; so are their gradients. What forward leaves for backward
+    /// has [`Layer::saved_len`] elements.
+    ///
+    /// # Errors
+    /// As [`Kernels::layer`](crate::Kernels::layer) and [`LayerPlan::bind`](crate::LayerPlan::bind), without
+    /// [`Error::Device`]; [`Error::NotOfHost`] for an operand in a buffer.
+    pub fn layer<L: Layer>(
+        layer: &L,
+        images: &Images,
+        pass: Pass,
+        dtypes: impl Into<DTypes>,
+        operands: &LayerOperands<'_>,
+        limits: &wgpu::Limits,
+    ) -> Result<Self, Error> {
+        let task = LayerTask::new(layer, images, pass, dtypes.into())?;
+        let machine = Machine::new(limits.clone());
+        let (launches, _) = task.launches(&machine, operands)?;
+        Self::of(launches, None, &machine)
+    }
+
+    fn of(launches: Launches<'_>, task: Option<&Task>, machine: &Machine) -> Result<Self, Error> {
+        let dispatches = launches.all.into_iter();
+        let dispatches = dispatches.map(|launch| RecipeDispatch::of(launch, task, machine));
+        Ok(Recipe {
+            dispatches: dispatches.collect::<Result<_, _>>()?,
+            scratch: launches.scratch,
+        })
+    }
+
+    /// What is to be dispatched, in order; each sees what the one before it wrote. Nothing for zero elements.
+    pub fn dispatches(&self) -> &[RecipeDispatch] {
+        &self.dispatches
+    }
+
+    /// Bytes of memory that the dispatches need between them, beside the operands.
+    pub fn scratch_bytes(&self) -> u64 {
+        self.scratch
+    }
+}
+
+impl RecipeDispatch {
+    fn of(launch: Launch<'_>, task: Option<&Task>, machine: &Machine) -> Result<Self, Error> {
+        let (label, wgsl) = launch.code.text(task, machine);
+        let written = launch.code.written();
+        let mut bindings = Vec::with_capacity(launch.bindings.len());
+        for (binding, written) in launch.bindings.iter().zip(written) {
+            let id = match binding.from {
+                From::Memory(Memory::Host { id, .. }) => Some(id),
+                From::Scratch => None,
+                From::Memory(Memory::Buffer(_)) => return Err(Error::NotOfHost),
+            };
+            bindings.push(RecipeBinding {
+                id,
+                offset: binding.offset,
+                size: binding.size,
+                written,
+            });
+        }
+        Ok(RecipeDispatch {
+            label,
+            wgsl,
+            bindings,
+            arguments: launch.uniform,
+            random: launch.random,
+            workgroups: launch.grid,
+        })
+    }
+
+    /// What the kernel is called.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// The kernel, whose entry point is `main`. Its bindings are in group 0: storage buffers, numbered as in
+    /// [`bindings`](Self::bindings), then a uniform buffer of [`arguments`](Self::arguments). Equal texts are
+    /// one kernel: other values and lengths have other arguments.
+    pub fn wgsl(&self) -> &str {
+        &self.wgsl
+    }
+
+    /// The storage bindings, in order.
+    pub fn bindings(&self) -> &[RecipeBinding] {
+        &self.bindings
+    }
+
+    /// The uniform's words, a multiple of four of them.
+    pub fn arguments(&self) -> &[u32] {
+        &self.arguments
+    }
+
+    /// The same with another seed and offset for what random steps draw
+    /// ([`Operands::random`](crate::Operands::random)).
+    pub fn arguments_with(&self, seed: u64, offset: u64) -> Vec<u32> {
+        let mut arguments = self.arguments.clone();
+        if let Some(at) = self.random {
+            arguments[at..at + 4].copy_from_slice(&random_words([seed, offset]));
+        }
+        arguments
+    }
+
+    /// Workgroups to dispatch.
+    pub fn workgroups(&self) -> [u32; 3] {
+        self.workgroups
+    }
+}

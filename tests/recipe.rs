@@ -1,0 +1,363 @@
+//! A recipe, launched by hand as a host would, computes what a plan does, bit for bit; and needs of the host
+//! only what it says.
+
+#[expect(dead_code, reason = "other tests use the rest")]
+mod common;
+
+use common::{Trials, download, submit, upload};
+use libtest_mimic::Failed;
+use nonlin::layers::{DynamicRelu, Frelu, Images, Layer, MetaAcon, Variant};
+use nonlin::{
+    Chain, DType, Gpu, LayerOperands, Layout, Memory, Operand, Operands, Pass, Recipe, wgpu,
+};
+use std::process::ExitCode;
+
+/// Launches a recipe: buffer `id` is operand `id`. Layouts are taken from the text, pipelines are not kept.
+fn launch(gpu: &Gpu, recipe: &Recipe, buffers: &[&wgpu::Buffer]) -> Result<(), Failed> {
+    let device = gpu.device();
+    let scratch = upload(
+        gpu,
+        &vec![0xdead_beef; recipe.scratch_bytes() as usize / 4 + 1],
+    );
+    for dispatch in recipe.dispatches() {
+        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: Some(dispatch.label()),
+            source: wgpu::ShaderSource::Wgsl(dispatch.wgsl().into()),
+        });
+        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(dispatch.label()),
+            layout: None,
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: Default::default(),
+            cache: None,
+        });
+        let arguments = device.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: dispatch.arguments().len() as u64 * 4,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let words = bytemuck::cast_slice(dispatch.arguments());
+        gpu.queue().write_buffer(&arguments, 0, words);
+        let mut entries = Vec::new();
+        for binding in dispatch.bindings() {
+            let buffer = binding.id.map_or(&scratch, |id| buffers[id as usize]);
+            entries.push(wgpu::BindGroupEntry {
+                binding: entries.len() as u32,
+                resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                    buffer,
+                    offset: binding.offset,
+                    size: std::num::NonZeroU64::new(binding.size),
+                }),
+            });
+        }
+        entries.push(wgpu::BindGroupEntry {
+            binding: entries.len() as u32,
+            resource: arguments.as_entire_binding(),
+        });
+        let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: None,
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        });
+        submit(gpu, |pass| {
+            pass.set_pipeline(&pipeline);
+            pass.set_bind_group(0, &bind_group, &[]);
+            let [x, y, z] = dispatch.workgroups();
+            pass.dispatch_workgroups(x, y, z);
+        });
+    }
+    Ok(())
+}
+
+/// Values of both signs and many magnitudes.
+fn values(count: u64, seed: u32) -> Vec<u32> {
+    let value = |i: u64| {
+        let bits = (i as u32 ^ seed).wrapping_mul(0x9e37_79b9) ^ seed.rotate_left(11);
+        f32::from_bits((bits & 0x8000_0000) | 0x3c00_0000 + (bits >> 5 & 0x03ff_ffff))
+    };
+    (0..count).map(|i| value(i).to_bits()).collect()
+}
+
+fn host(id: usize, buffer: &wgpu::Buffer, len: u64) -> Operand<'static> {
+    let memory = Memory::Host {
+        id: id as u64,
+        size: buffer.size(),
+    };
+    Operand::in_memory(memory, 0, len)
+}
+
+fn same(name: &str, plan: &[u32], recipe: &[u32]) -> Result<(), Failed> {
+    match plan.iter().zip(recipe).position(|(a, b)| a != b) {
+        Some(at) => Err(format!(
+            "{name}[{at}]: {:#x} by the plan, {:#x} by the recipe",
+            plan[at], recipe[at]
+        )
+        .into()),
+        None => Ok(()),
+    }
+}
+
+const POISON: u32 = 0x7fc0_1234;
+
+/// Both passes of a chain with values per channel, or shared, and all gradients.
+fn chain(gpu: &Gpu, text: &str, layout: Layout, shared: bool) -> Result<(), Failed> {
+    let chain: Chain = text.parse()?;
+    let names = chain.operands();
+    let len = layout.outer * layout.channels * layout.inner;
+    let count = if shared { 1 } else { layout.channels };
+    let limits = gpu.device().limits();
+    let input = |seed, len| upload(gpu, &values(len, seed));
+    let (x, dy) = (input(1, len), input(2, len));
+    let args: Vec<_> = (3..)
+        .take(names.len())
+        .map(|seed| input(seed, count))
+        .collect();
+    for pass in Pass::FROM_X {
+        let is_forward = pass == Pass::Forward;
+        let outputs = || {
+            let grads = if is_forward { 0 } else { names.len() };
+            let lens = std::iter::once(len).chain(std::iter::repeat_n(count, grads));
+            let make = |len| upload(gpu, &vec![POISON; len as usize]);
+            lens.map(make).collect::<Vec<_>>()
+        };
+        let operands = |by_plan: bool, outputs: &[wgpu::Buffer]| {
+            // The same operands, as ranges of buffers or as numbers of the host's.
+            let mut buffers: Vec<wgpu::Buffer> = vec![x.clone()];
+            let mut at = |buffer: &wgpu::Buffer, len| {
+                buffers.push(buffer.clone());
+                (buffers.len() - 1, buffer.clone(), len)
+            };
+            let dy = (!is_forward).then(|| at(&dy, len));
+            let args: Vec<_> = args.iter().map(|arg| at(arg, count)).collect();
+            let first = at(&outputs[0], len);
+            let grads: Vec<_> = outputs[1..].iter().map(|grad| at(grad, count)).collect();
+            (buffers, dy, args, first, grads, by_plan)
+        };
+        let (by_plan, by_recipe) = (outputs(), outputs());
+        let (_, p_dy, p_args, p_first, p_grads, _) = operands(true, &by_plan);
+        let place = |(_, buffer, len): &(usize, wgpu::Buffer, u64)| (buffer.clone(), *len);
+        let held: Vec<_> = p_dy
+            .iter()
+            .chain(&p_args)
+            .chain([&p_first])
+            .chain(&p_grads)
+            .map(place)
+            .collect();
+        let mut next = held
+            .iter()
+            .map(|(buffer, len)| Operand::new(buffer, 0, *len));
+        let mut bound = Operands::new().x(Operand::new(&x, 0, len)).layout(layout);
+        if !is_forward && let Some(dy) = next.next() {
+            bound = bound.dy(dy);
+        }
+        for name in &names {
+            bound = bound.arg(name, next.next().ok_or("an argument")?, DType::F32);
+        }
+        let first = next.next().ok_or("an output")?;
+        bound = if is_forward {
+            bound.y(first)
+        } else {
+            bound.dx(first)
+        };
+        for (name, grad) in names.iter().zip(next) {
+            bound = bound.grad(name, grad, DType::F32);
+        }
+        let bound = gpu.kernels().plan(&chain, pass, DType::F32)?.bind(bound)?;
+        submit(gpu, |pass| bound.record(pass));
+
+        let (buffers, dy, args, first, grads, _) = operands(false, &by_recipe);
+        let at = |(id, buffer, len): &(usize, wgpu::Buffer, u64)| host(*id, buffer, *len);
+        let mut told = Operands::new().x(host(0, &x, len)).layout(layout);
+        if let Some(dy) = &dy {
+            told = told.dy(at(dy));
+        }
+        for (name, arg) in names.iter().zip(&args) {
+            told = told.arg(name, at(arg), DType::F32);
+        }
+        told = if is_forward {
+            told.y(at(&first))
+        } else {
+            told.dx(at(&first))
+        };
+        for (name, grad) in names.iter().zip(&grads) {
+            told = told.grad(name, at(grad), DType::F32);
+        }
+        let recipe = Recipe::new(&chain, pass, DType::F32, &told, &limits)?;
+        launch(gpu, &recipe, &buffers.iter().collect::<Vec<_>>())?;
+        for (index, (plan, recipe)) in by_plan.iter().zip(&by_recipe).enumerate() {
+            let name = format!("{pass} output {index}");
+            let (plan, recipe) = (download(gpu, plan), download(gpu, recipe));
+            if plan.contains(&POISON) {
+                return Err(format!("{name} was not written").into());
+            }
+            same(&name, &plan, &recipe)?;
+        }
+    }
+    Ok(())
+}
+
+/// Both passes of a layer.
+fn layer<L: Layer>(gpu: &Gpu, layer: &L, images: Images) -> Result<(), Failed> {
+    let len = images.elements()?;
+    let parameters = layer.parameters(&images)?;
+    let count: u64 = parameters.iter().filter_map(|p| p.elements()).sum();
+    let saved = layer.saved_len(&images)?;
+    let limits = gpu.device().limits();
+    let input = |seed, len| upload(gpu, &values(len, seed));
+    let poison = |len: u64| upload(gpu, &vec![POISON; len as usize]);
+    let (x, dy, parameters) = (input(1, len), input(2, len), input(3, count));
+    let buffers = || {
+        [
+            poison(len),
+            poison(len),
+            poison(count),
+            poison(saved.max(1)),
+        ]
+    };
+    let (by_plan, by_recipe) = (buffers(), buffers());
+    for pass in Pass::FROM_X {
+        let told = |at: &dyn Fn(usize, u64) -> Operand<'static>| {
+            let operands = LayerOperands::new().x(at(0, len)).parameters(at(2, count));
+            let operands = match pass {
+                Pass::Forward => operands.y(at(3, len)),
+                _ => operands
+                    .dy(at(1, len))
+                    .dx(at(4, len))
+                    .gradients(at(5, count)),
+            };
+            if saved > 0 {
+                operands.saved(at(6, saved))
+            } else {
+                operands
+            }
+        };
+        let [y, dx, gradients, kept] = &by_recipe;
+        let all = [&x, &dy, &parameters, y, dx, gradients, kept];
+        let told = told(&|id, len| host(id, all[id], len));
+        let recipe = Recipe::layer(layer, &images, pass, DType::F32, &told, &limits)?;
+        launch(gpu, &recipe, &all)?;
+
+        let plan = gpu.kernels().layer(layer, &images, pass, DType::F32)?;
+        let [y, dx, gradients, kept] = &by_plan;
+        let at = |buffer, len| Operand::new(buffer, 0, len);
+        let operands = LayerOperands::new()
+            .x(at(&x, len))
+            .parameters(at(&parameters, count));
+        let operands = match pass {
+            Pass::Forward => operands.y(at(y, len)),
+            _ => operands
+                .dy(at(&dy, len))
+                .dx(at(dx, len))
+                .gradients(at(gradients, count)),
+        };
+        let operands = if saved > 0 {
+            operands.saved(at(kept, saved))
+        } else {
+            operands
+        };
+        let bound = plan.bind(operands)?;
+        submit(gpu, |pass| bound.record(pass));
+    }
+    let names = ["y", "dx", "gradients", "saved"];
+    for ((name, plan), recipe) in names.iter().zip(&by_plan).zip(&by_recipe) {
+        same(name, &download(gpu, plan), &download(gpu, recipe))?;
+    }
+    if download(gpu, &by_plan[1]).contains(&POISON) {
+        return Err("dx was not written".into());
+    }
+    Ok(())
+}
+
+fn add(on: &mut Trials) {
+    let layouts = [
+        ("nchw", 3, 20, 64),
+        ("nhwc", 500, 24, 1),
+        ("odd", 3, 5, 7),
+        ("flat", 1, 1, 9001),
+    ];
+    for (name, outer, channels, inner) in layouts {
+        let layout = Layout {
+            outer,
+            channels,
+            inner,
+        };
+        for (index, text) in [
+            "scale(0.5) | silu | scale(2)",
+            "prelu(weight=@w)",
+            "scale(@s) | bias(@b) | acon_c(p1=@p, p2=@q, beta=1)",
+            "dropout(0.3) | scale(@s) | mish",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            for shared in [false, true] {
+                let whose = if shared { "shared" } else { "channels" };
+                on.add(format!("chain::{name}::{index}::{whose}"), move |gpu| {
+                    chain(gpu, text, layout, shared)
+                });
+            }
+        }
+    }
+    for (name, images) in [
+        ("nchw", Images::nchw(2, 8, 6, 8)),
+        ("nhwc", Images::nhwc(2, 6, 8, 8)),
+    ] {
+        on.add(format!("frelu::{name}"), move |gpu| {
+            let of = Frelu {
+                kernel: (3, 3),
+                ..Frelu::default()
+            };
+            layer(gpu, &of, images)
+        });
+        on.add(format!("meta_acon::{name}"), move |gpu| {
+            layer(gpu, &MetaAcon::default(), images)
+        });
+        for variant in [Variant::A, Variant::B, Variant::C] {
+            on.add(format!("dynamic_relu_{variant:?}::{name}"), move |gpu| {
+                let of = DynamicRelu {
+                    variant,
+                    ..DynamicRelu::default()
+                };
+                layer(gpu, &of, images)
+            });
+        }
+    }
+    on.add("a_wrong_argument_shows", |gpu| {
+        // The harness can fail: another factor, and nothing else.
+        let (x, y) = (upload(gpu, &values(64, 1)), upload(gpu, &[0; 64]));
+        let mut results = Vec::new();
+        for factor in [2.0, 2.5] {
+            let chain = Chain::new().scale(factor);
+            let told = Operands::new().x(host(0, &x, 64)).y(host(1, &y, 64));
+            let limits = gpu.device().limits();
+            let recipe = Recipe::new(&chain, Pass::Forward, DType::F32, &told, &limits)?;
+            launch(gpu, &recipe, &[&x, &y])?;
+            results.push(download(gpu, &y));
+        }
+        match same("y", &results[0], &results[1]) {
+            Ok(()) => Err("other factors gave the same values".into()),
+            Err(_) => Ok(()),
+        }
+    });
+    on.add("other_operands_are_refused", |gpu| {
+        let (x, limits) = (upload(gpu, &[0; 4]), gpu.device().limits());
+        let chain = Chain::new().scale(2.0);
+        let told = Operands::new().x(host(0, &x, 4)).y(Operand::new(&x, 0, 4));
+        let refused = Recipe::new(&chain, Pass::Forward, DType::F32, &told, &limits);
+        if !matches!(refused, Err(nonlin::Error::NotOfHost)) {
+            return Err(format!("{refused:?}").into());
+        }
+        let plan = gpu.kernels().plan(&chain, Pass::Forward, DType::F32)?;
+        match plan.bind(told) {
+            Err(nonlin::Error::NotABuffer) => Ok(()),
+            other => Err(format!("{other:?}").into()),
+        }
+    });
+}
+
+fn main() -> ExitCode {
+    // While one thread compiles, wgpu's GL gives up on the others after some seconds.
+    common::main_with(1, add)
+}
