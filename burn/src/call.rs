@@ -1,0 +1,91 @@
+//! What is asked of a backend beside tensors.
+
+use nonlin::layers::{DynamicRelu, Frelu, Images, Layer, MetaAcon};
+use nonlin::{Chain, Error};
+use std::sync::Arc;
+
+/// A chain, its text as a key for what is made of it, and how it is applied.
+#[derive(Clone, Debug)]
+pub struct ChainCall {
+    pub(crate) chain: Arc<Chain>,
+    pub(crate) key: Arc<str>,
+    /// The axis of x along which values per channel lie.
+    pub(crate) channel_axis: usize,
+    /// Seed and offset of what random steps draw.
+    pub(crate) random: [u64; 2],
+}
+
+/// Which gradients are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Wants(u8);
+
+impl Wants {
+    /// x first, then the operands in the chain's order.
+    pub(crate) fn of(wanted: impl IntoIterator<Item = bool>) -> Self {
+        let bits = wanted.into_iter().enumerate();
+        Wants(bits.fold(0, |all, (index, wanted)| all | u8::from(wanted) << index))
+    }
+
+    pub(crate) fn each(self) -> impl Iterator<Item = bool> {
+        (0..8).map(move |index| self.0 >> index & 1 == 1)
+    }
+
+    pub(crate) fn dx(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+/// One of nonlin's layers.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum AnyLayer {
+    Frelu(Frelu),
+    MetaAcon(MetaAcon),
+    DynamicRelu(DynamicRelu),
+}
+
+/// Runs an expression with the layer that it is.
+macro_rules! with {
+    ($any:expr, $layer:ident => $body:expr) => {
+        match $any {
+            $crate::call::AnyLayer::Frelu($layer) => $body,
+            $crate::call::AnyLayer::MetaAcon($layer) => $body,
+            $crate::call::AnyLayer::DynamicRelu($layer) => $body,
+        }
+    };
+}
+pub(crate) use with;
+
+/// A layer, and the images that it is applied to, as NCHW tells them.
+#[derive(Clone, Debug)]
+pub struct LayerCall {
+    pub(crate) layer: Arc<AnyLayer>,
+    pub(crate) key: Arc<str>,
+    pub(crate) images: Images,
+    saved: u64,
+}
+
+impl LayerCall {
+    pub(crate) fn new(layer: AnyLayer, images: Images) -> Result<Self, Error> {
+        Ok(LayerCall {
+            saved: with!(&layer, layer => layer.saved_len(&images))?,
+            key: format!("{layer:?}").into(),
+            layer: Arc::new(layer),
+            images,
+        })
+    }
+
+    /// Elements of what forward leaves for backward.
+    pub(crate) fn saved_len(&self) -> u64 {
+        self.saved
+    }
+
+    /// Whether it renews running statistics.
+    pub(crate) fn trains(&self) -> bool {
+        let norm = match &*self.layer {
+            AnyLayer::Frelu(layer) => layer.norm,
+            AnyLayer::MetaAcon(layer) => layer.norm,
+            AnyLayer::DynamicRelu(_) => None,
+        };
+        norm.is_some_and(|norm| norm.training)
+    }
+}

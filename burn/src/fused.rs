@@ -1,0 +1,287 @@
+//! Chains on tensors.
+
+use crate::call::{AnyLayer, ChainCall, LayerCall, Wants};
+use crate::ops::{List, MOST, NonlinOps, Tensors};
+use crate::{Error, cube};
+use burn::backend::{BackendTensor, Dispatch, DispatchTensor, DispatchTensorKind, TensorMetadata};
+use burn::tensor::{Shape, Tensor};
+use burn_cubecl::CubeDevice;
+use burn_cubecl::cubecl::client::Client;
+use nonlin::layers::Images;
+use nonlin::{Chain, DType, Pass};
+use std::sync::Arc;
+
+/// A chain of nonlin, applied to burn's tensors in one dispatch, and its gradients in one more (two where
+/// gradients are summed).
+///
+/// ```no_run
+/// use burn::tensor::{Device, Tensor};
+/// use nonlin_burn::Fused;
+///
+/// let device = Device::default();
+/// let x = Tensor::<4>::ones([8, 16, 32, 32], &device);
+/// let weight = Tensor::<1>::full([16], 0.25, &device);
+/// let y = Fused::new("scale(0.5) | prelu(weight=@w)".parse()?)
+///     .operand("w", weight)
+///     .forward(x)?;
+/// # Ok::<(), nonlin_burn::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Fused {
+    chain: Chain,
+    channel_axis: Option<isize>,
+    random: [u64; 2],
+    operands: Vec<(String, DispatchTensor)>,
+}
+
+impl Fused {
+    /// A chain, to be given operands if it has any.
+    pub fn new(chain: Chain) -> Self {
+        Fused {
+            chain,
+            channel_axis: None,
+            random: [0, 0],
+            operands: Vec::new(),
+        }
+    }
+
+    /// The tensor of an operand, `@name` in the chain's text. How many elements it has says whose they are: 1,
+    /// one for all; as many as channels, one for each channel; as samples and channels, one for each of these;
+    /// of x's shape, one for each element.
+    #[must_use]
+    pub fn operand<const D: usize>(mut self, name: &str, tensor: Tensor<D>) -> Self {
+        self.operands
+            .push((name.to_owned(), tensor.into_dispatch()));
+        self
+    }
+
+    /// The axis along which values per channel lie, from the last one if it is negative. Axis 1 where nothing
+    /// else is said, as in `[N, C, H, W]`; axis 0 of tensors that have but one.
+    #[must_use]
+    pub fn channel_axis(mut self, axis: isize) -> Self {
+        self.channel_axis = Some(axis);
+        self
+    }
+
+    /// What random steps draw ([`nonlin::Operands::random`]): seed and offset.
+    #[must_use]
+    pub fn random(mut self, seed: u64, offset: u64) -> Self {
+        self.random = [seed, offset];
+        self
+    }
+
+    /// The chain's value, of x's shape and element type. Under autodiff it is tracked if x or an operand is, and
+    /// keeps x and the operands for backward, nothing else.
+    ///
+    /// # Errors
+    /// [`Error::Nonlin`] for a chain that is not valid, an operand that is missing, unknown or of a length that
+    /// fits nothing; and this package's own for what is said of tensors.
+    pub fn forward<const D: usize>(self, x: Tensor<D>) -> Result<Tensor<D>, Error> {
+        let x = x.into_dispatch();
+        let shape = x.shape();
+        let Fused {
+            chain,
+            channel_axis,
+            random,
+            mut operands,
+        } = self;
+        let call = ChainCall {
+            channel_axis: axis(channel_axis, D)?,
+            key: chain.to_string().into(),
+            chain: Arc::new(chain),
+            random,
+        };
+        let client = client("x", &x)?;
+        let names = call.chain.operands();
+        if names.len() > MOST {
+            return Err(Error::TooMany {
+                operands: names.len(),
+                limit: MOST,
+            });
+        }
+        let mut given = Vec::with_capacity(names.len());
+        for name in &names {
+            let at = operands.iter().position(|(known, _)| known == name);
+            let at = at.ok_or_else(|| nonlin::Error::MissingOperand {
+                pass: Pass::Forward,
+                operand: format!("@{name}"),
+            })?;
+            given.push(operands.swap_remove(at).1);
+        }
+        if let Some((name, _)) = operands.first() {
+            return Err(Error::Nonlin(nonlin::Error::UnexpectedOperand {
+                pass: Pass::Forward,
+                operand: format!("@{name}"),
+            }));
+        }
+        let x_dtype = dtype("x", &x)?;
+        let tracked: Vec<bool> = std::iter::once(&x).chain(&given).map(is_tracked).collect();
+        let mut described = vec![(shape.num_elements() as u64, x_dtype)];
+        for ((name, tensor), tracked) in names.iter().zip(&given).zip(&tracked[1..]) {
+            let label = format!("@{name}");
+            same_device(&label, tensor, &x)?;
+            let own = tensor.shape();
+            let is_one_each = own.num_elements() == shape.num_elements() && own != shape;
+            if is_one_each && !per_channel(&own, &shape, call.channel_axis) {
+                return Err(Error::Shape {
+                    operand: label,
+                    shape: own.as_slice().to_vec(),
+                    x: shape.as_slice().to_vec(),
+                });
+            }
+            if *tracked && !call.chain.learnable().contains(name) {
+                let operand = (*name).to_owned();
+                return Err(Error::NoGradient { operand });
+            }
+            described.push((own.num_elements() as u64, dtype(&label, tensor)?));
+        }
+        let wants = Wants::of(tracked);
+        cube::check_chain(&client, &call, &shape, described, wants)?;
+        Ok(Tensor::from_dispatch(Dispatch::chain_forward(
+            call,
+            x,
+            Tensors::of(given),
+        )))
+    }
+}
+
+/// A gated linear unit of a packed tensor `[..., 2 h]`: the chain, which has no operands, of the first half of the
+/// last axis, times the second half. Where halves of rows are whole 32-bit words they are read and their
+/// gradients written where they lie, each pass in one dispatch.
+///
+/// # Errors
+/// [`Error::Nonlin`] for a chain that is not valid or has operands, [`Error::Odd`] where the last axis is not
+/// even, and the package's own for what is said of tensors.
+pub fn gated<const D: usize>(chain: &Chain, x: Tensor<D>) -> Result<Tensor<D>, Error> {
+    if let Some(name) = chain.operands().first() {
+        return Err(Error::Nonlin(nonlin::Error::MissingOperand {
+            pass: Pass::Forward,
+            operand: format!("@{name}"),
+        }));
+    }
+    let shape = x.dims();
+    let last = shape[D - 1];
+    if !last.is_multiple_of(2) {
+        return Err(Error::Odd {
+            shape: shape.to_vec(),
+        });
+    }
+    let whole = chain.clone().gate("gate");
+    whole.validate()?;
+    let (half, rows) = (last / 2, shape.iter().product::<usize>() / last.max(1));
+    let size = cube::dtype(x.dtype()).map_or(0, DType::size) as usize;
+    if rows > 1 && !(half * size).is_multiple_of(4) {
+        let part = |range| x.clone().slice_dim(D - 1, range);
+        return Fused::new(whole)
+            .operand("gate", part(half..last))
+            .forward(part(0..half));
+    }
+    let packed = x.into_dispatch();
+    let client = client("x", &packed)?;
+    let dtype = dtype("x", &packed)?;
+    let call = ChainCall {
+        key: whole.to_string().into(),
+        chain: Arc::new(whole),
+        channel_axis: 0,
+        random: [0, 0],
+    };
+    let halves = Shape::from([rows * half]);
+    let described = vec![(halves.num_elements() as u64, dtype); 2];
+    cube::check_chain(&client, &call, &halves, described, Wants::of([true, true]))?;
+    Ok(Tensor::from_dispatch(Dispatch::gated_forward(call, packed)))
+}
+
+/// Whether a tensor with as many elements as x has but one for each channel, or sample and channel, there being
+/// nothing beside these.
+fn per_channel(own: &Shape, x: &Shape, axis: usize) -> bool {
+    let inner: usize = x.as_slice()[axis + 1..].iter().product();
+    inner == 1 && own.num_elements() == x.num_elements()
+}
+
+/// The axis, counted from the first.
+fn axis(asked: Option<isize>, rank: usize) -> Result<usize, Error> {
+    let axis = asked.unwrap_or(if rank > 1 { 1 } else { 0 });
+    let from_first = if axis < 0 { axis + rank as isize } else { axis };
+    usize::try_from(from_first)
+        .ok()
+        .filter(|axis| *axis < rank)
+        .ok_or(Error::Axis { rank, axis })
+}
+
+/// A tensor's CubeCL part: the tensor on its device, and whether autodiff tracks it.
+fn parts(kind: &DispatchTensorKind) -> Option<(CubeDevice, bool)> {
+    match kind {
+        DispatchTensorKind::Cube(BackendTensor::Autodiff(tensor)) => {
+            Some((tensor.device(), tensor.is_tracked()))
+        }
+        DispatchTensorKind::Cube(tensor) => Some((tensor.device(), false)),
+        DispatchTensorKind::Autodiff(inner) => parts(inner),
+        #[allow(
+            unreachable_patterns,
+            reason = "burn has more backends with other features"
+        )]
+        _ => None,
+    }
+}
+
+fn is_tracked(tensor: &DispatchTensor) -> bool {
+    parts(&tensor.kind).is_some_and(|(_, tracked)| tracked)
+}
+
+/// The client of a tensor's device, if that runs WGSL.
+fn client(operand: &str, tensor: &DispatchTensor) -> Result<Client, Error> {
+    let other = |device: String| Error::Device {
+        operand: operand.to_owned(),
+        device,
+    };
+    let Some((device, _)) = parts(&tensor.kind) else {
+        return Err(other(format!("{:?}", tensor.device())));
+    };
+    let client = device.client();
+    match client.name() {
+        "wgpu<wgsl>" => Ok(client),
+        name => Err(other(name.to_owned())),
+    }
+}
+
+fn dtype(operand: &str, tensor: &DispatchTensor) -> Result<DType, Error> {
+    cube::dtype(tensor.dtype()).ok_or_else(|| Error::DType {
+        operand: operand.to_owned(),
+        dtype: tensor.dtype(),
+    })
+}
+
+fn same_device(operand: &str, tensor: &DispatchTensor, x: &DispatchTensor) -> Result<(), Error> {
+    let device = |tensor: &DispatchTensor| parts(&tensor.kind).map(|(device, _)| device);
+    if device(tensor).is_some() && device(tensor) == device(x) {
+        return Ok(());
+    }
+    Err(Error::OtherDevice {
+        operand: operand.to_owned(),
+        device: format!("{:?}", tensor.device()),
+        x: format!("{:?}", x.device()),
+    })
+}
+
+/// A layer on x, which is `[N, C, H, W]`: its value, and the parameters with renewed statistics if it trains.
+/// The parameters are one tensor, one behind the other.
+pub(crate) fn layer(
+    layer: AnyLayer,
+    x: Tensor<4>,
+    parameters: Tensor<1>,
+) -> Result<(Tensor<4>, Option<Tensor<1>>), Error> {
+    let [samples, channels, height, width] = x.dims().map(|length| length as u64);
+    let images = Images::nchw(samples, channels, height, width);
+    let (x, parameters) = (x.into_dispatch(), parameters.into_dispatch());
+    let client = client("x", &x)?;
+    same_device("parameters", &parameters, &x)?;
+    let call = LayerCall::new(layer, images)?;
+    cube::check_layer(&client, &call, dtype("x", &x)?)?;
+    let mut all = Dispatch::layer_forward(call.clone(), x, parameters)
+        .list()
+        .into_iter();
+    let y = all.next().map(Tensor::from_dispatch);
+    let y = y.unwrap_or_else(|| unreachable!("y is always there"));
+    let renewed = all.last().filter(|_| call.trains());
+    Ok((y, renewed.map(Tensor::from_dispatch)))
+}
