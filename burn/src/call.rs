@@ -1,7 +1,7 @@
 //! What is asked of a backend beside tensors.
 
 use nonlin::layers::{DynamicRelu, Frelu, Images, Layer, MetaAcon};
-use nonlin::{Chain, Error};
+use nonlin::{Chain, Error, Function};
 use std::sync::Arc;
 
 /// A chain, its text as a key for what is made of it, and how it is applied.
@@ -15,13 +15,40 @@ pub struct ChainCall {
     pub(crate) random: [u64; 2],
 }
 
+impl ChainCall {
+    /// A call of a chain whose values per channel lie along this axis. Backends take a chain, and operands, that
+    /// [`Fused`](crate::Fused) would.
+    pub fn new(chain: Chain, channel_axis: usize) -> Self {
+        let mut key = chain.to_string();
+        for step in chain.steps() {
+            // Two of a name may differ in their text.
+            if let Function::Custom(custom) = step.function() {
+                key += custom.wgsl();
+            }
+        }
+        ChainCall {
+            chain: Arc::new(chain),
+            key: key.into(),
+            channel_axis,
+            random: [0, 0],
+        }
+    }
+
+    /// With seed and offset of what random steps draw.
+    #[must_use]
+    pub fn random(mut self, seed: u64, offset: u64) -> Self {
+        self.random = [seed, offset];
+        self
+    }
+}
+
 /// Which gradients are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Wants(u8);
 
 impl Wants {
     /// x first, then the operands in the chain's order.
-    pub(crate) fn of(wanted: impl IntoIterator<Item = bool>) -> Self {
+    pub fn of(wanted: impl IntoIterator<Item = bool>) -> Self {
         let bits = wanted.into_iter().enumerate();
         Wants(bits.fold(0, |all, (index, wanted)| all | u8::from(wanted) << index))
     }

@@ -325,8 +325,9 @@ fn gather(
         count == samples * channels && count != channels && count != len && count != 1
     });
     let identity: Vec<usize> = (0..rank).collect();
+    // And what is drawn for an element depends on its index in the shape, wherever it lies.
     let order = match dense(&x) {
-        Some(order) if !by_sample => order,
+        Some(order) if !by_sample && !call.chain.is_random() => order,
         _ => identity,
     };
     let mut tensors = vec![in_order(x, &order)];

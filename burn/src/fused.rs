@@ -9,7 +9,6 @@ use burn_cubecl::CubeDevice;
 use burn_cubecl::cubecl::client::Client;
 use nonlin::layers::Images;
 use nonlin::{Chain, DType, Pass};
-use std::sync::Arc;
 
 /// A chain of nonlin, applied to burn's tensors in one dispatch, and its gradients in one more (two where
 /// gradients are summed).
@@ -85,12 +84,8 @@ impl Fused {
             random,
             mut operands,
         } = self;
-        let call = ChainCall {
-            channel_axis: axis(channel_axis, D)?,
-            key: chain.to_string().into(),
-            chain: Arc::new(chain),
-            random,
-        };
+        let [seed, offset] = random;
+        let call = ChainCall::new(chain, axis(channel_axis, D)?).random(seed, offset);
         let client = client("x", &x)?;
         let names = call.chain.operands();
         if names.len() > MOST {
@@ -179,12 +174,7 @@ pub fn gated<const D: usize>(chain: &Chain, x: Tensor<D>) -> Result<Tensor<D>, E
     let packed = x.into_dispatch();
     let client = client("x", &packed)?;
     let dtype = dtype("x", &packed)?;
-    let call = ChainCall {
-        key: whole.to_string().into(),
-        chain: Arc::new(whole),
-        channel_axis: 0,
-        random: [0, 0],
-    };
+    let call = ChainCall::new(whole, 0);
     let halves = Shape::from([rows * half]);
     let described = vec![(halves.num_elements() as u64, dtype); 2];
     cube::check_chain(&client, &call, &halves, described, Wants::of([true, true]))?;

@@ -1,0 +1,163 @@
+//! Devices of burn, one for each adapter, and trials on them.
+
+use burn::tensor::wgpu::{WgpuSetup, wgpu};
+use burn::tensor::{Device, Tensor, TensorData};
+use libtest_mimic::{Arguments, Failed, Trial};
+use nonlin::check::Report;
+use std::process::ExitCode;
+
+pub(crate) type Result<T = ()> = std::result::Result<T, Failed>;
+
+/// The software adapters that the results are promised on.
+const EXPECTED: [&str; 2] = ["lavapipe", "swiftshader"];
+
+/// Trials on one adapter, or what stands for them where it is missing.
+pub(crate) struct Trials {
+    adapter: String,
+    device: Option<Device>,
+    trials: Vec<Trial>,
+}
+
+impl Trials {
+    pub(crate) fn adapter(&self) -> &str {
+        &self.adapter
+    }
+
+    pub(crate) fn add(
+        &mut self,
+        name: impl std::fmt::Display,
+        test: impl FnOnce(&Device) -> Result + Send + 'static,
+    ) {
+        let device = self.device.clone();
+        let required = std::env::var_os("REQUIRE_GPU").is_some_and(|v| v == "1");
+        let missing = device.is_none();
+        let trial = Trial::test(format!("{}::{name}", self.adapter), move || match device {
+            Some(device) => test(&device),
+            None => Err("there is no such adapter, and REQUIRE_GPU=1 asks for it".into()),
+        });
+        self.trials
+            .push(trial.with_ignored_flag(missing && !required));
+    }
+}
+
+/// A device of burn on an adapter, with what burn itself would ask for, but for experimental features.
+fn open(instance: &wgpu::Instance, adapter: &wgpu::Adapter) -> Result<Device> {
+    let mut features = adapter.features();
+    features.remove(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS);
+    features.remove(wgpu::Features::all_experimental_mask());
+    let request = adapter.request_device(&wgpu::DeviceDescriptor {
+        required_features: features,
+        required_limits: adapter.limits(),
+        ..Default::default()
+    });
+    let (device, queue) = pollster::block_on(request)?;
+    let setup = WgpuSetup {
+        instance: instance.clone(),
+        adapter: adapter.clone(),
+        device,
+        queue,
+        backend: adapter.get_info().backend,
+    };
+    Ok(Device::wgpu_options().setup(setup).init()?)
+}
+
+/// Runs the same trials on every Vulkan adapter found, and on those expected; or on the best there is.
+pub(crate) fn main(add: impl Fn(&mut Trials)) -> ExitCode {
+    let mut args = Arguments::from_args();
+    args.test_threads = args.test_threads.or(Some(1));
+    let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+    let instance = wgpu::Instance::new(descriptor);
+    let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+    // burn asks more of GL than drivers give: its adapters are for machines that have no others.
+    if adapters
+        .iter()
+        .any(|a| a.get_info().backend != wgpu::Backend::Gl)
+    {
+        adapters.retain(|a| a.get_info().backend != wgpu::Backend::Gl);
+    }
+    let mut all: Vec<(String, Option<Device>)> = Vec::new();
+    for adapter in adapters {
+        let info = adapter.get_info();
+        let name = info.name.to_lowercase();
+        let key = match info.backend {
+            wgpu::Backend::Vulkan if name.contains("llvmpipe") => "lavapipe".to_owned(),
+            _ if name.contains("swiftshader") => "swiftshader".to_owned(),
+            _ => nonlin::describe(&info).replace(' ', "-"),
+        };
+        if all.iter().any(|(known, _)| *known == key) {
+            continue;
+        }
+        match open(&instance, &adapter) {
+            Ok(device) => all.push((key, Some(device))),
+            Err(error) => eprintln!("{key}: {}", error.message().unwrap_or("it does not open")),
+        }
+    }
+    for expected in EXPECTED {
+        if !all.iter().any(|(known, _)| known == expected) {
+            all.push((expected.into(), None));
+        }
+    }
+    let mut trials = Vec::new();
+    for (adapter, device) in all {
+        let mut on = Trials {
+            adapter,
+            device,
+            trials: Vec::new(),
+        };
+        add(&mut on);
+        trials.extend(on.trials);
+    }
+    libtest_mimic::run(&args, trials).exit_code()
+}
+
+/// A report as a trial's result.
+pub(crate) fn verdict(what: &str, report: &Report) -> Result {
+    match &report.worst {
+        Some(worst) if !report.passes() => Err(format!(
+            "{what}: {} of {} elements fail; worst: {worst}",
+            report.failed, report.compared
+        )
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+/// A tensor's elements, in the order of its shape, as f32.
+pub(crate) fn host<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
+    Ok(tensor.into_data().convert::<f32>().try_into_vec::<f32>()?)
+}
+
+pub(crate) fn tensor<const D: usize>(
+    values: &[f32],
+    shape: [usize; D],
+    device: &Device,
+) -> Tensor<D> {
+    Tensor::from_data(TensorData::new(values.to_vec(), shape), device)
+}
+
+/// Numbers that look random, the same for the same seed, from -4 to 4.
+pub(crate) fn values(count: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 40) as f32 / (1u64 << 21) as f32 - 4.0
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+/// The largest difference, beside the largest magnitude of what it should be; NaN must meet NaN.
+pub(crate) fn near(what: &str, got: &[f32], want: &[f32], allowed: f32) -> Result {
+    if got.len() != want.len() {
+        return Err(format!("{what}: {} elements, not {}", got.len(), want.len()).into());
+    }
+    let scale = want.iter().fold(1e-30f32, |max, v| max.max(v.abs()));
+    for (index, (got, want)) in got.iter().zip(want).enumerate() {
+        let differs = (got - want).abs() > allowed * scale || got.is_nan() != want.is_nan();
+        if differs {
+            return Err(format!("{what}[{index}]: {got}, not {want}").into());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,328 @@
+//! FReLU, Meta-ACON and Dynamic ReLU as modules, beside nonlin's f64 reference: values, gradients of x and of every
+//! parameter, running statistics; in both orders of memory.
+
+use crate::common::{Result, Trials, host, near, tensor, values};
+use burn::module::Param;
+use burn::nn::{BatchNorm, Linear};
+use burn::tensor::{Device, Gradients, Tensor};
+use nonlin::layers::{self, Images, Layer, Parameters};
+use nonlin_burn::modules::{
+    DynamicRelu, DynamicReluConfig, DynamicReluVariant, Frelu, FreluConfig, MetaAcon,
+    MetaAconConfig,
+};
+
+const SHAPE: [usize; 4] = [2, 6, 5, 4];
+
+/// A layer's parameters as nonlin names them, and their gradients.
+#[derive(Default)]
+struct Told {
+    parameters: Parameters,
+    gradients: Vec<(String, Vec<f32>)>,
+}
+
+impl Told {
+    fn put<const D: usize>(
+        &mut self,
+        name: &str,
+        param: &Param<Tensor<D>>,
+        gradients: &Gradients,
+        transposed: bool,
+    ) -> Result {
+        let turn = |tensor: Tensor<D>| match transposed {
+            true => tensor.transpose(),
+            false => tensor,
+        };
+        let value = host(turn(param.val().inner()))?;
+        self.parameters = std::mem::take(&mut self.parameters).with(name, &value);
+        let gradient = param
+            .val()
+            .grad(gradients)
+            .ok_or("a parameter has a gradient")?;
+        self.gradients
+            .push((name.to_owned(), host(turn(gradient))?));
+        Ok(())
+    }
+
+    fn linear(&mut self, name: &str, linear: &Linear, gradients: &Gradients) -> Result {
+        self.put(&format!("{name}_weight"), &linear.weight, gradients, true)?;
+        match &linear.bias {
+            Some(bias) => self.put(&format!("{name}_bias"), bias, gradients, false),
+            None => Ok(()),
+        }
+    }
+
+    fn norm(&mut self, mark: &str, norm: Option<&BatchNorm>, gradients: &Gradients) -> Result {
+        let Some(norm) = norm else { return Ok(()) };
+        self.put(&format!("bn{mark}_weight"), &norm.gamma, gradients, false)?;
+        self.put(&format!("bn{mark}_bias"), &norm.beta, gradients, false)
+    }
+}
+
+/// Values that differ from what a module begins with.
+fn moved<const D: usize>(param: Param<Tensor<D>>, seed: u64, device: &Device) -> Param<Tensor<D>> {
+    param.map(|old| {
+        let shape: [usize; D] = old.dims();
+        let some = values(shape.iter().product(), seed);
+        let some: Vec<f32> = some.iter().map(|v| 0.3 + v / 8.0).collect();
+        tensor(&some, shape, device).require_grad()
+    })
+}
+
+fn moved_linear(linear: Linear, seed: u64, device: &Device) -> Linear {
+    Linear {
+        weight: moved(linear.weight, seed, device),
+        bias: linear.bias.map(|bias| moved(bias, seed + 1, device)),
+    }
+}
+
+fn moved_norm(norm: Option<BatchNorm>, seed: u64, device: &Device) -> Option<BatchNorm> {
+    norm.map(|norm| BatchNorm {
+        gamma: moved(norm.gamma, seed, device),
+        beta: moved(norm.beta, seed + 1, device),
+        ..norm
+    })
+}
+
+fn x(channels_last: bool, device: &Device) -> Tensor<4> {
+    let [n, c, h, w] = SHAPE;
+    let x: Tensor<4> = if channels_last {
+        tensor(&values(n * c * h * w, 3), [n, h, w, c], device).permute([0, 3, 1, 2])
+    } else {
+        tensor(&values(n * c * h * w, 3), SHAPE, device)
+    };
+    x.detach().require_grad()
+}
+
+/// A norm's statistics: before anything ran they are 0 and 1.
+fn statistics(mark: &str, norm: Option<&BatchNorm>) -> Result<Vec<(String, Vec<f32>)>> {
+    let Some(norm) = norm else {
+        return Ok(Vec::new());
+    };
+    Ok(vec![
+        (
+            format!("running_mean{mark}"),
+            host(norm.running_mean.value_sync().inner())?,
+        ),
+        (
+            format!("running_var{mark}"),
+            host(norm.running_var.value_sync().inner())?,
+        ),
+    ])
+}
+
+/// Runs a module and compares it with nonlin's layer. `told` gives the parameters and their gradients, `known` the
+/// statistics as they are.
+fn compare<L: Layer>(
+    layer: &L,
+    x: &Tensor<4>,
+    forward: impl FnOnce(Tensor<4>) -> Tensor<4>,
+    tell: impl FnOnce(&mut Told, &Gradients) -> Result,
+    known: impl Fn() -> Result<Vec<(String, Vec<f32>)>>,
+) -> Result {
+    let mut told = Told::default();
+    for (name, values) in known()? {
+        told.parameters = std::mem::take(&mut told.parameters).with(&name, &values);
+    }
+    let dy: Tensor<4> = tensor(&values(SHAPE.iter().product(), 4), SHAPE, &x.device());
+    let y = forward(x.clone());
+    let gradients = (y.clone() * dy.clone()).sum().backward();
+    tell(&mut told, &gradients)?;
+    let sizes = SHAPE.map(|length| length as u64);
+    let images = Images::nchw(sizes[0], sizes[1], sizes[2], sizes[3]);
+    let (xs, dys) = (host(x.clone().inner())?, host(dy.inner())?);
+    let want = layer.forward(&images, &told.parameters, &xs)?;
+    let back = layer.backward(&images, &told.parameters, &xs, &dys)?;
+    let f32s = |values: &[f64]| values.iter().map(|v| *v as f32).collect::<Vec<_>>();
+    near("y", &host(y.inner())?, &f32s(&want.y), 1e-5)?;
+    let dx = x.grad(&gradients).ok_or("x has a gradient")?;
+    near("dx", &host(dx)?, &f32s(&back.dx), 1e-4)?;
+    for (name, got) in &told.gradients {
+        let want = back.parameters.get(name).ok_or("nonlin has it")?;
+        near(name, got, &f32s(want), 2e-4)?;
+    }
+    for (name, got) in known()? {
+        let want = want.running.get(&name).or(told.parameters.get(&name));
+        near(&name, &got, &f32s(want.ok_or("nonlin has it")?), 1e-5)?;
+    }
+    Ok(())
+}
+
+/// nonlin's norm for a module's.
+fn norm(has: bool, training: bool) -> Option<layers::BatchNorm> {
+    has.then_some(layers::BatchNorm {
+        training,
+        ..layers::BatchNorm::default()
+    })
+}
+
+/// Keeps a norm's statistics as they are.
+fn frozen(norm: Option<BatchNorm>) -> Option<BatchNorm> {
+    norm.map(|norm| BatchNorm {
+        training: Param::from_bool(false),
+        ..norm
+    })
+}
+
+fn frelu(device: &Device, last: bool, kernel: [usize; 2], has: bool, trains: bool) -> Result {
+    let device = device.clone().autodiff();
+    let module = FreluConfig::new(SHAPE[1])
+        .with_kernel_size(kernel)
+        .with_norm(has)
+        .with_bias(!has)
+        .init(&device);
+    let own = moved_norm(module.norm, 23, &device);
+    let module = Frelu {
+        weight: moved(module.weight, 21, &device),
+        bias: module.bias.map(|bias| moved(bias, 22, &device)),
+        norm: if trains { own } else { frozen(own) },
+    };
+    let layer = layers::Frelu {
+        kernel: (kernel[0] as u64, kernel[1] as u64),
+        bias: !has,
+        norm: norm(has, trains),
+        light: false,
+    };
+    let tell = |told: &mut Told, gradients: &Gradients| {
+        told.put("weight", &module.weight, gradients, false)?;
+        if let Some(bias) = &module.bias {
+            told.put("bias", bias, gradients, false)?;
+        }
+        told.norm("", module.norm.as_ref(), gradients)
+    };
+    let known = || statistics("", module.norm.as_ref());
+    compare(
+        &layer,
+        &x(last, &device),
+        |x| module.forward(x),
+        tell,
+        known,
+    )
+}
+
+fn meta_acon(device: &Device, last: bool, has: bool) -> Result {
+    let device = device.clone().autodiff();
+    let module = MetaAconConfig::new(SHAPE[1])
+        .with_minimum(4)
+        .with_norm(has)
+        .init(&device);
+    // With statistics of their own the norms are as nonlin's are in evaluation: two samples make the gradients
+    // behind norms that train differences of nearly equal numbers.
+    let module = MetaAcon {
+        p1: moved(module.p1, 31, &device),
+        p2: moved(module.p2, 32, &device),
+        fc1: moved_linear(module.fc1, 33, &device),
+        fc2: moved_linear(module.fc2, 35, &device),
+        norm1: frozen(moved_norm(module.norm1, 37, &device)),
+        norm2: frozen(moved_norm(module.norm2, 39, &device)),
+    };
+    let layer = layers::MetaAcon {
+        minimum: 4,
+        norm: norm(has, false),
+        ..layers::MetaAcon::default()
+    };
+    let tell = |told: &mut Told, gradients: &Gradients| {
+        told.put("p1", &module.p1, gradients, false)?;
+        told.put("p2", &module.p2, gradients, false)?;
+        told.linear("fc1", &module.fc1, gradients)?;
+        told.linear("fc2", &module.fc2, gradients)?;
+        told.norm("1", module.norm1.as_ref(), gradients)?;
+        told.norm("2", module.norm2.as_ref(), gradients)
+    };
+    let known = || {
+        let mut all = statistics("1", module.norm1.as_ref())?;
+        all.extend(statistics("2", module.norm2.as_ref())?);
+        Ok(all)
+    };
+    compare(
+        &layer,
+        &x(last, &device),
+        |x| module.forward(x),
+        tell,
+        known,
+    )
+}
+
+fn dynamic_relu(device: &Device, last: bool, variant: DynamicReluVariant, k: usize) -> Result {
+    let device = device.clone().autodiff();
+    let module = DynamicReluConfig::new(SHAPE[1])
+        .with_variant(variant)
+        .with_k(k)
+        .init(&device);
+    let module = DynamicRelu {
+        fc1: moved_linear(module.fc1, 41, &device),
+        fc2: moved_linear(module.fc2, 43, &device),
+        spatial_weight: module.spatial_weight.map(|w| moved(w, 45, &device)),
+        spatial_bias: module.spatial_bias.map(|b| moved(b, 46, &device)),
+        ..module
+    };
+    let layer = layers::DynamicRelu {
+        variant: match variant {
+            DynamicReluVariant::A => layers::Variant::A,
+            DynamicReluVariant::B => layers::Variant::B,
+            DynamicReluVariant::C => layers::Variant::C,
+        },
+        k: k as u64,
+        reduction: (SHAPE[1] / module.fc1.weight.val().dims()[1]) as u64,
+        ..layers::DynamicRelu::default()
+    };
+    let tell = |told: &mut Told, gradients: &Gradients| {
+        told.linear("fc1", &module.fc1, gradients)?;
+        told.linear("fc2", &module.fc2, gradients)?;
+        if let (Some(weight), Some(bias)) = (&module.spatial_weight, &module.spatial_bias) {
+            told.put("spatial_weight", weight, gradients, false)?;
+            // It has no influence, so its gradient is zero.
+            let zero = host(bias.val().grad(gradients).ok_or("it has one")?)?;
+            near("d_spatial_bias", &zero, &[0.0], 0.0)?;
+            let bias = host(bias.val().inner())?;
+            told.parameters = std::mem::take(&mut told.parameters).with("spatial_bias", &bias);
+        }
+        Ok(())
+    };
+    let known = || Ok(Vec::new());
+    compare(
+        &layer,
+        &x(last, &device),
+        |x| module.forward(x),
+        tell,
+        known,
+    )
+}
+
+pub(crate) fn add(on: &mut Trials) {
+    for (order, last) in [("nchw", false), ("channels_last", true)] {
+        for (kernel, has, trains) in [
+            ([3, 3], false, false),
+            ([3, 3], true, false),
+            ([3, 3], true, true),
+            ([1, 5], true, false),
+        ] {
+            let norm = match (has, trains) {
+                (false, _) => "bare",
+                (true, false) => "norm",
+                (true, true) => "training",
+            };
+            let [height, width] = kernel;
+            on.add(
+                format!("frelu::{height}x{width}::{norm}::{order}"),
+                move |device| frelu(device, last, kernel, has, trains),
+            );
+        }
+        for has in [false, true] {
+            let norm = if has { "norm" } else { "bare" };
+            on.add(format!("meta_acon::{norm}::{order}"), move |device| {
+                meta_acon(device, last, has)
+            });
+        }
+        for (variant, k) in [
+            (DynamicReluVariant::A, 2),
+            (DynamicReluVariant::B, 2),
+            (DynamicReluVariant::B, 4),
+            (DynamicReluVariant::C, 2),
+        ] {
+            on.add(
+                format!("dynamic_relu::{variant:?}{k}::{order}"),
+                move |device| dynamic_relu(device, last, variant, k),
+            );
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! nonlin inside burn, on every adapter that is found: values and gradients beside nonlin's f64 reference and
+//! beside burn on its CPU backend, under load, from several threads.
+
+mod common;
+mod layers;
+mod load;
+mod modules;
+mod refusals;
+mod tensors;
+mod training;
+mod values;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    common::main(|on| {
+        values::add(on);
+        tensors::add(on);
+        layers::add(on);
+        modules::add(on);
+        refusals::add(on);
+        load::add(on);
+        training::add(on);
+    })
+}

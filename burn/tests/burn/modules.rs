@@ -1,0 +1,204 @@
+//! Modules: their parameters train, are saved to a file and loaded again, and their configs too.
+
+use crate::common::{Result, Trials, host, near, tensor, values};
+use burn::config::Config;
+use burn::module::Module;
+use burn::optim::{GradientsParams, SgdConfig};
+use burn::tensor::{Device, Tensor};
+use nonlin_burn::modules::{
+    AconB, AconBConfig, AconC, AconCConfig, Celu, CeluConfig, ChainedConfig, Elu, EluConfig,
+    GluConfig, LeakyRelu, LeakyReluConfig, Prelu, PreluConfig, StarRelu, StarReluConfig, SwiGlu,
+    SwiGluConfig, Swish, SwishConfig, Xielu, XieluConfig,
+};
+use std::path::PathBuf;
+
+/// One of each kind.
+#[derive(Module, Debug)]
+struct All {
+    prelu: Prelu,
+    leaky_relu: LeakyRelu,
+    swish: Swish,
+    acon_b: AconB,
+    acon_c: AconC,
+    elu: Elu,
+    celu: Celu,
+    star_relu: StarRelu,
+    xielu: Xielu,
+    swiglu: SwiGlu,
+}
+
+impl All {
+    fn new(channels: usize, device: &Device) -> Self {
+        All {
+            prelu: PreluConfig::new()
+                .with_num_parameters(channels)
+                .init(device),
+            leaky_relu: LeakyReluConfig::new().init(device),
+            swish: SwishConfig::new()
+                .with_num_parameters(channels)
+                .init(device),
+            acon_b: AconBConfig::new().init(device),
+            acon_c: AconCConfig::new()
+                .with_num_parameters(channels)
+                .init(device),
+            elu: EluConfig::new().with_alpha(0.7).init(device),
+            celu: CeluConfig::new().with_num_parameters(channels).init(device),
+            star_relu: StarReluConfig::new().init(device),
+            xielu: XieluConfig::new().init(device),
+            swiglu: SwiGluConfig::new(channels, channels).init(device),
+        }
+    }
+
+    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let x = self.prelu.forward(x.clone()) + self.leaky_relu.forward(x);
+        let x = self.swish.forward(x.clone()) + self.acon_b.forward(x);
+        let x = self.acon_c.forward(x.clone()) + self.elu.forward(x);
+        let x = self.celu.forward(x.clone()) + self.star_relu.forward(x * 0.1);
+        self.swiglu.forward(self.xielu.forward(x * 0.1))
+    }
+}
+
+/// A file in the temporary folder that is gone when this is.
+struct Passing(PathBuf);
+
+impl Passing {
+    fn new(adapter: &str, name: &str) -> Self {
+        let name = format!("nonlin-burn-{}-{adapter}-{name}", std::process::id());
+        Passing(std::env::temp_dir().join(name))
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// A step of an optimiser moves every parameter, and makes the loss smaller.
+fn train(device: &Device) -> Result {
+    let device = device.clone().autodiff();
+    device.seed(3);
+    let module = All::new(6, &device);
+    let x: Tensor<2> = tensor(&values(30, 1), [5, 6], &device);
+    let loss = |module: &All| module.forward(x.clone()).powf_scalar(2.0).mean();
+    let before = loss(&module);
+    let was = module.clone();
+    let gradients = GradientsParams::from_grads(before.backward(), &module);
+    let module = SgdConfig::new().init().step(1e-3, module, gradients);
+    let (before, after) = (host(before.inner())?[0], host(loss(&module).inner())?[0]);
+    if after >= before || after.is_nan() {
+        return Err(format!("the loss went from {before} to {after}").into());
+    }
+    let moved = |name: &str, was: Tensor<1>, is: Tensor<1>| -> Result {
+        match host(was.inner())? == host(is.inner())? {
+            true => Err(format!("{name} did not move").into()),
+            false => Ok(()),
+        }
+    };
+    let (a, b) = (&was, &module);
+    moved("prelu", a.prelu.weight.val(), b.prelu.weight.val())?;
+    moved(
+        "slope",
+        a.leaky_relu.negative_slope.val(),
+        b.leaky_relu.negative_slope.val(),
+    )?;
+    moved("swish", a.swish.beta.val(), b.swish.beta.val())?;
+    moved("acon_b.p", a.acon_b.p.val(), b.acon_b.p.val())?;
+    moved("acon_b.beta", a.acon_b.beta.val(), b.acon_b.beta.val())?;
+    moved("acon_c.p1", a.acon_c.p1.val(), b.acon_c.p1.val())?;
+    moved("acon_c.p2", a.acon_c.p2.val(), b.acon_c.p2.val())?;
+    moved("acon_c.beta", a.acon_c.beta.val(), b.acon_c.beta.val())?;
+    moved("elu", a.elu.alpha.val(), b.elu.alpha.val())?;
+    moved("celu", a.celu.alpha.val(), b.celu.alpha.val())?;
+    moved(
+        "star_relu.scale",
+        a.star_relu.scale.val(),
+        b.star_relu.scale.val(),
+    )?;
+    moved(
+        "star_relu.bias",
+        a.star_relu.bias.val(),
+        b.star_relu.bias.val(),
+    )?;
+    moved(
+        "xielu.alpha_p",
+        a.xielu.alpha_p.val(),
+        b.xielu.alpha_p.val(),
+    )?;
+    moved(
+        "xielu.alpha_n",
+        a.xielu.alpha_n.val(),
+        b.xielu.alpha_n.val(),
+    )
+}
+
+/// What is saved and loaded computes what it did, in a module that began elsewhere.
+fn record(device: &Device, adapter: &str) -> Result {
+    let file = Passing::new(adapter, "modules.bpk");
+    device.seed(5);
+    let module = All::new(6, device);
+    let x: Tensor<2> = tensor(&values(30, 1), [5, 6], device);
+    let want = host(module.forward(x.clone()))?;
+    module.save_file(&file.0)?;
+    device.seed(6);
+    let other = All::new(6, device);
+    if host(other.forward(x.clone()))? == want {
+        return Err("the other module is the same one".into());
+    }
+    let loaded = other.try_load_file(&file.0)?;
+    match host(loaded.forward(x))? == want {
+        true => Ok(()),
+        false => Err("what was loaded computes something else".into()),
+    }
+}
+
+/// A record of burn's own SwiGLU is a record of ours.
+fn burns_record(device: &Device) -> Result {
+    let burns = burn::nn::SwiGluConfig::new(6, 4)
+        .with_bias(true)
+        .init(device);
+    let x: Tensor<2> = tensor(&values(30, 1), [5, 6], device);
+    let want = host(burns.forward(x.clone()))?;
+    let ours = SwiGluConfig::new(6, 4).with_bias(true).init(device);
+    let ours = ours.try_load_record(burns.into_record())?;
+    near("y", &host(ours.forward(x))?, &want, 1e-5)
+}
+
+/// Configs are saved and loaded as burn's are.
+fn config(adapter: &str) -> Result {
+    let file = Passing::new(adapter, "config.json");
+    let config = AconCConfig::new().with_num_parameters(7).with_p2(0.125);
+    config.save(&file.0)?;
+    let loaded = AconCConfig::load(&file.0)?;
+    match (loaded.num_parameters, loaded.p2, loaded.p1) {
+        (7, 0.125, 1.0) => Ok(()),
+        _ => Err(format!("{loaded}").into()),
+    }
+}
+
+/// Modules without parameters.
+fn plain(device: &Device) -> Result {
+    let x: Tensor<3> = tensor(&values(48, 1), [2, 3, 8], device);
+    let chained = ChainedConfig::new("scale(0.5) | silu".into()).init()?;
+    let want = nonlin_burn::activation(&"scale(0.5) | silu".parse()?, x.clone())?;
+    near(
+        "chained",
+        &host(chained.forward(x.clone()))?,
+        &host(want)?,
+        0.0,
+    )?;
+    let glu = GluConfig::new().with_chain("gelu".into()).init()?;
+    let part = |range| x.clone().slice_dim(2, range);
+    let want = nonlin_burn::functions::gelu(part(0..4)) * part(4..8);
+    near("glu", &host(glu.forward(x.clone()))?, &host(want)?, 1e-6)
+}
+
+pub(crate) fn add(on: &mut Trials) {
+    let adapter = on.adapter().to_owned();
+    on.add("modules::train", train);
+    let name = adapter.clone();
+    on.add("modules::record", move |device| record(device, &name));
+    on.add("modules::burns_record", burns_record);
+    on.add("modules::config", move |_| config(&adapter));
+    on.add("modules::plain", plain);
+}
