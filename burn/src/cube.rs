@@ -6,6 +6,7 @@
 
 use crate::call::{ChainCall, LayerCall, Wants, with};
 use crate::ops::{List, NonlinOps, Tensors, half_shape};
+use crate::shared;
 use crate::view::{View, dense, in_order};
 use burn::tensor::Shape;
 use burn_cubecl::cubecl::client::Client;
@@ -40,16 +41,16 @@ struct Key {
 
 /// A recipe, its kernels ready to be launched.
 #[derive(Debug)]
-struct Prepared {
-    kernels: Vec<Wgsl>,
-    recipe: Recipe,
+pub(crate) struct Prepared {
+    pub(crate) kernels: Vec<Wgsl>,
+    pub(crate) recipe: Recipe,
 }
 
 /// A kernel that burn compiles as it is.
 #[derive(Clone, Debug)]
-struct Wgsl {
+pub(crate) struct Wgsl {
     /// Equal texts have equal numbers.
-    number: u64,
+    pub(crate) number: u64,
     text: Arc<str>,
 }
 
@@ -127,6 +128,9 @@ fn launch(client: &Client, prepared: &Prepared, handles: &[&Handle], random: [u6
         0 => None,
         bytes => Some(client.empty(bytes as usize)),
     };
+    if let Some(shared) = shared::instead(client) {
+        return shared.submit(client, prepared, handles, scratch.as_ref(), random);
+    }
     let dispatches = prepared.recipe.dispatches().iter();
     for (dispatch, kernel) in dispatches.zip(&prepared.kernels) {
         let mut arguments = KernelArguments::new();

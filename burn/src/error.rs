@@ -11,7 +11,8 @@ pub enum Error {
     #[error(
         "{operand} is on {device}, which takes no kernels in WGSL; {}",
         if .device.starts_with("wgpu") {
-            "burn's features `vulkan` and `metal` bring compilers of their own, so leave them out"
+            "burn's features `vulkan` and `metal` bring compilers of their own: leave them out, or \
+             share the device with nonlin_burn::share"
         } else {
             "use a device of burn's feature `wgpu`"
         }

@@ -2,7 +2,7 @@
 
 use crate::call::{AnyLayer, ChainCall, LayerCall, Wants};
 use crate::ops::{List, MOST, NonlinOps, Tensors};
-use crate::{Error, cube};
+use crate::{Error, cube, shared};
 use burn::backend::{BackendTensor, Dispatch, DispatchTensor, DispatchTensorKind, TensorMetadata};
 use burn::tensor::{Shape, Tensor};
 use burn_cubecl::CubeDevice;
@@ -228,9 +228,9 @@ fn client(operand: &str, tensor: &DispatchTensor) -> Result<Client, Error> {
         return Err(other(format!("{:?}", tensor.device())));
     };
     let client = device.client();
-    match client.name() {
-        "wgpu<wgsl>" => Ok(client),
-        name => Err(other(name.to_owned())),
+    match shared::runs(&client) {
+        true => Ok(client),
+        false => Err(other(client.name().to_owned())),
     }
 }
 

@@ -9,7 +9,8 @@
 //!
 //! Kernels are launched on burn's own stream: they are batched with burn's, nothing is copied, submitted or
 //! waited for, and all memory is burn's. This needs a device of burn's feature `wgpu` without its features
-//! `vulkan` and `metal`, whose compilers take no WGSL: [`Error::Device`] says so.
+//! `vulkan` and `metal`, whose compilers take no WGSL: there [`Error::Device`] says so, until the device is given to
+//! [`share`].
 //!
 //! ```no_run
 //! use burn::tensor::{Device, Tensor};
@@ -30,6 +31,7 @@ pub mod functions;
 mod fused;
 pub mod modules;
 mod ops;
+mod shared;
 mod view;
 
 pub use call::{ChainCall, LayerCall, Wants};
@@ -37,6 +39,9 @@ pub use error::Error;
 pub use fused::{Fused, gated};
 pub use nonlin;
 pub use ops::{NonlinOps, Tensors};
+pub use shared::share;
+#[doc(hidden)]
+pub use shared::share_always;
 
 use burn::tensor::Tensor;
 

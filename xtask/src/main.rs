@@ -142,14 +142,25 @@ fn test(shell: &mut Shell, install: bool) -> Result<(), Stop> {
         }
     }
     let variables = adapters::ensure_all(shell, install)?;
-    for step in test_steps(&variables) {
+    let examples = shell.examples();
+    for step in test_steps(&examples, &variables) {
         shell.run(&step)?;
     }
     show(shell, false)
 }
 
-/// What CI runs before the demo. Cheap steps come first. All use the dev profile.
-fn test_steps(variables: &[(&'static str, String)]) -> Vec<Step> {
+/// What CI runs before the demo. Cheap steps come first. All use the dev profile, and all that is built is built for the
+/// whole workspace: Cargo would build wgpu once more for some of its packages alone.
+fn test_steps(examples: &Path, variables: &[(&'static str, String)]) -> Vec<Step> {
+    let example = |name| examples.join(name).display().to_string();
+    let [embed, epilogue, own, train, burn] = [
+        "embed",
+        "matmul_epilogue",
+        "custom_activation",
+        "train_mlp",
+        "burn_train",
+    ]
+    .map(example);
     let lints = [
         "cargo",
         "clippy",
@@ -159,8 +170,6 @@ fn test_steps(variables: &[(&'static str, String)]) -> Vec<Step> {
         "-D",
         "warnings",
     ];
-    // Bins beside examples: the examples bring in the tests' features of wgpu, so that this builds
-    // what the tests have built already. `-p nonlin-cli` alone would build wgpu once more.
     let command = ["cargo", "build", "--workspace", "--bins", "--examples"];
     vec![
         Step::new(
@@ -184,34 +193,38 @@ fn test_steps(variables: &[(&'static str, String)]) -> Vec<Step> {
         Step::new(
             "embedding",
             "the library inside another wgpu program",
-            &["cargo", "run", "--example", "embed"],
+            &[&embed],
         ),
         Step::new(
             "epilogue",
             "an activation in somebody's own matmul",
-            &["cargo", "run", "--example", "matmul_epilogue"],
+            &[&epilogue],
         ),
-        Step::new(
-            "own activation",
-            "an activation from WGSL text",
-            &["cargo", "run", "--example", "custom_activation"],
-        ),
+        Step::new("own activation", "an activation from WGSL text", &[&own]),
         Step::new(
             "training",
             "a network that learns its activations too",
-            &[
-                "cargo",
-                "run",
-                "--example",
-                "train_mlp",
-                "--",
-                "--epochs",
-                "2",
-                "--seeds",
-                "1",
-            ],
+            &[&train, "--epochs", "2", "--seeds", "1"],
+        ),
+        Step::new(
+            "burn",
+            "a network of burn that learns with its own activations and with ours",
+            &[&burn, "--epochs", "2"],
         ),
         Step::new("build", "the command `nonlin`, for the demo", &command),
+        Step::new(
+            "burn, unfused",
+            "nonlin inside burn once more, without burn's fusion",
+            &[
+                "cargo",
+                "test",
+                "--workspace",
+                "--no-default-features",
+                "--test",
+                "burn",
+            ],
+        )
+        .with_all(variables),
     ]
 }
 
@@ -267,7 +280,8 @@ mod tests {
 
     #[test]
     fn variables_are_shown_before_the_command() {
-        let steps = test_steps(&[("REQUIRE_GPU", "1".into())]);
+        let examples = Path::new("target/debug/examples");
+        let steps = test_steps(examples, &[("REQUIRE_GPU", "1".into())]);
         let lines: Vec<String> = steps.iter().map(Step::to_string).collect();
         assert!(
             lines.contains(&"REQUIRE_GPU=1 cargo test --workspace".into()),
@@ -275,5 +289,7 @@ mod tests {
         );
         let docs = "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps";
         assert!(lines.contains(&docs.into()), "{lines:?}");
+        let example = "target/debug/examples/train_mlp --epochs 2 --seeds 1";
+        assert!(lines.contains(&example.into()), "{lines:?}");
     }
 }

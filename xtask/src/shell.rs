@@ -137,6 +137,11 @@ impl Shell {
             .join(format!("nonlin{}", env::consts::EXE_SUFFIX))
     }
 
+    /// Where Cargo puts examples, as it looks from the top.
+    pub(crate) fn examples(&self) -> PathBuf {
+        self.shown(&self.programs).join("examples")
+    }
+
     /// A folder below the target folder, made if needed, as it looks from the top.
     pub(crate) fn folder(&self, name: &str) -> Result<PathBuf, Stop> {
         let folder = self.target.join(name);

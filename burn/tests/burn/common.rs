@@ -8,8 +8,13 @@ use std::process::ExitCode;
 
 pub(crate) type Result<T = ()> = std::result::Result<T, Failed>;
 
-/// The software adapters that the results are promised on.
-const EXPECTED: [&str; 2] = ["lavapipe", "swiftshader"];
+/// The software adapters that the results are promised on, and devices on them that are shared.
+const EXPECTED: [&str; 4] = [
+    "lavapipe",
+    "lavapipe-shared",
+    "swiftshader",
+    "swiftshader-shared",
+];
 
 /// Trials on one adapter, or what stands for them where it is missing.
 pub(crate) struct Trials {
@@ -40,8 +45,9 @@ impl Trials {
     }
 }
 
-/// A device of burn on an adapter, with what burn itself would ask for, but for experimental features.
-fn open(instance: &wgpu::Instance, adapter: &wgpu::Adapter) -> Result<Device> {
+/// A device of burn on an adapter, with what burn itself would ask for, but for experimental features. Where it
+/// submits, nonlin's kernels do not go to burn's stream but to the queue.
+fn open(instance: &wgpu::Instance, adapter: &wgpu::Adapter, submits: bool) -> Result<Device> {
     let mut features = adapter.features();
     features.remove(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS);
     features.remove(wgpu::Features::all_experimental_mask());
@@ -58,7 +64,11 @@ fn open(instance: &wgpu::Instance, adapter: &wgpu::Adapter) -> Result<Device> {
         queue,
         backend: adapter.get_info().backend,
     };
-    Ok(Device::wgpu_options().setup(setup).init()?)
+    let opened = Device::wgpu_options().setup(setup.clone()).init()?;
+    if submits {
+        nonlin_burn::share_always(&opened, &setup)?;
+    }
+    Ok(opened)
 }
 
 /// Runs the same trials on every Vulkan adapter found, and on those expected; or on the best there is.
@@ -87,9 +97,13 @@ pub(crate) fn main(add: impl Fn(&mut Trials)) -> ExitCode {
         if all.iter().any(|(known, _)| *known == key) {
             continue;
         }
-        match open(&instance, &adapter) {
-            Ok(device) => all.push((key, Some(device))),
-            Err(error) => eprintln!("{key}: {}", error.message().unwrap_or("it does not open")),
+        for (submits, key) in [(false, key.clone()), (true, format!("{key}-shared"))] {
+            match open(&instance, &adapter, submits) {
+                Ok(device) => all.push((key, Some(device))),
+                Err(error) => {
+                    eprintln!("{key}: {}", error.message().unwrap_or("it does not open"));
+                }
+            }
         }
     }
     for expected in EXPECTED {
