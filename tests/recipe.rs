@@ -75,7 +75,7 @@ fn launch(gpu: &Gpu, recipe: &Recipe, buffers: &[&wgpu::Buffer]) -> Result<(), F
 fn values(count: u64, seed: u32) -> Vec<u32> {
     let value = |i: u64| {
         let bits = (i as u32 ^ seed).wrapping_mul(0x9e37_79b9) ^ seed.rotate_left(11);
-        f32::from_bits((bits & 0x8000_0000) | 0x3c00_0000 + (bits >> 5 & 0x03ff_ffff))
+        f32::from_bits((bits & 0x8000_0000) | (0x3c00_0000 + (bits >> 5 & 0x03ff_ffff)))
     };
     (0..count).map(|i| value(i).to_bits()).collect()
 }

@@ -200,18 +200,15 @@ fn axis(asked: Option<isize>, rank: usize) -> Result<usize, Error> {
 
 /// A tensor's CubeCL part: the tensor on its device, and whether autodiff tracks it.
 fn parts(kind: &DispatchTensorKind) -> Option<(CubeDevice, bool)> {
-    match kind {
-        DispatchTensorKind::Cube(BackendTensor::Autodiff(tensor)) => {
-            Some((tensor.device(), tensor.is_tracked()))
-        }
-        DispatchTensorKind::Cube(tensor) => Some((tensor.device(), false)),
-        DispatchTensorKind::Autodiff(inner) => parts(inner),
-        #[allow(
-            unreachable_patterns,
-            reason = "burn has more backends with other features"
-        )]
-        _ => None,
+    if let DispatchTensorKind::Autodiff(inner) = kind {
+        return parts(inner);
     }
+    // With other features burn has more backends.
+    if let DispatchTensorKind::Cube(tensor) = kind {
+        let is_tracked = matches!(tensor, BackendTensor::Autodiff(tensor) if tensor.is_tracked());
+        return Some((tensor.device(), is_tracked));
+    }
+    None
 }
 
 fn is_tracked(tensor: &DispatchTensor) -> bool {

@@ -45,14 +45,10 @@ fn register(device: &Device, setup: &WgpuSetup, always: bool) -> Result<(), Erro
     while let DispatchDevice::Autodiff(inner) = dispatch {
         dispatch = inner;
     }
-    let client = match dispatch {
-        DispatchDevice::Cube(device) => Some(device.client()),
-        #[allow(
-            unreachable_patterns,
-            reason = "burn has more backends with other features"
-        )]
-        _ => None,
-    };
+    let mut client = None;
+    if let DispatchDevice::Cube(device) = dispatch {
+        client = Some(device.client());
+    }
     let client = client.filter(|client| client.name().starts_with("wgpu"));
     let client = client.ok_or_else(|| Error::Device {
         operand: "the device to share".into(),
