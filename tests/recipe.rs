@@ -101,173 +101,135 @@ fn same(name: &str, plan: &[u32], recipe: &[u32]) -> Result<(), Failed> {
 
 const POISON: u32 = 0x7fc0_1234;
 
+/// The operands of a chain's pass with all its gradients: x, dy, those of arguments, then what is written.
+fn of_chain<'a>(
+    names: &[&'a str],
+    pass: Pass,
+    layout: Layout,
+    [len, count]: [u64; 2],
+    at: &dyn Fn(usize, u64) -> Operand<'a>,
+) -> Operands<'a> {
+    let mut operands = Operands::new().x(at(0, len)).layout(layout);
+    for (name, id) in names.iter().zip(2..) {
+        operands = operands.arg(name, at(id, count), DType::F32);
+    }
+    let written = 2 + names.len();
+    if pass == Pass::Forward {
+        return operands.y(at(written, len));
+    }
+    operands = operands.dy(at(1, len)).dx(at(written, len));
+    for (name, id) in names.iter().zip(written + 1..) {
+        operands = operands.grad(name, at(id, count), DType::F32);
+    }
+    operands
+}
+
 /// Both passes of a chain with values per channel, or shared, and all gradients.
 fn chain(gpu: &Gpu, text: &str, layout: Layout, shared: bool) -> Result<(), Failed> {
     let chain: Chain = text.parse()?;
     let names = chain.operands();
     let len = layout.outer * layout.channels * layout.inner;
     let count = if shared { 1 } else { layout.channels };
-    let limits = gpu.device().limits();
     let input = |seed, len| upload(gpu, &values(len, seed));
-    let (x, dy) = (input(1, len), input(2, len));
-    let args: Vec<_> = (3..)
-        .take(names.len())
-        .map(|seed| input(seed, count))
-        .collect();
+    let poison = |len: u64| upload(gpu, &vec![POISON; len as usize]);
+    let mut inputs = vec![input(1, len), input(2, len)];
+    inputs.extend((3..).take(names.len()).map(|seed| input(seed, count)));
     for pass in Pass::FROM_X {
-        let is_forward = pass == Pass::Forward;
-        let outputs = || {
-            let grads = if is_forward { 0 } else { names.len() };
-            let lens = std::iter::once(len).chain(std::iter::repeat_n(count, grads));
-            let make = |len| upload(gpu, &vec![POISON; len as usize]);
-            lens.map(make).collect::<Vec<_>>()
+        let grads = if pass == Pass::Forward {
+            0
+        } else {
+            names.len()
         };
-        let operands = |by_plan: bool, outputs: &[wgpu::Buffer]| {
-            // The same operands, as ranges of buffers or as numbers of the host's.
-            let mut buffers: Vec<wgpu::Buffer> = vec![x.clone()];
-            let mut at = |buffer: &wgpu::Buffer, len| {
-                buffers.push(buffer.clone());
-                (buffers.len() - 1, buffer.clone(), len)
-            };
-            let dy = (!is_forward).then(|| at(&dy, len));
-            let args: Vec<_> = args.iter().map(|arg| at(arg, count)).collect();
-            let first = at(&outputs[0], len);
-            let grads: Vec<_> = outputs[1..].iter().map(|grad| at(grad, count)).collect();
-            (buffers, dy, args, first, grads, by_plan)
+        let outputs = || -> Vec<wgpu::Buffer> {
+            let grads = std::iter::repeat_n(count, grads);
+            let lens = std::iter::once(len).chain(grads);
+            inputs.iter().cloned().chain(lens.map(poison)).collect()
         };
         let (by_plan, by_recipe) = (outputs(), outputs());
-        let (_, p_dy, p_args, p_first, p_grads, _) = operands(true, &by_plan);
-        let place = |(_, buffer, len): &(usize, wgpu::Buffer, u64)| (buffer.clone(), *len);
-        let held: Vec<_> = p_dy
-            .iter()
-            .chain(&p_args)
-            .chain([&p_first])
-            .chain(&p_grads)
-            .map(place)
-            .collect();
-        let mut next = held
-            .iter()
-            .map(|(buffer, len)| Operand::new(buffer, 0, *len));
-        let mut bound = Operands::new().x(Operand::new(&x, 0, len)).layout(layout);
-        if !is_forward && let Some(dy) = next.next() {
-            bound = bound.dy(dy);
-        }
-        for name in &names {
-            bound = bound.arg(name, next.next().ok_or("an argument")?, DType::F32);
-        }
-        let first = next.next().ok_or("an output")?;
-        bound = if is_forward {
-            bound.y(first)
-        } else {
-            bound.dx(first)
-        };
-        for (name, grad) in names.iter().zip(next) {
-            bound = bound.grad(name, grad, DType::F32);
-        }
-        let bound = gpu.kernels().plan(&chain, pass, DType::F32)?.bind(bound)?;
+        let lens = [len, count];
+        let at = |id: usize, len| Operand::new(&by_plan[id], 0, len);
+        let operands = of_chain(&names, pass, layout, lens, &at);
+        let bound = gpu
+            .kernels()
+            .plan(&chain, pass, DType::F32)?
+            .bind(operands)?;
         submit(gpu, |pass| bound.record(pass));
 
-        let (buffers, dy, args, first, grads, _) = operands(false, &by_recipe);
-        let at = |(id, buffer, len): &(usize, wgpu::Buffer, u64)| host(*id, buffer, *len);
-        let mut told = Operands::new().x(host(0, &x, len)).layout(layout);
-        if let Some(dy) = &dy {
-            told = told.dy(at(dy));
-        }
-        for (name, arg) in names.iter().zip(&args) {
-            told = told.arg(name, at(arg), DType::F32);
-        }
-        told = if is_forward {
-            told.y(at(&first))
-        } else {
-            told.dx(at(&first))
-        };
-        for (name, grad) in names.iter().zip(&grads) {
-            told = told.grad(name, at(grad), DType::F32);
-        }
-        let recipe = Recipe::new(&chain, pass, DType::F32, &told, &limits)?;
-        launch(gpu, &recipe, &buffers.iter().collect::<Vec<_>>())?;
-        for (index, (plan, recipe)) in by_plan.iter().zip(&by_recipe).enumerate() {
-            let name = format!("{pass} output {index}");
-            let (plan, recipe) = (download(gpu, plan), download(gpu, recipe));
+        let at = |id: usize, len| host(id, &by_recipe[id], len);
+        let operands = of_chain(&names, pass, layout, lens, &at);
+        let limits = gpu.device().limits();
+        let recipe = Recipe::new(&chain, pass, DType::F32, &operands, &limits)?;
+        launch(gpu, &recipe, &by_recipe.iter().collect::<Vec<_>>())?;
+        for id in inputs.len()..by_plan.len() {
+            let name = format!("{pass}, operand {id}");
+            let plan = download(gpu, &by_plan[id]);
             if plan.contains(&POISON) {
                 return Err(format!("{name} was not written").into());
             }
-            same(&name, &plan, &recipe)?;
+            same(&name, &plan, &download(gpu, &by_recipe[id]))?;
         }
     }
     Ok(())
 }
 
+/// The operands of a layer's pass: x, dy, parameters, y, dx, gradients, and what is saved.
+fn of_layer<'a>(
+    pass: Pass,
+    [len, count, saved]: [u64; 3],
+    at: &dyn Fn(usize, u64) -> Operand<'a>,
+) -> LayerOperands<'a> {
+    let operands = LayerOperands::new().x(at(0, len)).parameters(at(2, count));
+    let operands = match pass {
+        Pass::Forward => operands.y(at(3, len)),
+        _ => operands
+            .dy(at(1, len))
+            .dx(at(4, len))
+            .gradients(at(5, count)),
+    };
+    match saved {
+        0 => operands,
+        saved => operands.saved(at(6, saved)),
+    }
+}
+
 /// Both passes of a layer.
 fn layer<L: Layer>(gpu: &Gpu, layer: &L, images: Images) -> Result<(), Failed> {
-    let len = images.elements()?;
     let parameters = layer.parameters(&images)?;
-    let count: u64 = parameters.iter().filter_map(|p| p.elements()).sum();
-    let saved = layer.saved_len(&images)?;
-    let limits = gpu.device().limits();
+    let count = parameters.iter().filter_map(|p| p.elements()).sum();
+    let lens = [images.elements()?, count, layer.saved_len(&images)?];
+    let [len, count, saved] = lens;
     let input = |seed, len| upload(gpu, &values(len, seed));
     let poison = |len: u64| upload(gpu, &vec![POISON; len as usize]);
-    let (x, dy, parameters) = (input(1, len), input(2, len), input(3, count));
+    let inputs = [input(1, len), input(2, len), input(3, count)];
     let buffers = || {
-        [
+        let written = [
             poison(len),
             poison(len),
             poison(count),
             poison(saved.max(1)),
-        ]
+        ];
+        inputs.iter().cloned().chain(written).collect::<Vec<_>>()
     };
     let (by_plan, by_recipe) = (buffers(), buffers());
     for pass in Pass::FROM_X {
-        let told = |at: &dyn Fn(usize, u64) -> Operand<'static>| {
-            let operands = LayerOperands::new().x(at(0, len)).parameters(at(2, count));
-            let operands = match pass {
-                Pass::Forward => operands.y(at(3, len)),
-                _ => operands
-                    .dy(at(1, len))
-                    .dx(at(4, len))
-                    .gradients(at(5, count)),
-            };
-            if saved > 0 {
-                operands.saved(at(6, saved))
-            } else {
-                operands
-            }
-        };
-        let [y, dx, gradients, kept] = &by_recipe;
-        let all = [&x, &dy, &parameters, y, dx, gradients, kept];
-        let told = told(&|id, len| host(id, all[id], len));
-        let recipe = Recipe::layer(layer, &images, pass, DType::F32, &told, &limits)?;
-        launch(gpu, &recipe, &all)?;
+        let operands = of_layer(pass, lens, &|id, len| host(id, &by_recipe[id], len));
+        let limits = gpu.device().limits();
+        let recipe = Recipe::layer(layer, &images, pass, DType::F32, &operands, &limits)?;
+        launch(gpu, &recipe, &by_recipe.iter().collect::<Vec<_>>())?;
 
+        let operands = of_layer(pass, lens, &|id, len| Operand::new(&by_plan[id], 0, len));
         let plan = gpu.kernels().layer(layer, &images, pass, DType::F32)?;
-        let [y, dx, gradients, kept] = &by_plan;
-        let at = |buffer, len| Operand::new(buffer, 0, len);
-        let operands = LayerOperands::new()
-            .x(at(&x, len))
-            .parameters(at(&parameters, count));
-        let operands = match pass {
-            Pass::Forward => operands.y(at(y, len)),
-            _ => operands
-                .dy(at(&dy, len))
-                .dx(at(dx, len))
-                .gradients(at(gradients, count)),
-        };
-        let operands = if saved > 0 {
-            operands.saved(at(kept, saved))
-        } else {
-            operands
-        };
         let bound = plan.bind(operands)?;
         submit(gpu, |pass| bound.record(pass));
     }
-    let names = ["y", "dx", "gradients", "saved"];
-    for ((name, plan), recipe) in names.iter().zip(&by_plan).zip(&by_recipe) {
-        same(name, &download(gpu, plan), &download(gpu, recipe))?;
+    for id in inputs.len()..by_plan.len() {
+        let (plan, recipe) = (download(gpu, &by_plan[id]), download(gpu, &by_recipe[id]));
+        same(&format!("operand {id}"), &plan, &recipe)?;
     }
-    if download(gpu, &by_plan[1]).contains(&POISON) {
-        return Err("dx was not written".into());
+    match download(gpu, &by_plan[4]).contains(&POISON) {
+        true => Err("dx was not written".into()),
+        false => Ok(()),
     }
-    Ok(())
 }
 
 fn add(on: &mut Trials) {

@@ -56,10 +56,6 @@ impl Wants {
     pub(crate) fn each(self) -> impl Iterator<Item = bool> {
         (0..8).map(move |index| self.0 >> index & 1 == 1)
     }
-
-    pub(crate) fn dx(self) -> bool {
-        self.0 & 1 == 1
-    }
 }
 
 /// One of nonlin's layers.

@@ -131,7 +131,7 @@ impl Fused {
             described.push((own.num_elements() as u64, dtype(&label, tensor)?));
         }
         let wants = Wants::of(tracked);
-        cube::check_chain(&client, &call, &shape, described, wants)?;
+        cube::check_chain(&client, &call, &shape, &described, wants)?;
         Ok(Tensor::from_dispatch(Dispatch::chain_forward(
             call,
             x,
@@ -177,7 +177,7 @@ pub fn gated<const D: usize>(chain: &Chain, x: Tensor<D>) -> Result<Tensor<D>, E
     let call = ChainCall::new(whole, 0);
     let halves = Shape::from([rows * half]);
     let described = vec![(halves.num_elements() as u64, dtype); 2];
-    cube::check_chain(&client, &call, &halves, described, Wants::of([true, true]))?;
+    cube::check_chain(&client, &call, &halves, &described, Wants::of([true, true]))?;
     Ok(Tensor::from_dispatch(Dispatch::gated_forward(call, packed)))
 }
 
@@ -263,7 +263,8 @@ pub(crate) fn layer(
     let client = client("x", &x)?;
     same_device("parameters", &parameters, &x)?;
     let call = LayerCall::new(layer, images)?;
-    cube::check_layer(&client, &call, dtype("x", &x)?)?;
+    let count = parameters.shape().num_elements() as u64;
+    cube::check_layer(&client, &call, dtype("x", &x)?, count)?;
     let mut all = Dispatch::layer_forward(call.clone(), x, parameters)
         .list()
         .into_iter();

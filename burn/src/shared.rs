@@ -1,7 +1,7 @@
 //! Devices whose burn takes no WGSL: kernels go to the queue, between burn's own submissions.
 
 use crate::Error;
-use crate::cube::Prepared;
+use crate::recipes::Prepared;
 use burn::backend::DispatchDevice;
 use burn::tensor::Device;
 use burn::tensor::wgpu::{WgpuSetup, wgpu};
