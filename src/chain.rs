@@ -597,7 +597,7 @@ impl Chain {
     }
 
     /// The WGSL of a pass as one kernel, in the form that f32 operands at 16-byte places get: four
-    /// elements a word, one word an invocation. Operands that steps take their values from are as long as
+    /// elements a word, one word an invocation, for any length. Operands that steps take their values from are as long as
     /// x there, and no gradient but dx is asked for.
     ///
     /// # Errors

@@ -84,10 +84,12 @@ pub(crate) struct Form {
     pub(crate) sweep: Sweep,
     /// Words per invocation.
     pub(crate) words: u32,
+    /// No operand ends within a word of four.
+    pub(crate) whole: bool,
 }
 
 impl Form {
-    /// Whole words, operands apart from each other and as long as x, one word an invocation.
+    /// Whole words, for any length, operands apart from each other and as long as x, one word an invocation.
     pub(crate) fn plain(body: Body<'_>, dtypes: DTypes) -> Form {
         let pass = body.pass();
         let (output, inputs) = pass.operands().split_last().unwrap_or((&"", &[]));
@@ -114,6 +116,7 @@ impl Form {
             sums: Vec::new(),
             sweep: Sweep::Each,
             words: 1,
+            whole: false,
         }
     }
 
@@ -1267,8 +1270,11 @@ impl Kernel<'_> {
             inputs,
             outputs,
             sweep,
+            whole,
             ..
         } = self.form;
+        // What is swept always is.
+        let is_whole = *whole || *sweep != Sweep::Each;
         if *sweep == Sweep::Each {
             out.push_str("    if 4u * i >= args.len {\n        return;\n    }\n");
         }
@@ -1345,12 +1351,11 @@ impl Kernel<'_> {
                 "    let r_{name} = {result};\n    let o_{name} = {};",
                 Self::place(name, *rows, "i")
             );
-            if *sweep != Sweep::Each {
-                // What is swept is whole words.
+            if is_whole {
                 _ = writeln!(out, "    {target}[o_{name}] = r_{name};");
             }
         }
-        if *sweep != Sweep::Each {
+        if is_whole {
             return;
         }
         // The last word may reach behind the operand: there only its own elements are written, and an
@@ -1975,6 +1980,12 @@ pub(crate) mod tests {
                 shared: true,
                 ..form.clone()
             });
+            for dtypes in [&[DType::F32][..], &mixed] {
+                forms.push(Form {
+                    whole: true,
+                    ..with_dtypes(&form, dtypes)
+                });
+            }
             let mut in_place = with_dtypes(&form, &[DType::BF16]);
             in_place.outputs[0].in_place = Some(0);
             forms.push(in_place);

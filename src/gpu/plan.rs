@@ -106,12 +106,17 @@ impl Plan {
         // operands of arguments need is not known yet.
         let body = plan.task.body();
         if body.needs(&[]).is_empty() {
-            plan.family.kernel(&plan.inner, body, &plan.plain())?;
+            let whole = true;
+            let form = Form {
+                whole,
+                ..plan.plain()
+            };
+            plan.family.kernel(&plan.inner, body, &form)?;
         }
         Ok(plan)
     }
 
-    /// The form for operands apart from each other at the best of places.
+    /// The form for operands apart from each other at the best of places, of any length.
     fn plain(&self) -> Form {
         Form {
             words: self.inner.machine.shape.words,
@@ -130,7 +135,7 @@ impl Plan {
     }
 
     /// The kernel's WGSL, in the form that operands apart from each other get, at places that are
-    /// multiples of 4 elements; those of arguments as long as x.
+    /// multiples of 4 elements, for any length; those of arguments as long as x.
     pub fn wgsl(&self) -> String {
         compose::kernel(self.task.body(), &self.plain())
     }
@@ -375,6 +380,7 @@ impl<'a, 'b> Work<'a, 'b> {
             sums: Vec::new(),
             sweep: Sweep::Each,
             words: self.machine.shape.words,
+            whole: access == Access::Scalar || self.len.is_multiple_of(WORD),
         };
         form.shared = self.is_shared(&form, &self.outputs.iter().collect::<Vec<_>>());
         form
