@@ -138,10 +138,13 @@ fn gather(
     let axis = call.channel_axis;
     let channels = shape[axis];
     let samples: usize = shape.as_slice().iter().take(axis).product();
-    // Values per sample and channel are in the order of the shape, so x must be.
+    // Values per sample and channel are in the order of the shape, so x must be; and so are values for each element
+    // in a shape with other axes of length 1.
     let by_sample = operands.iter().any(|operand| {
-        let count = operand.meta.shape().num_elements();
-        count == samples * channels && count != channels && count != len && count != 1
+        let own = operand.meta.shape();
+        let count = own.num_elements();
+        let by_sample = count == samples * channels && count != channels;
+        count != 1 && own != &shape && (by_sample || count == len)
     });
     // And what is drawn for an element depends on its index in the shape, wherever it lies.
     let order = match dense(&x) {
@@ -250,6 +253,13 @@ impl NonlinOps for CubeBackend {
             mut key,
         } = gather(&call, Pass::Backward, x, Some(dy), operands.list());
         key.wants = wants;
+        // Sums of nothing are zero, and no kernel writes them.
+        let is_empty = tensors[0].meta.shape().num_elements() == 0;
+        let zeros = |like: &CubeTensor| {
+            let zeros =
+                CubeBackend::float_zeros(like.meta.shape().clone(), &like.device, FloatDType::F32);
+            CubeBackend::float_cast(zeros, like.dtype.into())
+        };
         // Gradients of operands as long as x lie as x does, the others as they are.
         let gradient = |like: &CubeTensor| match like.meta.shape() == tensors[0].meta.shape() {
             true => empty_like(like, &order),
@@ -257,7 +267,12 @@ impl NonlinOps for CubeBackend {
         };
         let likes = tensors[..1].iter().chain(&tensors[2..]).zip(wants.each());
         let wanted = likes.filter(|(_, wanted)| *wanted);
-        let outputs: Vec<_> = wanted.map(|(like, _)| gradient(like)).collect();
+        let outputs: Vec<_> = wanted
+            .map(|(like, _)| match is_empty {
+                true => zeros(like),
+                false => gradient(like),
+            })
+            .collect();
         let prepared = prepared(Call::Chain(&call), key);
         let all: Vec<_> = tensors.iter().chain(&outputs).collect();
         launch(&tensors[0].client, &prepared, &all, call.random);

@@ -116,8 +116,8 @@ impl Fused {
             let label = format!("@{name}");
             same_device(&label, tensor, &x)?;
             let own = tensor.shape();
-            let is_one_each = own.num_elements() == shape.num_elements() && own != shape;
-            if is_one_each && !per_channel(&own, &shape, call.channel_axis) {
+            let is_each = own.num_elements() == shape.num_elements();
+            if is_each && !same_but_for_ones(&own, &shape) {
                 return Err(Error::Shape {
                     operand: label,
                     shape: own.as_slice().to_vec(),
@@ -181,11 +181,13 @@ pub fn gated<const D: usize>(chain: &Chain, x: Tensor<D>) -> Result<Tensor<D>, E
     Ok(Tensor::from_dispatch(Dispatch::gated_forward(call, packed)))
 }
 
-/// Whether a tensor with as many elements as x has but one for each channel, or sample and channel, there being
-/// nothing beside these.
-fn per_channel(own: &Shape, x: &Shape, axis: usize) -> bool {
-    let inner: usize = x.as_slice()[axis + 1..].iter().product();
-    inner == 1 && own.num_elements() == x.num_elements()
+/// Whether two shapes differ in axes of length 1 alone.
+fn same_but_for_ones(own: &Shape, x: &Shape) -> bool {
+    let longer = |shape: &Shape| -> Vec<usize> {
+        let lengths = shape.as_slice().iter().copied();
+        lengths.filter(|length| *length != 1).collect()
+    };
+    longer(own) == longer(x)
 }
 
 /// The axis, counted from the first.

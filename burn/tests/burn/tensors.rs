@@ -316,14 +316,48 @@ fn packed(device: &Device, chain: &str, shape: [usize; 3]) -> Result {
     near("dx", &got[1], &want[1], 1e-6)
 }
 
-/// The same element types as burn's, and nothing of a tensor without elements.
+/// Nothing is made of a tensor without elements, and sums over it are zero.
 fn empty(device: &Device) -> Result {
-    let x = Tensor::<2>::zeros([0, 5], device);
-    let y = nonlin_burn::functions::silu(x);
-    match y.dims() {
-        [0, 5] => Ok(()),
-        other => Err(format!("{other:?}").into()),
+    let device = device.clone().autodiff();
+    let x = Tensor::<2>::zeros([0, 5], &device).require_grad();
+    let w: Tensor<1> = tensor(&values(5, 1), [5], &device).require_grad();
+    let y = Fused::new("prelu(weight=@w)".parse()?)
+        .operand("w", w.clone())
+        .forward(x.clone())?;
+    let gradients = y.clone().sum().backward();
+    let dx = x.grad(&gradients).ok_or("x has a gradient")?;
+    match (y.dims(), dx.dims()) {
+        ([0, 5], [0, 5]) => {}
+        other => return Err(format!("{other:?}").into()),
     }
+    let dw = w.grad(&gradients).ok_or("w has a gradient")?;
+    near("d_w", &host(dw)?, &[0.0; 5], 0.0)
+}
+
+/// An operand for each element whose shape has other axes of length 1, beside x in an order that is not its shape's.
+fn other_ones(device: &Device) -> Result {
+    let x: Tensor<2> = tensor(&values(12, 1), [4, 3], device);
+    let x = x.transpose();
+    let r: Tensor<4> = tensor(&values(12, 2), [3, 1, 4, 1], device);
+    let y = Fused::new("residual(@r)".parse()?)
+        .operand("r", r.clone())
+        .forward(x.clone())?;
+    let want = x + r.reshape([3, 4]);
+    near("y", &host(y)?, &host(want)?, 0.0)
+}
+
+/// The same gradients where burn computes again what it did not keep.
+fn checkpointed(device: &Device) -> Result {
+    let run = |device: Device| -> Result<Vec<f32>> {
+        let x: Tensor<2> = tensor(&values(64, 1), [8, 8], &device).require_grad();
+        let inner = (x.clone() * 0.5).exp().sin();
+        let y = nonlin_burn::activation(&"gelu | scale(2)".parse()?, inner)?;
+        let gradients = y.tanh().sum().backward();
+        host(x.grad(&gradients).ok_or("x has a gradient")?)
+    };
+    let kept = run(device.clone().autodiff())?;
+    let again = run(device.clone().autodiff().gradient_checkpointing())?;
+    near("dx", &again, &kept, 1e-6)
 }
 
 /// No gradient is computed for what is not tracked, and what is tracked gets it.
@@ -405,6 +439,8 @@ pub(crate) fn add(on: &mut Trials) {
         });
     }
     on.add("tensors::empty", empty);
+    on.add("tensors::other_ones", other_ones);
+    on.add("tensors::checkpointed", checkpointed);
     on.add("tensors::partly_tracked", partly_tracked);
     on.add("teeth::another_slope_is_told_from_burn", |device| {
         // The comparison with burn can fail: another function, nearly the same.
