@@ -252,15 +252,14 @@ fn same_device(operand: &str, tensor: &DispatchTensor, x: &DispatchTensor) -> Re
     })
 }
 
-/// A layer on x, which is `[N, C, H, W]`: its value, and the parameters with renewed statistics if it trains.
-/// The parameters are one tensor, one behind the other.
+/// A layer on images x, `[N, C, H, W]`: its value, and the parameters with renewed statistics if it trains. The
+/// parameters are one tensor of f32, one behind the other.
 pub(crate) fn layer(
     layer: AnyLayer,
+    images: Images,
     x: Tensor<4>,
     parameters: Tensor<1>,
 ) -> Result<(Tensor<4>, Option<Tensor<1>>), Error> {
-    let [samples, channels, height, width] = x.dims().map(|length| length as u64);
-    let images = Images::nchw(samples, channels, height, width);
     let (x, parameters) = (x.into_dispatch(), parameters.into_dispatch());
     let client = client("x", &x)?;
     same_device("parameters", &parameters, &x)?;

@@ -5,7 +5,7 @@ use crate::{Error, expect, fused};
 use burn::config::Config;
 use burn::module::{Initializer, Module, Param};
 use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 use nonlin::layers::{self, Images, Layer};
 
 /// A layer's tensors by the names that nonlin has for them.
@@ -13,8 +13,10 @@ struct Named(Vec<(String, Tensor<1>)>);
 
 impl Named {
     fn put<const D: usize>(&mut self, name: &str, tensor: Tensor<D>) {
+        // nonlin's layers have parameters of f32, whatever x is of.
         let len = tensor.shape().num_elements();
-        self.0.push((name.to_owned(), tensor.reshape([len])));
+        let tensor = tensor.reshape([len]).cast(FloatDType::F32);
+        self.0.push((name.to_owned(), tensor));
     }
 
     /// A linear layer as PyTorch has it: `[outputs, inputs]`.
@@ -75,7 +77,7 @@ impl Named {
             start += len;
             parts.push(tensor);
         }
-        let (y, renewed) = fused::layer(layer, x, Tensor::cat(parts, 0))?;
+        let (y, renewed) = fused::layer(layer, images, x, Tensor::cat(parts, 0))?;
         for (mark, norm) in norms {
             let (Some(norm), Some(renewed)) = (norm, &renewed) else {
                 continue;
@@ -86,8 +88,9 @@ impl Named {
                 place.map(|(_, range)| renewed.clone().slice([range.clone()]).detach())
             };
             if let (Some(mean), Some(var)) = (part("running_mean"), part("running_var")) {
-                norm.running_mean.update(mean);
-                norm.running_var.update(var);
+                let dtype = FloatDType::from(norm.running_mean.value().dtype());
+                norm.running_mean.update(mean.cast(dtype));
+                norm.running_var.update(var.cast(dtype));
             }
         }
         Ok(y)

@@ -2,9 +2,9 @@
 //! parameter, running statistics; in both orders of memory.
 
 use crate::common::{Result, Trials, host, near, tensor, values};
-use burn::module::Param;
+use burn::module::{Param, RunningState};
 use burn::nn::{BatchNorm, Linear};
-use burn::tensor::{Device, Gradients, Tensor};
+use burn::tensor::{DType, Device, FloatDType, Gradients, Tensor};
 use nonlin::layers::{self, Images, Layer, Parameters};
 use nonlin_burn::modules::{
     DynamicRelu, DynamicReluConfig, DynamicReluVariant, Frelu, FreluConfig, MetaAcon,
@@ -288,7 +288,70 @@ fn dynamic_relu(device: &Device, last: bool, variant: DynamicReluVariant, k: usi
     )
 }
 
+/// With parameters and statistics of f16 a module computes what it does with the same numbers as f32, and keeps
+/// them, and their gradients, as they are.
+fn half_parameters(device: &Device) -> Result {
+    if !device.supports_dtype(DType::F16) {
+        return Ok(());
+    }
+    let device = device.clone().autodiff();
+    let made = FreluConfig::new(SHAPE[1]).init(&device);
+    let module = Frelu {
+        weight: moved(made.weight, 21, &device),
+        norm: moved_norm(made.norm, 23, &device),
+        bias: made.bias,
+    };
+    let half = in_dtype(&module, FloatDType::F16);
+    let full = in_dtype(&half, FloatDType::F32);
+    let mut told = Vec::new();
+    for (module, dtype) in [(half, DType::F16), (full, DType::F32)] {
+        let y = module.forward(x(false, &device));
+        let gradients = y.clone().sum().backward();
+        let norm = module.norm.ok_or("there is a norm")?;
+        let d_weight = module.weight.val().grad(&gradients);
+        let d_weight = d_weight.ok_or("the weight has a gradient")?;
+        let statistics = [norm.running_mean, norm.running_var].map(|state| state.value_sync());
+        for found in statistics
+            .iter()
+            .map(Tensor::dtype)
+            .chain([d_weight.dtype()])
+        {
+            if found != dtype {
+                return Err(format!("{found:?}, not {dtype:?}").into());
+            }
+        }
+        let [mean, var] = statistics.map(|tensor| host(tensor.inner()));
+        told.push([host(y.inner())?, host(d_weight)?, mean?, var?]);
+    }
+    let names = ["y", "d_weight", "running_mean", "running_var"];
+    for (name, (half, full)) in names.iter().zip(told[0].iter().zip(&told[1])) {
+        near(name, half, full, if *name == "y" { 0.0 } else { 1e-3 })?;
+    }
+    Ok(())
+}
+
+/// The module with its numbers as elements of this type.
+fn in_dtype(module: &Frelu, dtype: FloatDType) -> Frelu {
+    fn cast<const D: usize>(param: Param<Tensor<D>>, dtype: FloatDType) -> Param<Tensor<D>> {
+        param.map(|tensor| tensor.detach().cast(dtype).detach().require_grad())
+    }
+    let state = |state: &RunningState<Tensor<1>>| RunningState::new(state.value().cast(dtype));
+    let Frelu { weight, bias, norm } = module.clone();
+    Frelu {
+        weight: cast(weight, dtype),
+        bias: bias.map(|bias| cast(bias, dtype)),
+        norm: norm.map(|norm| BatchNorm {
+            running_mean: state(&norm.running_mean),
+            running_var: state(&norm.running_var),
+            gamma: cast(norm.gamma, dtype),
+            beta: cast(norm.beta, dtype),
+            ..norm
+        }),
+    }
+}
+
 pub(crate) fn add(on: &mut Trials) {
+    on.add("frelu::half_parameters", half_parameters);
     for (order, last) in [("nchw", false), ("channels_last", true)] {
         for (kernel, has, trains) in [
             ([3, 3], false, false),
