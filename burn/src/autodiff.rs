@@ -183,38 +183,25 @@ impl<B: NonlinOps, C: CheckpointStrategy> NonlinOps for Autodiff<B, C> {
         parameters: FloatTensor<Self>,
     ) -> Tensors<Self> {
         let nodes = [x.node(), parameters.node()];
-        let saves = call.saved_len() > 0;
-        match LayerBackward.prepare::<C>(nodes).compute_bound().stateful() {
+        let forward = |call, x, parameters| {
+            let mut all = B::layer_forward(call, x, parameters).list();
+            let y = all.remove(0);
+            (y, all)
+        };
+        let (y, others) = match LayerBackward.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(mut prep) => {
                 let kept = prep.checkpoint(&x);
                 let parameters = parameters.into_primitive();
-                let all = B::layer_forward(call.clone(), x.into_primitive(), parameters.clone());
-                let mut all = all.list();
-                let rest = all.split_off(1);
-                let mut rest = rest.into_iter();
-                let saved = rest.next().filter(|_| saves);
-                let (saved, renewed) = if saves {
-                    (saved, rest.next())
-                } else {
-                    (None, None)
-                };
-                let y = all
-                    .pop()
-                    .unwrap_or_else(|| unreachable!("y is always there"));
-                let y = prep.finish((call, kept, parameters, saved.clone()), y);
-                let others = [saved, renewed].into_iter().flatten().map(leaf::<B, C>);
-                Tensors::of(std::iter::once(y).chain(others))
+                let (y, others) = forward(call.clone(), x.into_primitive(), parameters.clone());
+                let saved = others.first().filter(|_| call.saved_len() > 0).cloned();
+                (prep.finish((call, kept, parameters, saved), y), others)
             }
             OpsKind::UnTracked(prep) => {
-                let all = B::layer_forward(call, x.into_primitive(), parameters.into_primitive());
-                let mut all = all.list().into_iter();
-                let y = all
-                    .next()
-                    .unwrap_or_else(|| unreachable!("y is always there"));
-                let y = prep.finish(y);
-                Tensors::of(std::iter::once(y).chain(all.map(leaf::<B, C>)))
+                let (y, others) = forward(call, x.into_primitive(), parameters.into_primitive());
+                (prep.finish(y), others)
             }
-        }
+        };
+        Tensors::of(std::iter::once(y).chain(others.into_iter().map(leaf::<B, C>)))
     }
 
     fn layer_backward(

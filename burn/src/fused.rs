@@ -97,10 +97,7 @@ impl Fused {
         let mut given = Vec::with_capacity(names.len());
         for name in &names {
             let at = operands.iter().position(|(known, _)| known == name);
-            let at = at.ok_or_else(|| nonlin::Error::MissingOperand {
-                pass: Pass::Forward,
-                operand: format!("@{name}"),
-            })?;
+            let at = at.ok_or_else(|| missing(name))?;
             given.push(operands.swap_remove(at).1);
         }
         if let Some((name, _)) = operands.first() {
@@ -148,12 +145,7 @@ impl Fused {
 /// [`Error::Nonlin`] for a chain that is not valid or has operands, [`Error::Odd`] where the last axis is not
 /// even, and the package's own for what is said of tensors.
 pub fn gated<const D: usize>(chain: &Chain, x: Tensor<D>) -> Result<Tensor<D>, Error> {
-    if let Some(name) = chain.operands().first() {
-        return Err(Error::Nonlin(nonlin::Error::MissingOperand {
-            pass: Pass::Forward,
-            operand: format!("@{name}"),
-        }));
-    }
+    without_operands(chain)?;
     let shape = x.dims();
     let last = shape[D - 1];
     if !last.is_multiple_of(2) {
@@ -179,6 +171,21 @@ pub fn gated<const D: usize>(chain: &Chain, x: Tensor<D>) -> Result<Tensor<D>, E
     let described = vec![(halves.num_elements() as u64, dtype); 2];
     cube::check_chain(&client, &call, &halves, &described, Wants::of([true, true]))?;
     Ok(Tensor::from_dispatch(Dispatch::gated_forward(call, packed)))
+}
+
+/// Refuses a chain that would need an operand where none can be given.
+pub(crate) fn without_operands(chain: &Chain) -> Result<(), Error> {
+    match chain.operands().first() {
+        Some(name) => Err(missing(name)),
+        None => Ok(()),
+    }
+}
+
+fn missing(name: &str) -> Error {
+    Error::Nonlin(nonlin::Error::MissingOperand {
+        pass: Pass::Forward,
+        operand: format!("@{name}"),
+    })
 }
 
 /// Whether two shapes differ in axes of length 1 alone.

@@ -1,6 +1,6 @@
 //! Modules without parameters of their own, and gates.
 
-use crate::{Error, Fused, expect};
+use crate::{Error, Fused, expect, fused};
 use burn::config::Config;
 use burn::module::{Initializer, Module};
 use burn::nn::{Linear, LinearConfig};
@@ -36,12 +36,7 @@ impl ChainedConfig {
     pub fn init(&self) -> Result<Chained, Error> {
         let chain: Chain = self.chain.parse()?;
         chain.validate()?;
-        if let Some(name) = chain.operands().first() {
-            return Err(Error::Nonlin(nonlin::Error::MissingOperand {
-                pass: nonlin::Pass::Forward,
-                operand: format!("@{name}"),
-            }));
-        }
+        fused::without_operands(&chain)?;
         Ok(Chained {
             chain: chain.to_string(),
         })
