@@ -2,56 +2,20 @@
 //! buffers.
 
 pub(crate) mod sentinels;
+mod trials;
 
-use libtest_mimic::{Arguments, Failed, Trial};
+pub(crate) use trials::verdict;
+
+use libtest_mimic::Failed;
 use nonlin::wgpu;
 use nonlin::{Chain, Gpu, Operand, adapters, check, describe};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 /// The software adapters that the results are promised on.
 const EXPECTED: [&str; 3] = ["lavapipe", "llvmpipe-gl", "swiftshader"];
 
-/// A short name for an adapter.
-fn key(info: &wgpu::AdapterInfo) -> String {
-    let name = info.name.to_lowercase();
-    match info.backend {
-        wgpu::Backend::Vulkan if name.contains("llvmpipe") => "lavapipe".into(),
-        wgpu::Backend::Gl if name.contains("llvmpipe") => "llvmpipe-gl".into(),
-        _ if name.contains("swiftshader") => "swiftshader".into(),
-        _ => describe(info).replace(' ', "-"),
-    }
-}
-
-/// Trials on one adapter, or what stands for them where it is missing.
-pub(crate) struct Trials {
-    adapter: String,
-    gpu: Option<Arc<Gpu>>,
-    trials: Vec<Trial>,
-}
-
-impl Trials {
-    /// The adapter's short name.
-    pub(crate) fn adapter(&self) -> &str {
-        &self.adapter
-    }
-
-    pub(crate) fn add(
-        &mut self,
-        name: impl std::fmt::Display,
-        test: impl FnOnce(&Gpu) -> Result<(), Failed> + Send + 'static,
-    ) {
-        let gpu = self.gpu.clone();
-        let required = std::env::var_os("REQUIRE_GPU").is_some_and(|v| v == "1");
-        let missing = gpu.is_none();
-        let trial = Trial::test(format!("{}::{name}", self.adapter), move || match gpu {
-            Some(gpu) => test(&gpu),
-            None => Err("there is no such adapter, and REQUIRE_GPU=1 asks for it".into()),
-        });
-        self.trials
-            .push(trial.with_ignored_flag(missing && !required));
-    }
-}
+/// Trials on one adapter.
+pub(crate) type Trials = trials::Trials<Gpu>;
 
 /// Runs the same trials on every adapter found, and on those expected.
 pub(crate) fn main(add: impl Fn(&mut Trials)) -> ExitCode {
@@ -61,46 +25,17 @@ pub(crate) fn main(add: impl Fn(&mut Trials)) -> ExitCode {
 
 /// The same with so many threads.
 pub(crate) fn main_with(threads: usize, add: impl Fn(&mut Trials)) -> ExitCode {
-    let mut args = Arguments::from_args();
-    args.test_threads = args.test_threads.or(Some(threads));
-    let mut all: Vec<(String, Option<Arc<Gpu>>)> = Vec::new();
+    let mut all: Vec<(String, Gpu)> = Vec::new();
     for adapter in adapters() {
-        let key = key(&adapter.get_info());
+        let key = trials::key(&adapter.get_info());
         if !all.iter().any(|(known, _)| *known == key) {
             match Gpu::open(&adapter) {
-                Ok(gpu) => all.push((key, Some(Arc::new(gpu)))),
+                Ok(gpu) => all.push((key, gpu)),
                 Err(error) => eprintln!("{key}: {error}"),
             }
         }
     }
-    for expected in EXPECTED {
-        if !all.iter().any(|(known, _)| known == expected) {
-            all.push((expected.into(), None));
-        }
-    }
-    let mut trials = Vec::new();
-    for (adapter, gpu) in all {
-        let mut on = Trials {
-            adapter,
-            gpu,
-            trials: Vec::new(),
-        };
-        add(&mut on);
-        trials.extend(on.trials);
-    }
-    libtest_mimic::run(&args, trials).exit_code()
-}
-
-/// Turns a report into a trial's result.
-pub(crate) fn verdict(report: &nonlin::check::Report) -> Result<(), Failed> {
-    match &report.worst {
-        Some(worst) if !report.passes() => Err(format!(
-            "{} of {} elements fail; worst: {worst}",
-            report.failed, report.compared
-        )
-        .into()),
-        _ => Ok(()),
-    }
+    trials::run(threads, all, &EXPECTED, add)
 }
 
 /// Both passes of a chain, on f32, are within the error allowed to them.

@@ -1,8 +1,11 @@
 //! Devices of burn, one for each adapter, and trials on them.
 
+#[path = "../../../tests/common/trials.rs"]
+mod trials;
+
 use burn::tensor::wgpu::{WgpuSetup, wgpu};
 use burn::tensor::{Device, Tensor, TensorData};
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::Failed;
 use nonlin::check::Report;
 use std::process::ExitCode;
 
@@ -16,34 +19,8 @@ const EXPECTED: [&str; 4] = [
     "swiftshader-shared",
 ];
 
-/// Trials on one adapter, or what stands for them where it is missing.
-pub(crate) struct Trials {
-    adapter: String,
-    device: Option<Device>,
-    trials: Vec<Trial>,
-}
-
-impl Trials {
-    pub(crate) fn adapter(&self) -> &str {
-        &self.adapter
-    }
-
-    pub(crate) fn add(
-        &mut self,
-        name: impl std::fmt::Display,
-        test: impl FnOnce(&Device) -> Result + Send + 'static,
-    ) {
-        let device = self.device.clone();
-        let required = std::env::var_os("REQUIRE_GPU").is_some_and(|v| v == "1");
-        let missing = device.is_none();
-        let trial = Trial::test(format!("{}::{name}", self.adapter), move || match device {
-            Some(device) => test(&device),
-            None => Err("there is no such adapter, and REQUIRE_GPU=1 asks for it".into()),
-        });
-        self.trials
-            .push(trial.with_ignored_flag(missing && !required));
-    }
-}
+/// Trials on one device.
+pub(crate) type Trials = trials::Trials<Device>;
 
 /// A device of burn on an adapter, with what burn itself would ask for, but for experimental features. Where it
 /// submits, nonlin's kernels do not go to burn's stream but to the queue.
@@ -73,8 +50,6 @@ fn open(instance: &wgpu::Instance, adapter: &wgpu::Adapter, submits: bool) -> Re
 
 /// Runs the same trials on every Vulkan adapter found, and on those expected; or on the best there is.
 pub(crate) fn main(add: impl Fn(&mut Trials)) -> ExitCode {
-    let mut args = Arguments::from_args();
-    args.test_threads = args.test_threads.or(Some(1));
     let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
     let instance = wgpu::Instance::new(descriptor);
     let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
@@ -85,55 +60,30 @@ pub(crate) fn main(add: impl Fn(&mut Trials)) -> ExitCode {
     {
         adapters.retain(|a| a.get_info().backend != wgpu::Backend::Gl);
     }
-    let mut all: Vec<(String, Option<Device>)> = Vec::new();
+    let mut all: Vec<(String, Device)> = Vec::new();
     for adapter in adapters {
-        let info = adapter.get_info();
-        let name = info.name.to_lowercase();
-        let key = match info.backend {
-            wgpu::Backend::Vulkan if name.contains("llvmpipe") => "lavapipe".to_owned(),
-            _ if name.contains("swiftshader") => "swiftshader".to_owned(),
-            _ => nonlin::describe(&info).replace(' ', "-"),
-        };
+        let key = trials::key(&adapter.get_info());
         if all.iter().any(|(known, _)| *known == key) {
             continue;
         }
         for (submits, key) in [(false, key.clone()), (true, format!("{key}-shared"))] {
             match open(&instance, &adapter, submits) {
-                Ok(device) => all.push((key, Some(device))),
+                Ok(device) => all.push((key, device)),
                 Err(error) => {
                     eprintln!("{key}: {}", error.message().unwrap_or("it does not open"));
                 }
             }
         }
     }
-    for expected in EXPECTED {
-        if !all.iter().any(|(known, _)| known == expected) {
-            all.push((expected.into(), None));
-        }
-    }
-    let mut trials = Vec::new();
-    for (adapter, device) in all {
-        let mut on = Trials {
-            adapter,
-            device,
-            trials: Vec::new(),
-        };
-        add(&mut on);
-        trials.extend(on.trials);
-    }
-    libtest_mimic::run(&args, trials).exit_code()
+    trials::run(1, all, &EXPECTED, add)
 }
 
 /// A report as a trial's result.
 pub(crate) fn verdict(what: &str, report: &Report) -> Result {
-    match &report.worst {
-        Some(worst) if !report.passes() => Err(format!(
-            "{what}: {} of {} elements fail; worst: {worst}",
-            report.failed, report.compared
-        )
-        .into()),
-        _ => Ok(()),
-    }
+    trials::verdict(report).map_err(|failed| {
+        let message = failed.message().unwrap_or_default();
+        format!("{what}: {message}").into()
+    })
 }
 
 /// A tensor's elements, in the order of its shape, as f32.
