@@ -6,9 +6,10 @@ use burn::module::Module;
 use burn::optim::{GradientsParams, SgdConfig};
 use burn::tensor::{Device, Tensor};
 use nonlin_burn::modules::{
-    AconB, AconBConfig, AconC, AconCConfig, Celu, CeluConfig, ChainedConfig, Elu, EluConfig,
-    GluConfig, LeakyRelu, LeakyReluConfig, Prelu, PreluConfig, StarRelu, StarReluConfig, SwiGlu,
-    SwiGluConfig, Swish, SwishConfig, Xielu, XieluConfig,
+    AconB, AconBConfig, AconC, AconCConfig, Celu, CeluConfig, ChainedConfig, DynamicRelu,
+    DynamicReluConfig, DynamicReluVariant, Elu, EluConfig, Frelu, FreluConfig, GluConfig,
+    LeakyRelu, LeakyReluConfig, MetaAcon, MetaAconConfig, Prelu, PreluConfig, StarRelu,
+    StarReluConfig, SwiGlu, SwiGluConfig, Swish, SwishConfig, Xielu, XieluConfig,
 };
 use std::path::PathBuf;
 
@@ -55,6 +56,31 @@ impl All {
         let x = self.acon_c.forward(x.clone()) + self.elu.forward(x);
         let x = self.celu.forward(x.clone()) + self.star_relu.forward(x * 0.1);
         self.swiglu.forward(self.xielu.forward(x * 0.1))
+    }
+}
+
+/// One of each kind that has layers inside, for images.
+#[derive(Module, Debug)]
+struct OfImages {
+    frelu: Frelu,
+    meta_acon: MetaAcon,
+    dynamic_relu: DynamicRelu,
+}
+
+impl OfImages {
+    fn new(channels: usize, device: &Device) -> Self {
+        OfImages {
+            frelu: FreluConfig::new(channels).init(device),
+            meta_acon: MetaAconConfig::new(channels).init(device),
+            dynamic_relu: DynamicReluConfig::new(channels)
+                .with_variant(DynamicReluVariant::C)
+                .init(device),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let x = self.meta_acon.forward(self.frelu.forward(x));
+        self.dynamic_relu.forward(x)
     }
 }
 
@@ -133,20 +159,25 @@ fn train(device: &Device) -> Result {
 }
 
 /// What is saved and loaded computes what it did, in a module that began elsewhere.
-fn record(device: &Device, adapter: &str) -> Result {
-    let file = Passing::new(adapter, "modules.bpk");
+fn record<M: Module, const D: usize>(
+    device: &Device,
+    file: &Passing,
+    new: impl Fn(&Device) -> M,
+    forward: impl Fn(&M, Tensor<D>) -> Tensor<D>,
+    shape: [usize; D],
+) -> Result {
     device.seed(5);
-    let module = All::new(6, device);
-    let x: Tensor<2> = tensor(&values(30, 1), [5, 6], device);
-    let want = host(module.forward(x.clone()))?;
+    let module = new(device);
+    let x: Tensor<D> = tensor(&values(shape.iter().product(), 1), shape, device);
+    let want = host(forward(&module, x.clone()))?;
     module.save_file(&file.0)?;
     device.seed(6);
-    let other = All::new(6, device);
-    if host(other.forward(x.clone()))? == want {
+    let other = new(device);
+    if host(forward(&other, x.clone()))? == want {
         return Err("the other module is the same one".into());
     }
     let loaded = other.try_load_file(&file.0)?;
-    match host(loaded.forward(x))? == want {
+    match host(forward(&loaded, x))? == want {
         true => Ok(()),
         false => Err("what was loaded computes something else".into()),
     }
@@ -197,7 +228,16 @@ pub(crate) fn add(on: &mut Trials) {
     let adapter = on.adapter().to_owned();
     on.add("modules::train", train);
     let name = adapter.clone();
-    on.add("modules::record", move |device| record(device, &name));
+    on.add("modules::record", move |device| {
+        let file = Passing::new(&name, "modules.bpk");
+        record(device, &file, |d| All::new(6, d), All::forward, [5, 6])
+    });
+    let name = adapter.clone();
+    on.add("modules::record_of_images", move |device| {
+        let file = Passing::new(&name, "images.bpk");
+        let new = |device: &Device| OfImages::new(6, device);
+        record(device, &file, new, OfImages::forward, [2, 6, 5, 4])
+    });
     on.add("modules::burns_record", burns_record);
     on.add("modules::config", move |_| config(&adapter));
     on.add("modules::plain", plain);
