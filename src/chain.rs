@@ -241,12 +241,12 @@ impl Step {
     /// # Ok::<(), nonlin::Error>(())
     /// ```
     pub fn with(mut self, parameter: &str, argument: impl Into<Argument>) -> Result<Self, Error> {
-        let index = self.index_of(1, parameter)?;
+        let index = self.index_of(None, parameter)?;
         self.arguments[index] = argument.into();
         Ok(self)
     }
 
-    fn index_of(&self, step: usize, parameter: &str) -> Result<usize, Error> {
+    fn index_of(&self, step: Option<usize>, parameter: &str) -> Result<usize, Error> {
         let names = self.function.parameters();
         let index = names.iter().position(|name| *name == parameter);
         index.ok_or_else(|| Error::UnknownParameter {
@@ -788,9 +788,11 @@ pub(crate) fn parse_step(step: usize, text: &str, own: &[Custom]) -> Result<Step
         given.filter(|(_, a)| !(a.is_empty() && arguments.trim().is_empty()))
     {
         let (index, value) = match argument.split_once('=') {
-            Some((parameter, value)) => (read.index_of(step, parameter.trim())?, value.trim()),
+            Some((parameter, value)) => {
+                (read.index_of(Some(step), parameter.trim())?, value.trim())
+            }
             None if position < parameters.len() => (position, argument),
-            None => (read.index_of(step, argument)?, argument),
+            None => (read.index_of(Some(step), argument)?, argument),
         };
         if values[index].is_some() {
             return Err(syntax("a parameter is given twice"));

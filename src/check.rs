@@ -22,7 +22,7 @@
 use crate::error::same_length;
 use crate::reference::{Eval, FromValue, Kind64, Shares, Step64, at};
 use crate::ulp::{ulp, ulp_in};
-use crate::{Activation, Argument, Chain, DType, Element, Error, Function, Values};
+use crate::{Activation, Argument, Chain, DType, Element, Error, Function, Pass, Values};
 
 /// How far from a root of a derivative its ULP are measured at [`ROOT_SCALE`].
 pub const ROOT_WINDOW: f64 = 0.25;
@@ -496,7 +496,7 @@ impl Expected {
         values: &Values,
     ) -> Result<Self, Error> {
         Ok(Expected {
-            what: What::FromX(Eval::new(chain, x.len(), values)?),
+            what: What::FromX(Eval::new(chain, Pass::Forward, x.len(), values)?),
             wants: crate::reference::forward_with(chain, x, values)?,
             x: x.iter().map(|x| x.to_f32()).collect(),
             dy: None,
@@ -526,7 +526,7 @@ impl Expected {
         values: &Values,
     ) -> Result<Self, Error> {
         Ok(Expected {
-            what: What::FromX(Eval::new(chain, x.len(), values)?),
+            what: What::FromX(Eval::new(chain, Pass::Backward, x.len(), values)?),
             wants: crate::reference::backward_with(chain, x, dy, values)?,
             x: x.iter().map(|x| x.to_f32()).collect(),
             dy: Some(dy.iter().map(|dy| dy.to_f32()).collect()),

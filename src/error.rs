@@ -25,12 +25,16 @@ pub enum Error {
     },
     /// A parameter that the step does not have.
     #[error(
-        "step {step}: {name} has no parameter \"{parameter}\"; {}",
+        "{}{name} has no parameter \"{parameter}\"; {}",
+        match .step {
+            Some(step) => format!("step {step}: "),
+            None => String::new(),
+        },
         if .known.is_empty() { "it takes none".into() } else { format!("it takes {}", .known.join(", ")) }
     )]
     UnknownParameter {
-        /// Which step, from 1.
-        step: usize,
+        /// Which step of a chain, from 1; none where the step is in no chain.
+        step: Option<usize>,
         /// The step's name.
         name: String,
         /// The parameter as given.
@@ -180,6 +184,12 @@ pub enum Error {
         /// The pass.
         pass: crate::Pass,
         /// The operand.
+        operand: String,
+    },
+    /// An operand was given twice.
+    #[error("the operand {operand} is given twice")]
+    GivenTwice {
+        /// The operand; a gradient's is `d_` and the name of what it is the gradient of.
         operand: String,
     },
     /// The operand's buffer was created without a usage flag that it needs.

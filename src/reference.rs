@@ -138,9 +138,14 @@ pub(crate) struct Eval {
 }
 
 impl Eval {
-    pub(crate) fn new(chain: &Chain, len: usize, values: &Values) -> Result<Eval, Error> {
+    pub(crate) fn new(
+        chain: &Chain,
+        pass: Pass,
+        len: usize,
+        values: &Values,
+    ) -> Result<Eval, Error> {
         chain.validate()?;
-        let given: Vec<(&Value, Spread)> = values.of(chain, len as u64)?;
+        let given: Vec<(&Value, Spread)> = values.of(chain, pass, len as u64)?;
         let (mut steps, mut operand, mut ordinal) = (Vec::new(), 0, 0);
         for step in chain.steps() {
             let mut operands = Vec::new();
@@ -265,7 +270,7 @@ pub fn forward_with<X: Element>(
     x: &[X],
     values: &Values,
 ) -> Result<Vec<f64>, Error> {
-    let eval = Eval::new(chain, x.len(), values)?;
+    let eval = Eval::new(chain, Pass::Forward, x.len(), values)?;
     let elements = x.iter().enumerate();
     Ok(elements
         .map(|(index, x)| eval.value(f64::from(x.to_f32()), index))
@@ -295,7 +300,7 @@ pub fn backward_with<X: Element, G: Element>(
     values: &Values,
 ) -> Result<Vec<f64>, Error> {
     crate::error::same_length("x", x.len() as u64, "dy", dy.len() as u64)?;
-    let eval = Eval::new(chain, x.len(), values)?;
+    let eval = Eval::new(chain, Pass::Backward, x.len(), values)?;
     let gradient = |(index, (x, dy)): (usize, (&X, &G))| {
         let (mut v, mut gradient) = (f64::from(x.to_f32()), f64::from(dy.to_f32()));
         for step in &eval.steps {
@@ -346,7 +351,7 @@ impl Shares {
         values: &Values,
         name: &str,
     ) -> Result<Self, Error> {
-        let eval = Eval::new(chain, len, values)?;
+        let eval = Eval::new(chain, Pass::Backward, len, values)?;
         let found = chain
             .arguments()
             .enumerate()
@@ -433,7 +438,7 @@ pub(crate) type FromValue = fn(f64, &[f64]) -> f64;
 pub(crate) fn from_y(chain: &Chain, len: usize) -> Result<Vec<(Step64, Option<FromValue>)>, Error> {
     chain.validate()?;
     chain.supports(Pass::BackwardFromY)?;
-    let eval = Eval::new(chain, len, &Values::new())?;
+    let eval = Eval::new(chain, Pass::BackwardFromY, len, &Values::new())?;
     let with = |step: Step64| {
         let dx = match &step.function {
             Kind64::Activation(room) => match room.from_y {

@@ -1,6 +1,6 @@
 //! What a chain needs beside x and dy where its arguments are operands: their values as slices.
 
-use crate::{Chain, DType, Element, Error, Layout};
+use crate::{Chain, DType, Element, Error, Layout, Pass};
 
 /// The values of a chain's operands, how x is laid out, and the seed of its random steps, for the doors
 /// that take slices.
@@ -68,15 +68,30 @@ impl Values {
     }
 
     /// The values of a chain's operands, in the chain's order, each with the way from an element to its
-    /// value.
-    pub(crate) fn of(&self, chain: &Chain, len: u64) -> Result<Vec<(&Value, Spread)>, Error> {
+    /// value. The pass is named where one is missing.
+    pub(crate) fn of(
+        &self,
+        chain: &Chain,
+        pass: Pass,
+        len: u64,
+    ) -> Result<Vec<(&Value, Spread)>, Error> {
         let layout = self.checked(len)?;
-        let names = chain.operands().into_iter();
+        let known = chain.operands();
+        for (index, Value { name, .. }) in self.args.iter().enumerate() {
+            let operand = name.clone();
+            if !known.contains(&name.as_str()) {
+                return Err(Error::UnexpectedOperand { pass, operand });
+            }
+            if self.args[..index].iter().any(|other| other.name == *name) {
+                return Err(Error::GivenTwice { operand });
+            }
+        }
+        let names = known.into_iter();
         names
             .map(|name| {
                 let value = self.args.iter().find(|value| value.name == name);
                 let value = value.ok_or_else(|| Error::MissingOperand {
-                    pass: crate::Pass::Forward,
+                    pass,
                     operand: format!("@{name}"),
                 })?;
                 let whose = layout.whose(name, value.values.len() as u64, len)?;

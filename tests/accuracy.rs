@@ -14,7 +14,7 @@ use nonlin::{Activation, Chain, Element, Error, Gpu, Pass, half};
 
 const COUNT: usize = 1 << 20;
 
-fn main() -> std::process::ExitCode {
+fn main() -> ! {
     let number = |name| std::env::var(name).ok().and_then(|n| n.parse::<u32>().ok());
     let count = number("NONLIN_COUNT").map_or(COUNT, |n| n as usize);
     let exhaustive = number("NONLIN_EXHAUSTIVE").map(|n| n.clamp(1, 126));

@@ -4,6 +4,7 @@
 use nonlin::wgpu::{self, BufferUsages};
 use nonlin::{
     Activation, Chain, DType, Error, Gpu, Kernels, Layout, Operand, Operands, Pass, Plan, Shape,
+    Step, Values, reference,
 };
 
 fn device() -> (wgpu::Device, wgpu::Queue) {
@@ -388,6 +389,17 @@ fn arguments_are_checked() {
             "the backward pass has no operand d_v",
         ),
         (
+            operands().arg("w", at(3, 3), f32).arg("w", at(4, 3), f32),
+            "the operand w is given twice",
+        ),
+        (
+            operands()
+                .arg("w", at(3, 3), f32)
+                .grad("w", at(4, 3), f32)
+                .grad("w", at(4, 3), f32),
+            "the operand d_w is given twice",
+        ),
+        (
             operands().arg("w", at(3, 3), f32).grad("w", at(4, 1), f32),
             "w has 3 elements but d_w has 1; they must agree",
         ),
@@ -486,5 +498,48 @@ fn chains_with_arguments_are_checked() {
     ] {
         let chain: Chain = text.parse().unwrap();
         assert!(chain.supports(Pass::BackwardFromY).is_ok(), "{text}");
+    }
+}
+
+/// Values of operands, and steps in no chain, are told as they are.
+#[test]
+fn messages_say_what_was_asked_for() {
+    let chain: Chain = "prelu(weight=@w)".parse().unwrap();
+    let w = || Values::new().arg("w", &[0.5f32]);
+    for (found, wanted) in [
+        (
+            message(reference::forward(&chain, &[1.0f32])),
+            "the forward pass needs the operand @w",
+        ),
+        (
+            message(reference::backward(&chain, &[1.0f32], &[1.0f32])),
+            "the backward pass needs the operand @w",
+        ),
+        (
+            message(reference::forward_with(
+                &chain,
+                &[1.0f32],
+                &w().arg("w", &[0.5f32]),
+            )),
+            "the operand w is given twice",
+        ),
+        (
+            message(reference::forward_with(
+                &chain,
+                &[1.0f32],
+                &w().arg("v", &[0.5f32]),
+            )),
+            "the forward pass has no operand v",
+        ),
+        (
+            message(Step::from(Activation::Swish { beta: 1.0 }).with("alpha", 2.0)),
+            "swish has no parameter \"alpha\"; it takes beta",
+        ),
+        (
+            message("relu | swish(alpha=2)".parse::<Chain>()),
+            "step 2: swish has no parameter \"alpha\"; it takes beta",
+        ),
+    ] {
+        assert_eq!(found, wanted);
     }
 }

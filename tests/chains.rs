@@ -809,7 +809,7 @@ fn teeth(gpu: &Gpu) -> Result<(), Failed> {
     }
 }
 
-fn main() -> std::process::ExitCode {
+fn main() -> ! {
     common::main(|trials| {
         trials.add("random_chains::f32", random_chains::<f32>);
         trials.add("random_chains::f16", random_chains::<f16>);

@@ -468,7 +468,7 @@ fn channels(gpu: &Gpu) -> Result<(), Failed> {
     }
 }
 
-fn main() -> std::process::ExitCode {
+fn main() -> ! {
     common::main(|on| {
         for activation in ["relu", "frelu", "meta_acon"] {
             on.add(format!("gradients::{activation}"), move |gpu| {

@@ -10,7 +10,6 @@ use nonlin::layers::{DynamicRelu, Frelu, Images, Layer, MetaAcon, Variant};
 use nonlin::{
     Chain, DType, Gpu, LayerOperands, Layout, Memory, Operand, Operands, Pass, Recipe, wgpu,
 };
-use std::process::ExitCode;
 
 /// Launches a recipe: buffer `id` is operand `id`. Layouts are taken from the text, pipelines are not kept.
 fn launch(gpu: &Gpu, recipe: &Recipe, buffers: &[&wgpu::Buffer]) -> Result<(), Failed> {
@@ -319,7 +318,7 @@ fn add(on: &mut Trials) {
     });
 }
 
-fn main() -> ExitCode {
+fn main() -> ! {
     // While one thread compiles, wgpu's GL gives up on the others after some seconds.
     common::main_with(1, add)
 }

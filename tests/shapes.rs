@@ -134,7 +134,7 @@ fn rounding<T: Element>(gpu: &Gpu) -> Result<(), Failed> {
     Ok(())
 }
 
-fn main() -> std::process::ExitCode {
+fn main() -> ! {
     common::main(|trials| {
         for (name, places) in PLACES {
             for pass in Pass::FROM_X {

@@ -318,7 +318,7 @@ fn every_half<T: Element>() -> Vec<T> {
     bytemuck::pod_collect_to_vec(&patterns)
 }
 
-fn main() -> std::process::ExitCode {
+fn main() -> ! {
     common::main(|trials| {
         for mistake in &MISTAKES {
             trials.add(mistake.name, |gpu| {

@@ -307,7 +307,7 @@ fn refusals() -> Result<(), Failed> {
     Ok(())
 }
 
-fn main() -> std::process::ExitCode {
+fn main() -> ! {
     common::main(|on| {
         for chain in [
             "relu",

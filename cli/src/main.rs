@@ -19,7 +19,6 @@ mod run;
 mod wgsl;
 
 use clap::{Parser, Subcommand};
-use std::process::ExitCode;
 
 /// Neural-network activations on the GPU, forward and backward, in one dispatch
 #[derive(Parser)]
@@ -93,7 +92,7 @@ impl From<nonlin::Error> for Failure {
 
 type Result<T> = std::result::Result<T, Failure>;
 
-fn main() -> ExitCode {
+fn main() {
     let verdict = match Cli::parse().command {
         Command::Adapters(args) => adapters::adapters(&args),
         Command::List(args) => list::list(&args),
@@ -103,12 +102,15 @@ fn main() -> ExitCode {
         Command::Wgsl(args) => wgsl::wgsl(&args),
         Command::Plot(args) => plot::plot(&args),
     };
-    match verdict {
-        Ok(Verdict::Fine) => ExitCode::SUCCESS,
-        Ok(Verdict::CheckFailed) => ExitCode::from(1),
+    let code = match verdict {
+        Ok(Verdict::Fine) => 0,
+        Ok(Verdict::CheckFailed) => 1,
         Err(Failure(message)) => {
             output::complain(&message);
-            ExitCode::from(2)
+            2
         }
-    }
+    };
+    // All is written and flushed, so what is left to do is the exit handlers of drivers: a fault there (libglvnd 1.6
+    // frees what a thread that has not quite ended will free again) must not change the exit code.
+    signal_hook::low_level::exit(code)
 }

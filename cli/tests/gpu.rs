@@ -9,7 +9,7 @@ use common::operands::Order;
 use common::{CHAIN, KINDS, Ran, command, data, fields, layers, nonlin, operands};
 use libtest_mimic::{Arguments, Trial};
 use serde_json::Value;
-use std::process::ExitCode;
+use std::io::Write;
 
 const TRIALS: [(&str, fn()); 18] = [
     ("adapters_are_listed", adapters_are_listed),
@@ -44,7 +44,7 @@ const TRIALS: [(&str, fn()); 18] = [
     ("bench_says_what_it_cannot_do", bench_says_what_it_cannot_do),
 ];
 
-fn main() -> ExitCode {
+fn main() {
     let missing = adapters().is_empty();
     let required = std::env::var_os("REQUIRE_GPU").is_some_and(|v| v == "1");
     let trials = TRIALS.map(|(name, test)| {
@@ -57,7 +57,10 @@ fn main() -> ExitCode {
         });
         trial.with_ignored_flag(missing && !required)
     });
-    libtest_mimic::run(&Arguments::from_args(), trials.into()).exit_code()
+    let conclusion = libtest_mimic::run(&Arguments::from_args(), trials.into());
+    // Without exit handlers of drivers, as the library's tests end: see tests/common/trials.rs.
+    let _ = std::io::stdout().flush();
+    signal_hook::low_level::exit(if conclusion.has_failed() { 101 } else { 0 })
 }
 
 fn adapters_are_listed() {

@@ -304,8 +304,11 @@ impl<'a> Operands<'a> {
                 } else {
                     (*name).to_owned()
                 };
-                if !known.contains(name) || seen.contains(&(*name, grad)) {
+                if !known.contains(name) {
                     return Err(unexpected(pass, &called));
+                }
+                if seen.contains(&(*name, grad)) {
+                    return Err(Error::GivenTwice { operand: called });
                 }
                 seen.push((*name, grad));
                 let whose = layout.whose(&called, operand.len, len)?;

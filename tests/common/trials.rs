@@ -3,8 +3,9 @@
 use libtest_mimic::{Arguments, Failed, Trial};
 use nonlin::check::Report;
 use nonlin::wgpu::{AdapterInfo, Backend};
-use std::process::ExitCode;
-use std::sync::Arc;
+use std::io::Write;
+use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A short name for an adapter.
 pub(crate) fn key(info: &AdapterInfo) -> String {
@@ -47,33 +48,105 @@ impl<D: Send + Sync + 'static> Trials<D> {
     }
 }
 
-/// Runs the same trials on every device, and on those expected that are not among them. `threads` is how many run at
-/// once where the command line does not say.
-pub(crate) fn run<D>(
+/// The variable that names the adapter whose trials run, as [`key`] calls it; of more than one, with commas.
+const ADAPTER: &str = "NONLIN_TEST_ADAPTER";
+
+/// Which adapters' trials this process is for: all of them where the variable is not set.
+fn is_wanted(key: &str) -> bool {
+    match std::env::var(ADAPTER) {
+        Ok(names) if !names.is_empty() => names.split(',').any(|name| name == key),
+        _ => true,
+    }
+}
+
+/// Runs the same trials on every adapter found, and on those expected that are not among them; each adapter's in a
+/// process of its own, so that what one driver does to the heap is not in another's way, and two adapters' at once,
+/// since drivers that compile use one core. `threads` is how many trials run at once on an adapter where the command line
+/// does not say; on GL it is one, since wgpu gives a thread up that waits for the context longer than it takes some
+/// kernels to compile. `open` makes a device, which may be more than one on an adapter.
+pub(crate) fn run<A, D: Send + Sync + 'static>(
     threads: usize,
-    found: Vec<(String, D)>,
+    adapters: Vec<(String, A)>,
     expected: &[&str],
+    open: impl Fn(&A) -> Result<D, String>,
     add: impl Fn(&mut Trials<D>),
-) -> ExitCode {
+) -> ! {
     let mut args = Arguments::from_args();
-    args.test_threads = args.test_threads.or(Some(threads));
-    let missing = expected
-        .iter()
-        .filter(|expected| !found.iter().any(|(known, _)| known == *expected));
-    let missing: Vec<_> = missing.map(|key| (key.to_string(), None)).collect();
-    let found = found.into_iter();
-    let found = found.map(|(key, device)| (key, Some(Arc::new(device))));
+    let found = adapters.iter().map(|(key, _)| key.as_str());
+    let missing = expected.iter().copied();
+    let mut keys: Vec<&str> = Vec::new();
+    for key in found.chain(missing).filter(|key| is_wanted(key)) {
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    if keys.is_empty() {
+        eprintln!("no adapter is called what {ADAPTER} says");
+        leave(2);
+    }
+    if keys.len() > 1 && !args.list {
+        leave(apart(&keys));
+    }
+    let on_gl = keys.iter().all(|key| key.ends_with("-gl"));
+    args.test_threads = args.test_threads.or(Some(if on_gl { 1 } else { threads }));
     let mut trials = Vec::new();
-    for (adapter, device) in found.chain(missing) {
+    for key in keys {
+        let adapter = adapters.iter().find(|(known, _)| known == key);
+        let device = adapter.and_then(|(_, adapter)| {
+            let opened = open(adapter).map_err(|error| eprintln!("{key}: {error}"));
+            opened.ok().map(Arc::new)
+        });
         let mut on = Trials {
-            adapter,
+            adapter: key.to_owned(),
             device,
             trials: Vec::new(),
         };
         add(&mut on);
         trials.extend(on.trials);
     }
-    libtest_mimic::run(&args, trials).exit_code()
+    let conclusion = libtest_mimic::run(&args, trials);
+    leave(if conclusion.has_failed() { 101 } else { 0 });
+}
+
+/// Runs this program once for each adapter, two at a time, and shows what each said when it is done. The exit code is that
+/// of the first that failed.
+fn apart(keys: &[&str]) -> i32 {
+    let queue = Mutex::new(keys.iter().rev().collect::<Vec<_>>());
+    let code = Mutex::new(0);
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let work = || {
+        while let Some(key) = next() {
+            let this = std::env::current_exe().expect("this program has a path");
+            let mut command = Command::new(this);
+            command.args(std::env::args_os().skip(1)).env(ADAPTER, key);
+            let output = command.output().expect("this program starts once more");
+            let mut code = code.lock().unwrap_or_else(PoisonError::into_inner);
+            println!("\nadapter {key}: {}", output.status);
+            for bytes in [&output.stdout, &output.stderr] {
+                print!("{}", String::from_utf8_lossy(bytes));
+            }
+            if !output.status.success() && *code == 0 {
+                *code = output.status.code().unwrap_or(101);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(work);
+        scope.spawn(work);
+    });
+    code.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends the process at once, without exit handlers; results are out by then.
+///
+/// libglvnd 1.6 frees, as the process exits, what it keeps for every thread that has called EGL, and a thread that has
+/// not quite ended frees its own once more: `double free or corruption`, after all tests have passed. libtest-mimic waits
+/// for its threads' work and not for their end, so such threads there are.
+fn leave(code: i32) -> ! {
+    // What cannot be written has nobody who would read it.
+    let _ = std::io::stdout().flush();
+    let _ = std::io::stderr().flush();
+    signal_hook::low_level::exit(code)
 }
 
 /// Turns a report into a trial's result.

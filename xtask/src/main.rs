@@ -1,5 +1,5 @@
-//! `cargo xtask demo` and `cargo xtask test`: everything a fresh machine with Rust needs, set-up
-//! included. Standard library only, so that it builds in a second or two.
+//! `cargo xtask demo`, `cargo xtask test` and `cargo xtask test burn`: everything a fresh machine with Rust needs,
+//! set-up included. Standard library only, so that it builds in a second or two.
 
 mod adapters;
 mod shell;
@@ -11,18 +11,22 @@ use std::process::ExitCode;
 use shell::{Shell, Step, Stop};
 
 const USAGE: &str = "\
-usage: cargo xtask <COMMAND> [--no-install]
+usage: cargo xtask <COMMAND> [OPTIONS]
 
 commands:
-  demo   build the command `nonlin`, find an adapter, and run a real array forward and backward
-         through a fused chain: checked against the reference, timed against the unfused form
-  test   everything CI runs: format, lints, documentation, tests, examples, demo
+  demo        build the command `nonlin`, find an adapter, and run a real array forward and backward
+              through a fused chain: checked against the reference, timed against the unfused form
+  test        the library and the command: format, lints, documentation, tests on every software
+              adapter, examples, demo
+  test burn   nonlin-burn: lints, documentation, tests with and without burn's fusion, its example
 
 options:
-  --no-install   install and download nothing. Otherwise, on Linux, Mesa's software drivers are
-                 installed by the system's package manager if they are needed, and `test` fetches
-                 SwiftShader into the target folder
-  -h, --help     show this
+  --adapter NAME   for `test`: on one adapter alone, of lavapipe, llvmpipe-gl, swiftshader and
+                   whatever else the tests call an adapter of this machine
+  --no-install     install and download nothing. Otherwise, on Linux, Mesa's software drivers are
+                   installed by the system's package manager if they are needed, and `test` fetches
+                   SwiftShader into the target folder
+  -h, --help       show this
 ";
 
 /// The chain that the demo runs.
@@ -31,23 +35,29 @@ const CHAIN: &str = "scale(0.5) | silu | scale(2)";
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Task {
     Help,
-    Demo { install: bool },
-    Test { install: bool },
+    Demo,
+    Test(Tested),
+}
+
+/// What `test` tests. burn is some 300 crates, and most of the time that they take is their own: whoever
+/// changes the library does not wait for them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Tested {
+    Library,
+    Burn,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Options {
+    task: Task,
+    install: bool,
+    adapter: Option<String>,
 }
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let done = match parse(&arguments) {
-        Ok(Task::Help) => {
-            print!("{USAGE}");
-            Ok(())
-        }
-        Ok(Task::Demo { install }) => Shell::new().and_then(|mut shell| demo(&mut shell, install)),
-        Ok(Task::Test { install }) => Shell::new().and_then(|mut shell| {
-            let done = test(&mut shell, install);
-            shell.summary();
-            done
-        }),
+        Ok(options) => run(&options),
         Err(message) => Err(Stop::new(2, format!("{message}\n\n{USAGE}"))),
     };
     match done {
@@ -59,21 +69,61 @@ fn main() -> ExitCode {
     }
 }
 
-fn parse(arguments: &[String]) -> Result<Task, String> {
-    let (mut command, mut install) = (None, true);
-    for argument in arguments {
-        match argument.as_str() {
-            "-h" | "--help" => return Ok(Task::Help),
+fn parse(arguments: &[String]) -> Result<Options, String> {
+    let mut words = Vec::new();
+    let (mut install, mut adapter) = (true, None);
+    let mut rest = arguments.iter().map(String::as_str);
+    while let Some(argument) = rest.next() {
+        match argument {
+            "-h" | "--help" => words = vec!["help"],
             "--no-install" => install = false,
-            "demo" | "test" if command.is_none() => command = Some(argument.as_str()),
-            other => return Err(format!("unexpected argument `{other}`")),
+            "--adapter" => {
+                let name = rest.next().ok_or("--adapter needs a name")?;
+                adapter = Some(name.to_owned());
+            }
+            option if option.starts_with('-') => {
+                return Err(format!("unexpected argument `{option}`"));
+            }
+            word => words.push(word),
+        }
+        if words == ["help"] {
+            break;
         }
     }
-    match command {
-        Some("demo") => Ok(Task::Demo { install }),
-        Some(_) => Ok(Task::Test { install }),
-        None if arguments.is_empty() => Ok(Task::Help),
-        None => Err("which command, `demo` or `test`?".into()),
+    let task = match words[..] {
+        ["help"] => Task::Help,
+        [] if arguments.is_empty() => Task::Help,
+        [] => return Err("which command, `demo` or `test`?".into()),
+        ["demo"] => Task::Demo,
+        ["test"] => Task::Test(Tested::Library),
+        ["test", "burn"] => Task::Test(Tested::Burn),
+        ["demo", other, ..] | ["test", "burn", other, ..] | ["test", other, ..] | [other, ..] => {
+            return Err(format!("unexpected argument `{other}`"));
+        }
+    };
+    if adapter.is_some() && !matches!(task, Task::Test(_) | Task::Help) {
+        return Err("--adapter is for `test`; the demo finds one".into());
+    }
+    Ok(Options {
+        task,
+        install,
+        adapter,
+    })
+}
+
+fn run(options: &Options) -> Result<(), Stop> {
+    let install = options.install;
+    match options.task {
+        Task::Help => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        Task::Demo => Shell::new().and_then(|mut shell| demo(&mut shell, install)),
+        Task::Test(tested) => Shell::new().and_then(|mut shell| {
+            let done = test(&mut shell, tested, install, options.adapter.as_deref());
+            shell.summary();
+            done
+        }),
     }
 }
 
@@ -134,95 +184,114 @@ fn demo_steps(out: &Path) -> Vec<Step> {
     ]
 }
 
-fn test(shell: &mut Shell, install: bool) -> Result<(), Stop> {
+fn test(
+    shell: &mut Shell,
+    tested: Tested,
+    install: bool,
+    adapter: Option<&str>,
+) -> Result<(), Stop> {
     for (command, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
         if !shell.quietly(&["cargo", command, "--version"]) {
             let how = format!("`rustup component add {component}` installs it");
             return Err(Stop::new(2, format!("`cargo {command}` is missing; {how}")));
         }
     }
-    let variables = adapters::ensure_all(shell, install)?;
+    let mut variables = adapters::ensure_all(shell, install)?;
+    if let Some(adapter) = adapter {
+        variables.push(("NONLIN_TEST_ADAPTER", adapter.into()));
+    }
     let examples = shell.examples();
-    for step in test_steps(&examples, &variables) {
+    let steps = match tested {
+        Tested::Library => library_steps(&examples, &variables),
+        Tested::Burn => burn_steps(&examples, &variables),
+    };
+    for step in steps {
         shell.run(&step)?;
     }
-    show(shell, false)
+    match tested {
+        Tested::Library => show(shell, false),
+        Tested::Burn => Ok(()),
+    }
 }
 
-/// What CI runs before the demo. Cheap steps come first. All use the dev profile, and all that is built is built for the
-/// whole workspace: Cargo would build wgpu once more for some of its packages alone.
-fn test_steps(examples: &Path, variables: &[(&'static str, String)]) -> Vec<Step> {
-    let example = |name| examples.join(name).display().to_string();
-    let [embed, epilogue, own, train, burn] = [
-        "embed",
-        "matmul_epilogue",
-        "custom_activation",
-        "train_mlp",
-        "burn_train",
-    ]
-    .map(example);
-    let lints = [
-        "cargo",
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ];
-    let command = ["cargo", "build", "--workspace", "--bins", "--examples"];
+/// Cargo's arguments that choose what `cargo xtask test` tests. It is the same in every step, and lints and
+/// documentation take in tests and examples: so the dependencies have the same features in all of them, and are checked
+/// once, for lints and documentation, and built once, for tests, examples and the command.
+const LIBRARY: [&str; 6] = ["-p", "nonlin", "-p", "nonlin-cli", "-p", "xtask"];
+const BURN: [&str; 2] = ["-p", "nonlin-burn"];
+
+fn cargo(words: &[&[&str]]) -> Vec<String> {
+    let words = words.iter().flat_map(|words| words.iter());
+    ["cargo"]
+        .iter()
+        .chain(words)
+        .map(ToString::to_string)
+        .collect()
+}
+
+fn lints(packages: &[&str]) -> Step {
+    let line = cargo(&[
+        &["clippy"],
+        packages,
+        &["--all-targets", "--", "-D", "warnings"],
+    ]);
+    Step::new("lints", "clippy has nothing to say", &line)
+}
+
+fn docs(packages: &[&str]) -> Step {
+    let line = cargo(&[&["doc", "--no-deps", "--lib", "--examples"], packages]);
+    let why = "the documentation has no broken link and no gap";
+    Step::new("docs", why, &line).with("RUSTDOCFLAGS", "-D warnings")
+}
+
+fn library_steps(examples: &Path, variables: &[(&'static str, String)]) -> Vec<Step> {
+    let example = |name: &str, why, more: &[&str]| {
+        let program = examples.join(name).display().to_string();
+        Step::new("example", why, &[&[program.as_str()], more].concat())
+    };
+    let format = ["cargo", "fmt", "--all", "--check"];
+    let tests = "all tests, on every adapter, and the documentation's examples";
     vec![
-        Step::new(
-            "format",
-            "rustfmt has nothing to change",
-            &["cargo", "fmt", "--all", "--check"],
+        Step::new("format", "rustfmt has nothing to change", &format),
+        lints(&LIBRARY),
+        docs(&LIBRARY),
+        Step::new("tests", tests, &cargo(&[&["test"], &LIBRARY])).with_all(variables),
+        example("embed", "the library inside another wgpu program", &[]),
+        example(
+            "matmul_epilogue",
+            "an activation in somebody's own matmul",
+            &[],
         ),
-        Step::new("lints", "clippy has nothing to say", &lints),
-        Step::new(
-            "docs",
-            "the documentation has no broken link and no gap",
-            &["cargo", "doc", "--workspace", "--no-deps"],
-        )
-        .with("RUSTDOCFLAGS", "-D warnings"),
+        example("custom_activation", "an activation from WGSL text", &[]),
+        example(
+            "train_mlp",
+            "a network that learns its activations too",
+            &["--epochs", "2", "--seeds", "1"],
+        ),
+    ]
+}
+
+fn burn_steps(examples: &Path, variables: &[(&'static str, String)]) -> Vec<Step> {
+    let example = examples.join("burn_train").display().to_string();
+    let unfused = ["--no-default-features", "--test", "burn"];
+    vec![
+        lints(&BURN),
+        docs(&BURN),
         Step::new(
             "tests",
-            "all tests, on every adapter, and the documentation's examples",
-            &["cargo", "test", "--workspace"],
+            "nonlin inside burn, on every adapter that burn can use",
+            &cargo(&[&["test"], &BURN]),
         )
         .with_all(variables),
         Step::new(
-            "embedding",
-            "the library inside another wgpu program",
-            &[&embed],
-        ),
-        Step::new(
-            "epilogue",
-            "an activation in somebody's own matmul",
-            &[&epilogue],
-        ),
-        Step::new("own activation", "an activation from WGSL text", &[&own]),
-        Step::new(
-            "training",
-            "a network that learns its activations too",
-            &[&train, "--epochs", "2", "--seeds", "1"],
-        ),
-        Step::new(
-            "burn",
+            "example",
             "a network of burn that learns with its own activations and with ours",
-            &[&burn, "--epochs", "2"],
+            &[example.as_str(), "--epochs", "2"],
         ),
-        Step::new("build", "the command `nonlin`, for the demo", &command),
         Step::new(
-            "burn, unfused",
+            "unfused",
             "nonlin inside burn once more, without burn's fusion",
-            &[
-                "cargo",
-                "test",
-                "--workspace",
-                "--no-default-features",
-                "--test",
-                "burn",
-            ],
+            &cargo(&[&["test"], &BURN, &unfused]),
         )
         .with_all(variables),
     ]
@@ -232,7 +301,7 @@ fn test_steps(examples: &Path, variables: &[(&'static str, String)]) -> Vec<Step
 mod tests {
     use super::*;
 
-    fn parsed(line: &str) -> Result<Task, String> {
+    fn parsed(line: &str) -> Result<Options, String> {
         parse(
             &line
                 .split_whitespace()
@@ -241,24 +310,40 @@ mod tests {
         )
     }
 
+    fn options(task: Task) -> Options {
+        Options {
+            task,
+            install: true,
+            adapter: None,
+        }
+    }
+
     #[test]
     fn arguments() {
-        assert_eq!(parsed(""), Ok(Task::Help));
-        assert_eq!(parsed("demo --help"), Ok(Task::Help));
-        assert_eq!(parsed("demo"), Ok(Task::Demo { install: true }));
-        assert_eq!(
-            parsed("demo --no-install"),
-            Ok(Task::Demo { install: false })
-        );
-        assert_eq!(
-            parsed("--no-install test"),
-            Ok(Task::Test { install: false })
-        );
+        assert_eq!(parsed(""), Ok(options(Task::Help)));
+        assert_eq!(parsed("demo --help"), Ok(options(Task::Help)));
+        assert_eq!(parsed("demo"), Ok(options(Task::Demo)));
+        assert_eq!(parsed("test"), Ok(options(Task::Test(Tested::Library))));
+        assert_eq!(parsed("test burn"), Ok(options(Task::Test(Tested::Burn))));
+        let no_install = Options {
+            install: false,
+            ..options(Task::Demo)
+        };
+        assert_eq!(parsed("--no-install demo"), Ok(no_install));
+        let on_one = Options {
+            adapter: Some("lavapipe".into()),
+            ..options(Task::Test(Tested::Burn))
+        };
+        assert_eq!(parsed("test --adapter lavapipe burn"), Ok(on_one));
         for wrong in [
             "dmeo",
             "demo test",
             "demo demo",
             "test --install",
+            "test library",
+            "test burn burn",
+            "test --adapter",
+            "demo --adapter lavapipe",
             "--no-install",
         ] {
             assert!(parsed(wrong).is_err(), "{wrong}");
@@ -278,18 +363,34 @@ mod tests {
         assert_eq!(lines[2], "nonlin check 'scale(0.5) | silu | scale(2)'");
     }
 
+    fn lines(steps: &[Step]) -> Vec<String> {
+        steps.iter().map(Step::to_string).collect()
+    }
+
     #[test]
     fn variables_are_shown_before_the_command() {
         let examples = Path::new("target/debug/examples");
-        let steps = test_steps(examples, &[("REQUIRE_GPU", "1".into())]);
-        let lines: Vec<String> = steps.iter().map(Step::to_string).collect();
-        assert!(
-            lines.contains(&"REQUIRE_GPU=1 cargo test --workspace".into()),
-            "{lines:?}"
-        );
-        let docs = "RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps";
-        assert!(lines.contains(&docs.into()), "{lines:?}");
-        let example = "target/debug/examples/train_mlp --epochs 2 --seeds 1";
-        assert!(lines.contains(&example.into()), "{lines:?}");
+        let variables = [("REQUIRE_GPU", "1".into())];
+        let lines = lines(&library_steps(examples, &variables));
+        let wanted = [
+            "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --lib --examples -p nonlin -p nonlin-cli -p xtask",
+            "REQUIRE_GPU=1 cargo test -p nonlin -p nonlin-cli -p xtask",
+            "target/debug/examples/train_mlp --epochs 2 --seeds 1",
+        ];
+        for line in wanted {
+            assert!(lines.contains(&line.into()), "{lines:?}");
+        }
+    }
+
+    /// What a user of the library runs compiles nothing of burn.
+    #[test]
+    fn burn_is_apart() {
+        let examples = Path::new("target/debug/examples");
+        for line in lines(&library_steps(examples, &[])) {
+            assert!(
+                !line.contains("burn") && !line.contains("--workspace"),
+                "{line}"
+            );
+        }
     }
 }

@@ -34,8 +34,8 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    pub(crate) fn new(name: &'static str, why: &'static str, words: &[&str]) -> Self {
-        let words = words.iter().map(|word| word.to_string()).collect();
+    pub(crate) fn new(name: &'static str, why: &'static str, words: &[impl AsRef<str>]) -> Self {
+        let words = words.iter().map(|word| word.as_ref().to_owned()).collect();
         Self {
             name,
             why,

@@ -7,7 +7,6 @@ use burn::tensor::wgpu::{WgpuSetup, wgpu};
 use burn::tensor::{Device, Tensor, TensorData};
 use libtest_mimic::Failed;
 use nonlin::check::Report;
-use std::process::ExitCode;
 
 pub(crate) type Result<T = ()> = std::result::Result<T, Failed>;
 
@@ -49,7 +48,7 @@ fn open(instance: &wgpu::Instance, adapter: &wgpu::Adapter, submits: bool) -> Re
 }
 
 /// Runs the same trials on every Vulkan adapter found, and on those expected; or on the best there is.
-pub(crate) fn main(add: impl Fn(&mut Trials)) -> ExitCode {
+pub(crate) fn main(add: impl Fn(&mut Trials)) -> ! {
     let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
     let instance = wgpu::Instance::new(descriptor);
     let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
@@ -60,22 +59,20 @@ pub(crate) fn main(add: impl Fn(&mut Trials)) -> ExitCode {
     {
         adapters.retain(|a| a.get_info().backend != wgpu::Backend::Gl);
     }
-    let mut all: Vec<(String, Device)> = Vec::new();
+    let mut all: Vec<(String, (wgpu::Adapter, bool))> = Vec::new();
     for adapter in adapters {
         let key = trials::key(&adapter.get_info());
         if all.iter().any(|(known, _)| *known == key) {
             continue;
         }
-        for (submits, key) in [(false, key.clone()), (true, format!("{key}-shared"))] {
-            match open(&instance, &adapter, submits) {
-                Ok(device) => all.push((key, device)),
-                Err(error) => {
-                    eprintln!("{key}: {}", error.message().unwrap_or("it does not open"));
-                }
-            }
-        }
+        all.push((key.clone(), (adapter.clone(), false)));
+        all.push((format!("{key}-shared"), (adapter, true)));
     }
-    trials::run(1, all, &EXPECTED, add)
+    let open = |(adapter, submits): &(wgpu::Adapter, bool)| {
+        let opened = open(&instance, adapter, *submits);
+        opened.map_err(|error| error.message().unwrap_or("it does not open").to_owned())
+    };
+    trials::run(1, all, &EXPECTED, open, add)
 }
 
 /// A report as a trial's result.

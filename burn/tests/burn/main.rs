@@ -10,9 +10,7 @@ mod tensors;
 mod training;
 mod values;
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
+fn main() -> ! {
     common::main(|on| {
         // Where kernels go by another way, what they compute is known already.
         if !on.adapter().ends_with("-shared") {
