@@ -18,6 +18,12 @@
 //!   what is allowed.
 //! - A NaN in x or dy must give NaN. Where the reference itself has no value (infinity times zero),
 //!   anything is accepted.
+//!
+//! Layers have rules of their own: [`ExpectedLayer`].
+
+mod layer;
+
+pub use layer::{ExpectedLayer, LayerFinding, LayerReport, NUDGES, ROUNDINGS, SUMMED};
 
 use crate::error::same_length;
 use crate::reference::{Eval, FromValue, Kind64, Shares, Step64, at};

@@ -10,23 +10,13 @@ mod layer_trials;
 use common::{Trials, download, is_gl, submit, upload};
 use layer_trials::{Any, Random, Trial, on, torch};
 use libtest_mimic::Failed;
+use nonlin::check::ExpectedLayer;
 use nonlin::half::{bf16, f16};
 use nonlin::layers::{
     BatchNorm, DynamicRelu, Frelu, Images, Layer, MetaAcon, Order, Parameters, Variant,
 };
 use nonlin::{DType, Element, Error, Gpu, LayerOperands, LayerPlan, Operand, Pass};
 use std::collections::BTreeMap;
-
-/// What is allowed, in units of a tensor's largest magnitude: 32 roundings of f32.
-const TOLERANCE: f64 = 32.0 / (1 << 24) as f64;
-
-/// What is allowed of a sum, in units of its terms' magnitudes: 2 roundings. Of terms of either sign those are
-/// about as many times the sum as the square root of their number.
-const SUMMED: f64 = 2.0 / (1 << 24) as f64;
-
-/// And so many times what the reference itself moves where all of its inputs are off by a last digit: where
-/// terms cancel, no computation in f32 can be nearer.
-const NUDGES: f64 = 32.0;
 
 /// Results under PyTorch's names.
 type Results = BTreeMap<String, Vec<f64>>;
@@ -41,11 +31,12 @@ fn main() -> ! {
                 continue;
             }
             on.add(format!("torch::{}", case.name), move |gpu| {
-                let want = Wanted {
-                    results: case.results,
-                    ..Wanted::new(&case.trial)
-                };
-                want.compare::<f32>(&computed::<f32>(gpu, &case.trial)?)
+                let mut want = expected(&case.trial);
+                for (name, values) in case.results {
+                    let (pass, name) = named(&name);
+                    want = want.instead(pass, name, values)?;
+                }
+                compare::<f32>(&want, &computed::<f32>(gpu, &case.trial)?)
             });
         }
         random(on);
@@ -168,135 +159,65 @@ fn wide<T: Element>(values: &[T]) -> Vec<f64> {
     values.iter().map(|v| f64::from(v.to_f32())).collect()
 }
 
-/// What the reference gives, and what is allowed of each tensor beside the result's rounding.
-struct Wanted {
-    results: Results,
-    allowed: BTreeMap<String, f64>,
+/// What a trial should give.
+fn expected(trial: &Trial) -> ExpectedLayer {
+    let Trial {
+        images,
+        parameters,
+        x,
+        dy,
+        ..
+    } = trial;
+    on!(&trial.layer, layer => ExpectedLayer::new(layer, images, parameters, x, dy)).unwrap()
 }
 
-impl Wanted {
-    fn new(trial: &Trial) -> Self {
-        let results = torch::named(trial.forward(), trial.backward());
-        let unit = |name: &str| {
-            let sum = name.starts_with("d.") && name != "d.x";
-            let Images {
-                samples,
-                height,
-                width,
-                ..
-            } = trial.images;
-            let terms = (samples * height * width) as f64;
-            TOLERANCE.max(if sum { SUMMED * terms.sqrt() } else { 0.0 })
-        };
-        let mut allowed = BTreeMap::new();
-        for (name, values) in &results {
-            allowed.insert(name.clone(), unit(name) * largest(values));
-        }
-        if let Some(constant) = constant_statistics(trial) {
-            for (name, values) in torch::named(constant.forward(), constant.backward()) {
-                let more = unit(&name) * largest(&values);
-                allowed.entry(name).and_modify(|all| *all += more);
-            }
-        }
-        for seed in 0..2 {
-            let nudged = nudged(trial, seed);
-            for (name, values) in torch::named(nudged.forward(), nudged.backward()) {
-                let moved = values
-                    .iter()
-                    .zip(&results[&name])
-                    .map(|(a, b)| (a - b).abs());
-                let moved = moved.fold(0.0, f64::max);
-                allowed
-                    .entry(name)
-                    .and_modify(|all| *all += NUDGES / 2.0 * moved);
-            }
-        }
-        Wanted { results, allowed }
-    }
-
-    fn compare<T: Element>(&self, got: &Results) -> Result<(), Failed> {
-        if !got.keys().eq(self.results.keys()) {
-            return Err(format!("{:?} instead of {:?}", got.keys(), self.results.keys()).into());
-        }
-        let mut problems = Vec::new();
-        for (name, want) in &self.results {
-            let allowed = self.allowed[name] + rounding::<T>(name) * largest(want);
-            let differences = got[name].iter().zip(want).map(|(a, b)| (a - b).abs());
-            let worst = differences.fold(0.0, |worst: f64, d| if d <= worst { worst } else { d });
-            if worst.is_nan() || worst > allowed {
-                problems.push(format!("{name} is {worst:e} off, of {allowed:e}"));
-            }
-        }
-        if problems.is_empty() {
-            return Ok(());
-        }
-        Err(problems.join(", ").into())
+/// The pass and the name in it of a result under PyTorch's name.
+fn named(name: &str) -> (Pass, &str) {
+    match name.split_once('.') {
+        None => (Pass::Forward, name),
+        Some(("new", name)) => (Pass::Forward, name),
+        Some((_, "x")) => (Pass::Backward, "dx"),
+        Some((_, name)) => (Pass::Backward, name),
     }
 }
 
-fn largest(values: &[f64]) -> f64 {
-    values
-        .iter()
-        .fold(0.0, |largest, value| largest.max(value.abs()))
-}
-
-/// The same with the batch's statistics as constants, where a norm trains. What flows back through statistics
-/// takes from a gradient most of what it is without, and at times all: that is what errors are measured by.
-fn constant_statistics(trial: &Trial) -> Option<Trial> {
-    let mut constant = trial.clone();
-    let norm = constant.norm().filter(|norm| norm.training)?;
-    norm.momentum = 1.0;
-    let running = constant.forward().running;
-    constant.parameters.extend(running);
-    constant.norm()?.training = false;
-    Some(constant)
-}
-
-/// The same with every number off by about half a last digit, up or down.
-fn nudged(trial: &Trial, seed: u64) -> Trial {
-    let mut random = Random(seed);
-    let mut trial = trial.clone();
-    for value in trial.x.iter_mut().chain(&mut trial.dy) {
-        let bits = value.to_bits();
-        if *value != 0.0 && value.is_finite() {
-            *value = f32::from_bits(if random.yes() { bits + 1 } else { bits - 1 });
-        }
+fn compare<T: Element>(want: &ExpectedLayer, got: &Results) -> Result<(), Failed> {
+    let images = |name: &str| -> Vec<T> {
+        let values = got.get(name).into_iter().flatten();
+        values.map(|value| T::from_f64(*value)).collect()
+    };
+    let of = |wanted: Pass, images: &str| -> Parameters {
+        let tensors = got.iter().filter(|(name, _)| *name != images);
+        let tensors = tensors.map(|(name, values)| (named(name), values));
+        let tensors = tensors.filter(|((pass, _), _)| *pass == wanted);
+        let tensors = tensors.map(|((_, name), values)| (name.to_owned(), values.clone()));
+        tensors.collect()
+    };
+    let mut reports = want.forward(&images("y"), &of(Pass::Forward, "y"))?;
+    reports.extend(want.backward(&images("d.x"), &of(Pass::Backward, "d.x"))?);
+    // Random trials may have their elements at a tie: then so much is allowed that only NaN and the like is found.
+    let problems = reports.iter().filter(|report| report.failed > 0);
+    let problems: Vec<_> = problems.map(ToString::to_string).collect();
+    match problems.as_slice() {
+        [] => Ok(()),
+        problems => Err(problems.join(", ").into()),
     }
-    let tensors: Vec<_> = trial.parameters.into_iter().collect();
-    let mut off = |value: f64| value * (1.0 + if random.yes() { EPSILON } else { -EPSILON });
-    let tensors = tensors
-        .into_iter()
-        .map(|(name, values)| (name, values.into_iter().map(&mut off).collect()));
-    trial.parameters = tensors.collect();
-    trial
 }
-
-/// Half a last digit of f32.
-const EPSILON: f64 = 1.0 / (1 << 24) as f64;
 
 /// The reference's results for what the dtype holds of x and dy.
-fn wanted<T: Element>(trial: &mut Trial) -> Wanted {
+fn wanted<T: Element>(trial: &mut Trial) -> ExpectedLayer {
     for values in [&mut trial.x, &mut trial.dy] {
         for value in values {
             *value = T::from_f64(f64::from(*value)).to_f32();
         }
     }
-    Wanted::new(trial)
-}
-
-/// What a result's rounding to the dtype adds, in units of the largest magnitude.
-fn rounding<T: Element>(name: &str) -> f64 {
-    match T::DTYPE {
-        DType::F16 if name == "y" || name == "d.x" => 2f64.powi(-11),
-        DType::BF16 if name == "y" || name == "d.x" => 2f64.powi(-8),
-        _ => 0.0,
-    }
+    expected(trial)
 }
 
 fn agrees<T: Element>(gpu: &Gpu, trial: &mut Trial) -> Result<(), Failed> {
     let want = wanted::<T>(trial);
     let got = computed::<T>(gpu, trial)?;
-    want.compare::<T>(&got)
+    compare::<T>(&want, &got)
         .map_err(|failed| format!("{:?} {:?}: {failed:?}", trial.layer, trial.images).into())
 }
 
@@ -419,7 +340,7 @@ fn in_one_buffer<T: Element>(
     gpu: &Gpu,
     layer: &impl Layer,
     trial: &Trial,
-    want: &Wanted,
+    want: &ExpectedLayer,
 ) -> Result<(), Failed> {
     let plan = |pass| gpu.kernels().layer(layer, &trial.images, pass, T::DTYPE);
     let (forward, backward) = (plan(Pass::Forward)?, plan(Pass::Backward)?);
@@ -499,7 +420,7 @@ fn in_one_buffer<T: Element>(
             return Err(format!("{bytes} of {} changed", parameter.name).into());
         }
     }
-    want.compare::<T>(&got).map_err(|failed| {
+    compare::<T>(want, &got).map_err(|failed| {
         Failed::from(format!("{} {:?}: {failed:?}", layer.name(), trial.images))
     })?;
     untouched(&arena, &words, size)
@@ -724,11 +645,11 @@ fn teeth(gpu: &Gpu) -> Result<(), Failed> {
         }
     });
     for (what, right, off) in &mistakes {
-        let want = Wanted::new(right);
-        if want.compare::<f32>(&computed::<f32>(gpu, off)?).is_ok() {
+        let want = expected(right);
+        if compare::<f32>(&want, &computed::<f32>(gpu, off)?).is_ok() {
             return Err(format!("nobody sees: {what}").into());
         }
-        if let Err(failed) = want.compare::<f32>(&computed::<f32>(gpu, right)?) {
+        if let Err(failed) = compare::<f32>(&want, &computed::<f32>(gpu, right)?) {
             return Err(format!("{what}, put right: {failed:?}").into());
         }
     }

@@ -248,6 +248,7 @@ pub struct Gradients {
 }
 
 pub(crate) mod sealed {
+    use super::BatchNorm;
     use super::gpu::{Form, Program};
     use crate::Error;
 
@@ -255,6 +256,54 @@ pub(crate) mod sealed {
     pub trait OnGpu {
         #[doc(hidden)]
         fn program(&self, form: &Form) -> Result<Program, Error>;
+    }
+
+    /// What of a layer is normalised, for the checker.
+    pub trait Normed: Sized {
+        /// The batch norm of all of its norms, if it has any.
+        #[doc(hidden)]
+        fn batch_norm(&self) -> Option<BatchNorm>;
+
+        /// The same with another.
+        #[doc(hidden)]
+        fn with_batch_norm(&self, norm: BatchNorm) -> Self;
+    }
+
+    impl Normed for super::Frelu {
+        fn batch_norm(&self) -> Option<BatchNorm> {
+            self.norm
+        }
+
+        fn with_batch_norm(&self, norm: BatchNorm) -> Self {
+            super::Frelu {
+                norm: Some(norm),
+                ..*self
+            }
+        }
+    }
+
+    impl Normed for super::MetaAcon {
+        fn batch_norm(&self) -> Option<BatchNorm> {
+            self.norm
+        }
+
+        fn with_batch_norm(&self, norm: BatchNorm) -> Self {
+            super::MetaAcon {
+                norm: Some(norm),
+                ..*self
+            }
+        }
+    }
+
+    impl Normed for super::DynamicRelu {
+        fn batch_norm(&self) -> Option<BatchNorm> {
+            None
+        }
+
+        /// It has none, and gets none.
+        fn with_batch_norm(&self, _: BatchNorm) -> Self {
+            self.clone()
+        }
     }
 
     impl OnGpu for super::Frelu {
@@ -279,7 +328,7 @@ pub(crate) mod sealed {
 /// A layer, in f64 on the CPU; [`Kernels::layer`](crate::Kernels::layer) is the GPU's.
 ///
 /// x and dy are of any [`Element`] type, in the order that the images tell; results are f64 in that order.
-pub trait Layer: sealed::OnGpu {
+pub trait Layer: sealed::OnGpu + sealed::Normed {
     /// The layer's name.
     fn name(&self) -> &'static str;
 
