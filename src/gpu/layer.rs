@@ -80,6 +80,12 @@ impl LayerTask {
         })
     }
 
+    /// The kernels' texts for operands at the best of places.
+    #[cfg(test)]
+    pub(super) fn stages(&self) -> impl Iterator<Item = &str> {
+        self.best.stages.iter().map(|stage| stage.text.as_str())
+    }
+
     /// Elements of what forward leaves for backward, f32.
     pub(super) fn saved_len(&self) -> u64 {
         self.len(Buffer::Saved)

@@ -166,6 +166,19 @@ impl RecipeDispatch {
         &self.wgsl
     }
 
+    /// The same kernel where no two of the operands share a buffer: what it only reads, it binds read-only, as the
+    /// kernels of plans do then.
+    pub fn wgsl_apart(&self) -> String {
+        let mut text = self.wgsl.clone();
+        for (index, binding) in self.bindings.iter().enumerate() {
+            if !binding.written {
+                let bound = |access| format!("@binding({index}) var<storage, {access}>");
+                text = text.replace(&bound("read_write"), &bound("read"));
+            }
+        }
+        text
+    }
+
     /// The storage bindings, in order.
     pub fn bindings(&self) -> &[RecipeBinding] {
         &self.bindings
@@ -189,5 +202,53 @@ impl RecipeDispatch {
     /// Workgroups to dispatch.
     pub fn workgroups(&self) -> [u32; 3] {
         self.workgroups
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layers::{DynamicRelu, Frelu, MetaAcon};
+    use crate::{DType, Memory, Operand};
+
+    fn operand(id: u64, len: u64) -> Operand<'static> {
+        Operand::in_memory(Memory::Host { id, size: 4 * len }, 0, len)
+    }
+
+    fn is_as_planned(layer: &impl Layer, pass: Pass) {
+        let images = Images::nchw(2, 8, 4, 4);
+        let task = LayerTask::new(layer, &images, pass, DType::F32.into()).unwrap();
+        let lengths = layer.parameters(&images).unwrap();
+        let count = lengths.iter().filter_map(|p| p.elements()).sum();
+        let mut operands = LayerOperands::new().x(operand(0, 256));
+        operands = match pass {
+            Pass::Forward => operands.y(operand(1, 256)),
+            _ => {
+                let operands = operands.dy(operand(1, 256)).dx(operand(2, 256));
+                operands.gradients(operand(3, count))
+            }
+        };
+        operands = operands.parameters(operand(4, count));
+        if task.saved_len() > 0 {
+            operands = operands.saved(operand(5, task.saved_len()));
+        }
+        let limits = wgpu::Limits::default();
+        let recipe = Recipe::layer(layer, &images, pass, DType::F32, &operands, &limits).unwrap();
+        assert_eq!(recipe.dispatches().len(), task.stages().count());
+        for (dispatch, planned) in recipe.dispatches().iter().zip(task.stages()) {
+            let planned = planned.replace("override WORKGROUP", "const WORKGROUP");
+            assert_eq!(dispatch.wgsl_apart(), planned, "{}", dispatch.label());
+            assert_ne!(dispatch.wgsl_apart(), dispatch.wgsl());
+        }
+    }
+
+    /// Without what is for operands in one buffer, a recipe's kernels are those of a plan.
+    #[test]
+    fn apart_it_is_what_plans_compile() {
+        for pass in Pass::FROM_X {
+            is_as_planned(&Frelu::default(), pass);
+            is_as_planned(&MetaAcon::default(), pass);
+            is_as_planned(&DynamicRelu::default(), pass);
+        }
     }
 }
