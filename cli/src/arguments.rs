@@ -1,8 +1,9 @@
 //! The arguments of `nonlin run`: files by the names of a chain's operands, and the shapes they may have.
 
 use crate::npy::{count, text};
+use crate::subject::is_elementwise;
 use crate::{Failure, Result};
-use nonlin::{Argument, Chain, Function, Layout};
+use nonlin::{Chain, Layout};
 use std::path::{Path, PathBuf};
 
 /// The channel axis where none is given: that of N x C and of NCHW.
@@ -166,14 +167,6 @@ impl<'a> Channels<'a> {
             _ => Ok(()),
         }
     }
-}
-
-/// Whether an operand is the tensor of a gate or residual.
-fn is_elementwise(chain: &Chain, name: &str) -> bool {
-    chain.steps().iter().any(|step| {
-        matches!(step.function(), Function::Gate | Function::Residual)
-            && step.arguments() == [Argument::from(name)]
-    })
 }
 
 /// The shapes that an argument may have, beside others of ones alone: shared, per channel, per sample and

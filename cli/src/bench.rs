@@ -12,6 +12,7 @@ mod unfused;
 
 use crate::layers::{Given, Known};
 use crate::output::{Progress, complain, dtypes, show, show_json, table};
+use crate::subject::{self, Lengths};
 use crate::{Failure, Result, Verdict, adapters};
 use nonlin::half::{bf16, f16};
 use nonlin::wgpu::{self, BufferUsages, CommandEncoder, ErrorFilter};
@@ -81,7 +82,7 @@ pub(crate) struct Args {
     /// Samples, channels and elements of each, such as 32x256x2048, instead of --len: operands then have a
     /// value for each channel, else one for all. For a layer, samples, channels, height and width; 16x64x56x56 if not
     /// given
-    #[arg(long, value_name = "NxCxL", value_parser = lengths, conflicts_with = "len")]
+    #[arg(long, value_name = "NxCxL", value_parser = Lengths::parse, conflicts_with = "len")]
     shape: Option<Lengths>,
     /// A setting of a layer; `nonlin list` shows what there is
     #[arg(long, value_name = "KEY=VALUE", value_parser = Given::parse)]
@@ -116,26 +117,6 @@ const COMPARED: u64 = 1 << 15;
 /// Elements, if neither --len nor --shape is given.
 const LEN: u64 = 1 << 24;
 
-/// What `--shape` says.
-#[derive(Clone, Debug)]
-struct Lengths(Vec<u64>);
-
-/// Reads `--shape`.
-fn lengths(text: &str) -> std::result::Result<Lengths, String> {
-    let numbers: Option<Vec<u64>> = text.split('x').map(|number| number.parse().ok()).collect();
-    let numbers = numbers.unwrap_or_default();
-    let mut lengths = numbers.iter();
-    let all = lengths.try_fold(1u64, |product, n| product.checked_mul(*n));
-    let fits = all.is_some_and(|all| (1..=1 << 40).contains(&all));
-    if fits && (3..=4).contains(&numbers.len()) {
-        return Ok(Lengths(numbers));
-    }
-    Err(
-        "three numbers such as 32x256x2048 are needed, of a layer four, with a product up to 2^40"
-            .into(),
-    )
-}
-
 pub(crate) fn bench(args: &Args) -> Result<Verdict> {
     if let (Some(known), false) = (Known::by_name(&args.chain), args.all) {
         return layer::bench(args, known);
@@ -154,24 +135,14 @@ pub(crate) fn bench(args: &Args) -> Result<Verdict> {
 }
 
 fn bench_as<T: Element>(args: &Args) -> Result<Verdict> {
-    let chain: Chain = args.chain.parse()?;
-    let layout = match args.shape.as_ref().map(|Lengths(lengths)| &lengths[..]) {
+    let chain = subject::chain(&args.chain, "bench")?;
+    let layout = match &args.shape {
         None => Layout {
             outer: 1,
             channels: 1,
             inner: args.len.unwrap_or(LEN),
         },
-        Some(&[outer, channels, inner]) => Layout {
-            outer,
-            channels,
-            inner,
-        },
-        Some(lengths) => {
-            return Err(Failure(format!(
-                "--shape: a chain's has three lengths, not {}: samples, channels and elements of each",
-                lengths.len()
-            )));
-        }
+        Some(shape) => shape.layout()?,
     };
     let gpu = adapters::open(args.adapter.as_deref())?;
     let default = gpu.kernels().shape();

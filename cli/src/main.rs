@@ -16,6 +16,8 @@ mod output;
 mod pending;
 mod plot;
 mod run;
+mod seeded;
+mod subject;
 mod wgsl;
 
 use clap::{Parser, Subcommand};
@@ -37,8 +39,8 @@ A CHAIN is steps with `|` between them, applied from left to right, as one dispa
     'leaky_relu(negative_slope=0.1)'
     'scale(@s) | prelu(weight=@w)' takes values from operands: `nonlin run` reads @w from --arg w=FILE
 
-`nonlin run` also takes the name of a layer, frelu, meta_acon, dyrelu_a, dyrelu_b or dyrelu_c, in the
-place of a chain.
+run, check, bench and wgsl also take the name of a layer, frelu, meta_acon, dyrelu_a, dyrelu_b or
+dyrelu_c, in the place of a chain.
 
 Without --adapter, the variable WGPU_ADAPTER_NAME chooses the adapter, as --adapter does; without
 either, the best one is taken, hardware before software. WGPU_BACKEND (vulkan, metal, dx12, gl)
@@ -50,8 +52,10 @@ Examples:
     nonlin run 'prelu(weight=@w)' --x x.npy --arg w=w.npy --y y.npy
     nonlin run frelu --set norm=none --x x.npy --arg weight=w.npy --y y.npy
     nonlin check gelu
+    nonlin check frelu --set norm=train
     nonlin bench
     nonlin wgsl silu --pass backward --to msl
+    nonlin wgsl meta_acon --shape 32x64x28x28
     nonlin plot silu --out silu.svg
 
 Exit codes: 0 fine, 1 a check failed, 2 wrong usage or input.";

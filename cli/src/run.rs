@@ -7,7 +7,7 @@ use crate::layers::{Given, Known};
 use crate::npy::{Array, Order, Shape};
 use crate::output::{Progress, complain, dtypes, show, table};
 use crate::pending::{Pending, resolve};
-use crate::{Failure, Result, Verdict, adapters, npy};
+use crate::{Failure, Result, Verdict, adapters, npy, subject};
 use nonlin::half::{bf16, f16};
 use nonlin::{Chain, DType, Element, Gpu, Pass, Values, reference};
 use std::collections::HashMap;
@@ -123,7 +123,7 @@ fn run_as<T: Element>(args: &Args) -> Result<Verdict> {
     if let Some(known) = Known::by_name(args.chain.trim()) {
         return layer::run::<T>(args, known);
     }
-    let chain = parse(&args.chain)?;
+    let chain = subject::chain(&args.chain, "run")?;
     check_names(&chain, &args.arg, &args.grad)?;
     refuse_useless(args, &chain)?;
     refuse_same_files(args)?;
@@ -200,22 +200,6 @@ fn keep(engine: &Engine, results: Vec<Output>) -> Result<Verdict> {
     }
     show(format!("{}\n{}", engine.name(), table(&rows, 3)))?;
     Ok(Verdict::Fine)
-}
-
-/// Reads a chain. Layers look like steps, but are none.
-fn parse(text: &str) -> Result<Chain> {
-    text.parse().map_err(|error: nonlin::Error| {
-        let mut names = text.split('|').map(|step| {
-            let name = step.split_once('(').map_or(step, |(name, _)| name);
-            name.trim()
-        });
-        match names.find_map(Known::by_name) {
-            None => error.into(),
-            Some(Known { name, .. }) => Failure(format!(
-                "{name} is a layer: it runs alone, as in nonlin run {name}, and takes its settings from --set"
-            )),
-        }
-    })
 }
 
 /// A result on its way to its file.

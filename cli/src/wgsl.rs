@@ -1,31 +1,51 @@
 //! `nonlin wgsl`.
 
-use crate::output::show;
-use crate::pending::Pending;
+mod kernels;
+
+use crate::layers::Given;
+use crate::output::{dtypes, show, table};
+use crate::pending::{Pending, persist_all};
+use crate::subject::{Lengths, Order, Spread, Subject, refuse};
 use crate::{Failure, Result, Verdict};
 use clap::ValueEnum;
+use kernels::Dispatched;
 use naga::back::{glsl, hlsl, msl, pipeline_constants::process_overrides, spv};
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, ResourceBinding, ShaderStage, StorageAccess};
-use nonlin::Chain;
-use std::fmt::Display;
+use nonlin::{Chain, DType};
+use std::fmt::{Display, Write};
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// Print the shader of a chain, as WGSL or in the language of a backend
+/// Print the shaders of a chain or a layer, as WGSL or in the language of a backend
+///
+/// Of a chain alone, that is one kernel, for f32 operands as long as x, and no gradient but dx. With
+/// --shape it is all that the pass dispatches for x of that shape, gradients of all operands
+/// included: operands have a value for each channel, or what --arg says; gates and residuals are as
+/// long as x. Of a layer it is always that, for --shape or images of 16x64x56x56.
+///
+/// What is dispatched is printed one kernel after another, each headed by a comment: its label, and
+/// the size of its dispatch in workgroups of 256 invocations. How work is cut depends on a device's
+/// limits; here they are wgpu's defaults, and operands are in buffers of their own. No adapter is
+/// needed.
 ///
 /// Other languages than WGSL are written by naga with the options that wgpu uses: SPIR-V 1.3, Metal
-/// Shading Language 2.4, HLSL for shader model 5.1, GLSL ES 3.10. The workgroup has 256
-/// invocations.
+/// Shading Language 2.4, HLSL for shader model 5.1, GLSL ES 3.10. SPIR-V is binary: several kernels
+/// need --out, and go to files of their own, which are listed: --out frelu.spv makes frelu.0.spv,
+/// frelu.1.spv and so on, in the order of the dispatches, all of them or none.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
     nonlin wgsl 'scale(0.5) | silu'
     nonlin wgsl gelu --pass backward --to msl
-    nonlin wgsl mish --to spirv --out mish.spv")]
+    nonlin wgsl mish --to spirv --out mish.spv
+    nonlin wgsl 'prelu(weight=@w)' --pass backward --shape 32x256x2048
+    nonlin wgsl frelu --set norm=train --pass backward --shape 8x32x28x28 --order nhwc
+    nonlin wgsl dyrelu_b --dtype f16 --to spirv --out dyrelu_b.spv")]
 pub(crate) struct Args {
-    /// The steps, such as 'scale(0.5) | silu | scale(2)'; `nonlin list` shows what there is
+    /// The steps, such as 'scale(0.5) | silu | scale(2)', or a layer, such as frelu; `nonlin list`
+    /// shows what there is
     chain: String,
     /// The way through the chain
     #[arg(long, value_enum, default_value = "forward")]
@@ -33,16 +53,43 @@ pub(crate) struct Args {
     /// The language
     #[arg(long, value_enum, default_value = "wgsl")]
     to: Language,
+    /// Samples, channels and elements of each, such as 32x256x2048: what is dispatched for x of that
+    /// shape. Of a layer, samples, channels, height and width; 16x64x56x56 if not given
+    #[arg(long, value_name = "NxCxL", value_parser = Lengths::parse)]
+    shape: Option<Lengths>,
+    /// Whose the values of the operand @NAME are, with --shape: one for all (shared), for each channel
+    /// (channel), for each sample and channel (sample), or for each element (element)
+    #[arg(long, value_name = "NAME=WHOSE", value_parser = Spread::parse)]
+    arg: Vec<Spread>,
+    /// A setting of the layer, such as kernel=3x1; once for each
+    #[arg(long, value_name = "KEY=VALUE", value_parser = Given::parse)]
+    set: Vec<Given>,
+    /// In which order a layer's images lie in memory [default: nchw]
+    #[arg(long, value_enum)]
+    order: Option<Order>,
+    /// How elements are stored [default: f32]
+    #[arg(long, value_parser = dtypes())]
+    dtype: Option<DType>,
     /// Write to a file, which appears whole or not at all
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Pass {
     Forward,
     Backward,
     BackwardFromY,
+}
+
+impl From<Pass> for nonlin::Pass {
+    fn from(pass: Pass) -> Self {
+        match pass {
+            Pass::Forward => nonlin::Pass::Forward,
+            Pass::Backward => nonlin::Pass::Backward,
+            Pass::BackwardFromY => nonlin::Pass::BackwardFromY,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -55,31 +102,121 @@ enum Language {
 }
 
 pub(crate) fn wgsl(args: &Args) -> Result<Verdict> {
-    let chain: Chain = args.chain.parse()?;
+    let subject = Subject::parse(&args.chain, "wgsl")?;
     if args.to == Language::Spirv && args.out.is_none() && std::io::stdout().is_terminal() {
         let hint = "give --out FILE or redirect the output";
         return Err(Failure(format!(
             "SPIR-V is binary and not for a terminal; {hint}"
         )));
     }
-    let source = chain.wgsl(match args.pass {
-        Pass::Forward => nonlin::Pass::Forward,
-        Pass::Backward => nonlin::Pass::Backward,
-        Pass::BackwardFromY => nonlin::Pass::BackwardFromY,
-    })?;
-    let text = match args.to {
-        Language::Wgsl => source.into_bytes(),
-        language => translate(&source, language)?,
-    };
-    match &args.out {
-        None => show(text)?,
-        Some(path) => {
-            let mut file = Pending::create(path)?;
-            file.write(&text)?;
-            file.persist()?;
+    match subject {
+        Subject::Layer(known) => show_all(args, &kernels::of_layer(args, known)?)?,
+        Subject::Chain(chain) => {
+            let options = [
+                ("--set", !args.set.is_empty()),
+                ("--order", args.order.is_some()),
+            ];
+            let why = format!("is for layers, such as frelu; {chain} is a chain");
+            refuse(&options, &why)?;
+            match &args.shape {
+                Some(shape) => show_all(args, &kernels::of_chain(args, &chain, shape)?)?,
+                None => show_alone(args, &chain)?,
+            }
         }
     }
     Ok(Verdict::Fine)
+}
+
+/// A chain's kernel, by itself.
+fn show_alone(args: &Args, chain: &Chain) -> Result<()> {
+    let options = [
+        ("--arg", !args.arg.is_empty()),
+        ("--dtype", args.dtype.is_some()),
+    ];
+    let why = "needs --shape, such as 32x256x2048: without it a chain's kernel is shown by itself, \
+               for f32 operands as long as x";
+    refuse(&options, why)?;
+    let text = written(chain.wgsl(args.pass.into())?, args.to)?;
+    let Some(path) = &args.out else {
+        return show(text);
+    };
+    let mut file = Pending::create(path)?;
+    file.write(&text)?;
+    file.persist()
+}
+
+/// All that is dispatched: texts one after another, binaries in files of their own.
+fn show_all(args: &Args, all: &[Dispatched]) -> Result<()> {
+    if args.to == Language::Spirv {
+        return show_binaries(args, all);
+    }
+    let mut text = String::new();
+    for (index, each) in all.iter().enumerate() {
+        if index > 0 {
+            text.push('\n');
+        }
+        _ = writeln!(text, "// {}", each.title());
+        let kernel = written(each.wgsl.clone(), args.to)?;
+        text.push_str(&String::from_utf8_lossy(&kernel));
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+    }
+    let Some(path) = &args.out else {
+        return show(text);
+    };
+    let mut file = Pending::create(path)?;
+    file.write(text.as_bytes())?;
+    file.persist()
+}
+
+fn show_binaries(args: &Args, all: &[Dispatched]) -> Result<()> {
+    let (files, rows) = match (&args.out, all) {
+        (None, [one]) => return show(written(one.wgsl.clone(), args.to)?),
+        (None, all) => {
+            return Err(Failure(format!(
+                "SPIR-V of {} kernels is as many files; give --out FILE, and FILE.0, FILE.1 and so on are \
+                 written, the numbers before the extension",
+                all.len()
+            )));
+        }
+        (Some(path), all) => {
+            let (mut files, mut rows) = (Vec::new(), Vec::new());
+            for (index, each) in all.iter().enumerate() {
+                let path = if all.len() == 1 {
+                    path.clone()
+                } else {
+                    numbered(path, index)
+                };
+                let mut file = Pending::create(&path)?;
+                file.write(&written(each.wgsl.clone(), args.to)?)?;
+                files.push(file);
+                rows.push(vec![path.display().to_string(), each.title()]);
+            }
+            (files, rows)
+        }
+    };
+    persist_all(files)?;
+    show(table(&rows, 2))
+}
+
+/// `frelu.0.spv` for `frelu.spv`.
+fn numbered(path: &Path, index: usize) -> PathBuf {
+    match path.extension() {
+        Some(extension) => {
+            let mut extended = std::ffi::OsString::from(format!("{index}."));
+            extended.push(extension);
+            path.with_extension(extended)
+        }
+        None => path.with_extension(index.to_string()),
+    }
+}
+
+fn written(source: String, to: Language) -> Result<Vec<u8>> {
+    match to {
+        Language::Wgsl => Ok(source.into_bytes()),
+        language => translate(&source, language),
+    }
 }
 
 /// The entry point of every kernel.

@@ -1,6 +1,8 @@
 //! The commands that need an adapter, on the default one. Without any they show as ignored, or fail
 //! if REQUIRE_GPU is 1.
 
+#[path = "gpu/checks.rs"]
+mod checks;
 mod common;
 
 use ::nonlin::half::bf16;
@@ -11,7 +13,7 @@ use libtest_mimic::{Arguments, Trial};
 use serde_json::Value;
 use std::io::Write;
 
-const TRIALS: [(&str, fn()); 18] = [
+const TRIALS: [(&str, fn()); 21] = [
     ("adapters_are_listed", adapters_are_listed),
     (
         "an_unknown_adapter_is_refused",
@@ -28,9 +30,12 @@ const TRIALS: [(&str, fn()); 18] = [
     ),
     ("run_of_layers", run_of_layers),
     ("run_of_layers_in_16_bits", run_of_layers_in_16_bits),
-    ("check_of_a_chain", check_of_a_chain),
-    ("check_in_16_bits", check_in_16_bits),
-    ("check_of_every_activation", check_of_every_activation),
+    ("check_of_a_chain", checks::of_a_chain),
+    ("check_in_16_bits", checks::in_16_bits),
+    ("check_of_every_activation", checks::of_every_activation),
+    ("check_of_operands", checks::of_operands),
+    ("check_of_layers", checks::of_layers),
+    ("check_of_layers_and_chains", checks::of_layers_and_chains),
     ("bench_as_json", bench_as_json),
     ("bench_as_text", bench_as_text),
     (
@@ -186,22 +191,6 @@ fn run_with_operands_and_random_steps() {
     operands::check(&[]);
 }
 
-fn check_in_16_bits() {
-    for dtype in ["f16", "bf16"] {
-        let args = ["check", "scale(0.5) | silu", "--dtype", dtype];
-        let text = nonlin(&args).fine();
-        assert!(text.starts_with(&format!("{dtype} on ")), "{text}");
-        let document = nonlin(&[&args[..], &["--json"]].concat()).json();
-        assert_eq!(document["dtype"], dtype);
-        for result in document["results"].as_array().unwrap() {
-            assert_eq!(
-                (&result["compared"], &result["failed"]),
-                (&65536.into(), &0.into())
-            );
-        }
-    }
-}
-
 /// Layers' tolerance on adapters, in units of a tensor's largest magnitude.
 const LAYERS: f64 = 6e-6;
 
@@ -258,65 +247,6 @@ fn run_of_layers_in_16_bits() {
             }
         }
     }
-}
-
-fn check_of_a_chain() {
-    let args = ["check", "scale(0.5) | relu | scale(2)", "--count", "5000"];
-    let text = nonlin(&args).fine();
-    assert_eq!(text.lines().count(), 5, "{text}");
-    assert!(
-        text.lines().skip(2).all(|line| line.contains("  pass  ")),
-        "{text}"
-    );
-    let document = nonlin(&[&args[..], &["--json"]].concat()).json();
-    assert_eq!(fields(&document), ["adapter", "dtype", "passed", "results"]);
-    assert_eq!(document["passed"], true);
-    let results = document["results"].as_array().unwrap();
-    for (result, pass) in results
-        .iter()
-        .zip(["forward", "backward", "backward from y"])
-    {
-        assert_eq!(
-            fields(result),
-            ["chain", "pass", "compared", "failed", "passed", "worst"]
-        );
-        assert_eq!(result["chain"], args[1]);
-        assert_eq!(
-            (&result["pass"], &result["failed"]),
-            (&pass.into(), &0.into())
-        );
-        assert!(result["compared"].as_u64() >= Some(5000));
-    }
-}
-
-fn check_of_every_activation() {
-    let ran = nonlin(&["check", "--count", "2000", "--json"]);
-    let document: Value = serde_json::from_str(&ran.stdout).unwrap();
-    let results = document["results"].as_array().unwrap();
-    let of_pass = |pass| results.iter().filter(move |result| result["pass"] == pass);
-    let chains: Vec<_> = of_pass("forward")
-        .map(|r| r["chain"].as_str().unwrap())
-        .collect();
-    assert_eq!(
-        chains,
-        Activation::ALL
-            .iter()
-            .map(Activation::to_string)
-            .collect::<Vec<_>>()
-    );
-    assert_eq!(of_pass("backward").count(), chains.len());
-    assert!((20..30).contains(&of_pass("backward from y").count()));
-    let failed = results.iter().any(|result| result["failed"] != 0);
-    assert_eq!(
-        (ran.code, &document["passed"]),
-        (Some(failed.into()), &(!failed).into())
-    );
-    let worst = results
-        .iter()
-        .map(|result| &result["worst"])
-        .find(|worst| worst.is_object());
-    let names = ["index", "x", "dy", "got", "want", "ulp", "allowed"];
-    assert_eq!(fields(worst.unwrap()), names);
 }
 
 fn bench_as_json() {

@@ -1,10 +1,11 @@
 //! Layers.
 
 use super::unfused::{self, Steps, Unfused, Work};
-use super::{Args, Bench, Lengths, Subject, Timed, Variant, WARM_UP, dy_at, spread, x_at};
+use super::{Args, Bench, Subject, Timed, Variant, WARM_UP, dy_at, spread, x_at};
 use crate::layers::{AnyLayer, Known, on};
 use crate::output::{Progress, complain};
-use crate::{Failure, Result, Verdict, adapters};
+use crate::subject::Lengths;
+use crate::{Failure, Result, Verdict, adapters, seeded};
 use nonlin::layers::{Images, Layer, Parameter, Parameters};
 use nonlin::wgpu;
 use nonlin::{Bound, DType, LayerOperands, LayerPlan, Operand, Operands, Pass};
@@ -98,19 +99,10 @@ struct Fused {
     saved: wgpu::Buffer,
 }
 
-/// A parameter's elements: about 1 where one multiplies by them, variances positive, and weights so that sums are
-/// about as large as what is summed.
+/// A parameter's elements.
 fn elements(parameter: &Parameter, seed: u64) -> Vec<f32> {
-    let inputs = parameter.shape[1..].iter().product::<u64>() as f32;
-    let (middle, reach) = match parameter.name.as_str() {
-        name if name.starts_with("running_var") => (1.0, 0.5),
-        name if name.starts_with("bn") && name.ends_with("weight") => (1.0, 0.5),
-        "p1" => (1.0, 0.5),
-        _ => (0.0, 1.5 / inputs.sqrt()),
-    };
-    let count = parameter.elements().unwrap_or(0);
     let at = |i: u64| (i + seed).wrapping_mul(0xbb67_ae85_84ca_a73b);
-    (0..count).map(|i| middle + reach * spread(at(i))).collect()
+    seeded::parameter(parameter, |i| spread(at(i)))
 }
 
 impl<'a> Set<'a> {

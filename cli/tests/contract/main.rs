@@ -1,11 +1,13 @@
 //! What scripts rely on, as far as it needs no adapter: exit codes, messages, JSON, texts.
 
+mod check;
 #[path = "../common/mod.rs"]
 mod common;
 mod layers;
 mod npy;
 mod operands;
 mod plot;
+mod wgsl;
 
 use common::{Ran, command, fields, nonlin};
 use nonlin::Activation;

@@ -1,0 +1,94 @@
+//! `nonlin check` on chains with operands or random steps: on a shape, with all gradients.
+
+use super::found::{Checked, Comparison};
+use crate::Result;
+use crate::seeded::noise;
+use crate::subject::{Lengths, Spread, is_elementwise};
+use nonlin::check::{self, Expected};
+use nonlin::{Argument, Chain, Element, Gpu, Layout, Pass, Values};
+
+/// The shape, if --shape is not given: some samples and channels, long enough for several workgroups.
+pub(super) const SHAPE: [u64; 3] = [4, 16, 1024];
+
+/// A chain, and what it is compared on.
+pub(super) struct Job {
+    chain: Chain,
+    shape: Lengths,
+    layout: Layout,
+    /// How many values each operand has.
+    operands: Vec<(String, u64)>,
+}
+
+impl Job {
+    pub(super) fn new(chain: Chain, shape: Lengths, given: &[Spread]) -> Result<Self> {
+        let layout = shape.layout()?;
+        Ok(Job {
+            operands: Spread::lengths(&chain, layout, given)?,
+            chain,
+            shape,
+            layout,
+        })
+    }
+
+    pub(super) fn elements(&self) -> u64 {
+        self.layout.outer * self.layout.channels * self.layout.inner
+    }
+
+    /// y, dx and the gradient of each operand that has one.
+    pub(super) fn compare<T: Element>(&self, gpu: &Gpu, seed: u64) -> Result<Vec<Checked>> {
+        let chain = &self.chain;
+        let stored = |value: f32| T::from_f64(f64::from(value));
+        let (x, dy): (Vec<T>, Vec<T>) = (0..self.elements())
+            .map(|i| (stored(4.0 * noise(seed, 0, i)), stored(noise(seed, 1, i))))
+            .unzip();
+        let mut values = Values::new().layout(self.layout).random(seed, 0);
+        for ((name, len), tensor) in self.operands.iter().zip(2..) {
+            let value = |i| stored(about(chain, name, noise(seed, tensor, i)));
+            let data: Vec<T> = (0..*len).map(value).collect();
+            values = values.arg(name, &data);
+        }
+        let mut all = Vec::new();
+        let mut add = |pass, tensor: &str, report| {
+            all.push(Checked {
+                subject: chain.to_string(),
+                shape: Some(self.shape.to_string()),
+                order: None,
+                pass,
+                tensor: Some(tensor.to_owned()),
+                comparison: Comparison::Elements(report),
+            });
+        };
+        let y = gpu.forward_with(chain, &x, &values)?;
+        let expected = Expected::forward_with(chain, &x, &values)?;
+        add(Pass::Forward, "y", expected.compare(&y)?);
+        let names = chain.learnable();
+        let (dx, gradients) = gpu.backward_with(chain, &x, &dy, &values, &names)?;
+        let expected = Expected::backward_with(chain, &x, &dy, &values)?;
+        add(Pass::Backward, "dx", expected.compare(&dx)?);
+        for (name, gradient) in names.iter().zip(&gradients) {
+            let report = check::gradient(chain, &x, &dy, &values, name, gradient)?;
+            add(Pass::Backward, name, report);
+        }
+        Ok(all)
+    }
+}
+
+/// A value for an operand, from a number between -1 and 1: of a gate or residual, that; of an argument, about its
+/// default, which suits every function; where there is none, about one; where that is zero, about zero.
+fn about(chain: &Chain, name: &str, noise: f32) -> f32 {
+    if is_elementwise(chain, name) {
+        return 1.5 * noise;
+    }
+    let arguments = chain.steps().iter().flat_map(|step| {
+        let defaults = step.function().defaults();
+        step.arguments().iter().zip(defaults)
+    });
+    let mut defaults = arguments.filter_map(|(argument, default)| {
+        let is_it = matches!(argument, Argument::Operand(operand) if operand == name);
+        is_it.then(|| default.unwrap_or(1.0))
+    });
+    match defaults.next() {
+        None | Some(0.0) => 0.25 * noise,
+        Some(default) => default * (1.0 + 0.25 * noise),
+    }
+}

@@ -1,0 +1,122 @@
+//! What a pass dispatches for operands of some shape, without a device.
+
+use super::{Args, Pass};
+use crate::layers::{AnyLayer, Known, on};
+use crate::subject::{Lengths, Order, Spread, refuse};
+use crate::{Failure, Result};
+use nonlin::layers::{Images, Layer};
+use nonlin::{Chain, DType, LayerOperands, Memory, Operand, Operands, Recipe, wgpu};
+
+/// The images, if --shape is not given: those of `nonlin bench`.
+const IMAGES: [u64; 4] = [16, 64, 56, 56];
+
+/// A kernel, and how it is dispatched.
+pub(super) struct Dispatched {
+    pub(super) label: String,
+    pub(super) workgroups: [u32; 3],
+    pub(super) wgsl: String,
+}
+
+impl Dispatched {
+    /// Its label and the size of its dispatch, in one line.
+    pub(super) fn title(&self) -> String {
+        let [x, y, z] = self.workgroups;
+        format!("{}: {x} x {y} x {z} workgroups", self.label)
+    }
+}
+
+/// Each operand in memory of its own, beginning there.
+#[derive(Default)]
+struct Memories(u64);
+
+impl Memories {
+    fn operand(&mut self, len: u64, dtype: DType) -> Operand<'static> {
+        self.0 += 1;
+        let memory = Memory::Host {
+            id: self.0,
+            size: len.saturating_mul(dtype.size()).next_multiple_of(16),
+        };
+        Operand::in_memory(memory, 0, len)
+    }
+}
+
+/// A layer's kernels.
+pub(super) fn of_layer(args: &Args, known: &Known) -> Result<Vec<Dispatched>> {
+    let options = [("--arg", !args.arg.is_empty())];
+    let why = format!("is for chains with operands; {} is a layer", known.name);
+    refuse(&options, &why)?;
+    let layer = known.build(&args.set)?;
+    let default = Lengths(IMAGES.to_vec());
+    let shape = args.shape.as_ref().unwrap_or(&default);
+    let images = shape.images(args.order.unwrap_or(Order::Nchw))?;
+    let dtype = args.dtype.unwrap_or(DType::F32);
+    let recipe = layer_recipe(&layer, &images, args.pass, dtype)?;
+    Ok(dispatched(&recipe))
+}
+
+fn layer_recipe(layer: &AnyLayer, images: &Images, pass: Pass, dtype: DType) -> Result<Recipe> {
+    let elements = images.elements()?;
+    let listed = on!(layer, layer => layer.parameters(images))?;
+    let counts = listed.iter().map(|parameter| parameter.elements());
+    let too_many = || Failure("the parameters have more elements than can be counted".into());
+    let parameters: Option<u64> = counts.sum();
+    let parameters = parameters.ok_or_else(too_many)?;
+    let saved = on!(layer, layer => layer.saved_len(images))?;
+    let mut memories = Memories::default();
+    let mut of = |len, dtype| memories.operand(len, dtype);
+    let mut operands = LayerOperands::new().x(of(elements, dtype));
+    operands = match pass {
+        Pass::Forward => operands.y(of(elements, dtype)),
+        _ => operands.dy(of(elements, dtype)).dx(of(elements, dtype)),
+    };
+    operands = operands.parameters(of(parameters, DType::F32));
+    if pass != Pass::Forward {
+        operands = operands.gradients(of(parameters, DType::F32));
+    }
+    if saved > 0 {
+        operands = operands.saved(of(saved, DType::F32));
+    }
+    let limits = wgpu::Limits::default();
+    let recipe = on!(layer, layer => {
+        Recipe::layer(layer, images, pass.into(), dtype, &operands, &limits)
+    })?;
+    Ok(recipe)
+}
+
+/// A chain's kernels for a shape, with the gradients of all operands that have one.
+pub(super) fn of_chain(args: &Args, chain: &Chain, shape: &Lengths) -> Result<Vec<Dispatched>> {
+    let layout = shape.layout()?;
+    let lengths = Spread::lengths(chain, layout, &args.arg)?;
+    let dtype = args.dtype.unwrap_or(DType::F32);
+    let elements = layout.outer * layout.channels * layout.inner;
+    let mut memories = Memories::default();
+    let mut of = |len, dtype| memories.operand(len, dtype);
+    let mut whole = || of(elements, dtype);
+    let mut operands = match args.pass {
+        Pass::Forward => Operands::new().x(whole()).y(whole()),
+        Pass::Backward => Operands::new().x(whole()).dy(whole()).dx(whole()),
+        Pass::BackwardFromY => Operands::new().y(whole()).dy(whole()).dx(whole()),
+    };
+    operands = operands.layout(layout);
+    for (name, len) in &lengths {
+        operands = operands.arg(name, of(*len, dtype), dtype);
+        let learned = chain.learnable().contains(&name.as_str());
+        if args.pass == Pass::Backward && learned {
+            // As the library's own door hands them out.
+            operands = operands.grad(name, of(*len, DType::F32), DType::F32);
+        }
+    }
+    let limits = wgpu::Limits::default();
+    let recipe = Recipe::new(chain, args.pass.into(), dtype, &operands, &limits)?;
+    Ok(dispatched(&recipe))
+}
+
+fn dispatched(recipe: &Recipe) -> Vec<Dispatched> {
+    let dispatches = recipe.dispatches().iter();
+    let each = dispatches.map(|dispatch| Dispatched {
+        label: dispatch.label().to_owned(),
+        workgroups: dispatch.workgroups(),
+        wgsl: dispatch.wgsl_apart(),
+    });
+    each.collect()
+}
