@@ -118,7 +118,7 @@ pub(crate) fn of_operands() {
             &[("dx", 66), ("g", 66)],
         ),
         (
-            "rrelu",
+            "rrelu(lower=0.125, upper=0.25)",
             &["--shape", "1x1x1000", "--seed", "3"],
             &[("dx", 1000)],
         ),
