@@ -1,7 +1,7 @@
 //! Chains: short lists of steps, as data and as text.
 
-use crate::compose::{self, Body, Form};
 use crate::custom::Custom;
+use crate::wgsl::{self, Body, Form};
 use crate::{Activation, DType, Error};
 use std::fmt;
 use std::str::FromStr;
@@ -292,6 +292,19 @@ impl Step {
         &self.arguments
     }
 
+    /// Whether there is a gradient with respect to a parameter.
+    pub(crate) fn has_gradient(&self, parameter: usize) -> bool {
+        let name = self.parameters()[parameter];
+        match &self.function {
+            Function::Activation(activation) => {
+                let gradients = activation.entry().room.gradients;
+                gradients.iter().any(|gradient| gradient.parameter == name)
+            }
+            Function::Custom(custom) => custom.has_gradient(name),
+            function => !function.is_random(),
+        }
+    }
+
     /// What a kernel is told of the constants, by name. Dropout is told the factor of what it keeps, too.
     pub(crate) fn scalars(&self) -> Vec<(&str, f32)> {
         let mut scalars = Vec::new();
@@ -482,7 +495,7 @@ impl Chain {
     /// ```
     pub fn learnable(&self) -> Vec<&str> {
         let learns = |(step, parameter, _): &(usize, usize, &str)| {
-            compose::has_gradient(&self.steps[*step], *parameter)
+            self.steps[*step].has_gradient(*parameter)
         };
         self.arguments()
             .filter(learns)
@@ -606,7 +619,7 @@ impl Chain {
     pub fn wgsl(&self, pass: Pass) -> Result<String, Error> {
         self.validate()?;
         self.supports(pass)?;
-        Ok(compose::kernel(
+        Ok(wgsl::kernel(
             Body::Chain(self, pass),
             &Form::plain(Body::Chain(self, pass), DType::F32.into()),
         ))
@@ -646,7 +659,7 @@ impl Chain {
                 prefix: prefix.to_owned(),
             });
         }
-        Ok(compose::functions(self, prefix))
+        Ok(wgsl::functions(self, prefix))
     }
 
     /// The constants of all steps, in order: all that two chains of one structure differ in. Behind the p

@@ -1,6 +1,6 @@
 //! Activations of the user's own, from WGSL text.
 
-use crate::{Activation, Error, compose};
+use crate::{Activation, Error};
 use std::sync::Arc;
 
 /// A function of x and the parameters.
@@ -83,7 +83,7 @@ impl Custom {
                 "the default of {parameter} is {value}, which is not finite"
             )));
         }
-        let (own, files) = compose::standing_alone(wgsl).map_err(bad)?;
+        let (own, files) = crate::wgsl::standing_alone(wgsl).map_err(bad)?;
         let (module, library) = (parsed(name, &own, &files)?, parsed(name, "", &files)?);
 
         let expected: Vec<_> = std::iter::once("x")

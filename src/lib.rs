@@ -51,7 +51,6 @@
 mod act;
 mod chain;
 pub mod check;
-mod compose;
 mod custom;
 mod dtype;
 mod error;
@@ -62,6 +61,7 @@ mod philox;
 pub mod reference;
 pub mod ulp;
 mod values;
+mod wgsl;
 
 pub use act::Activation;
 pub use chain::{Argument, Chain, Function, Pass, Step};

@@ -2,8 +2,8 @@
 
 use super::launch::{Code, Machine};
 use super::{LayerPlan, Plan, guarded};
-use crate::compose::{self, Body, Form, Sweep};
 use crate::layers::{Images, Layer};
+use crate::wgsl::{self, Body, Form, Sweep};
 use crate::{Chain, DType, DTypes, Error, Pass};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -227,7 +227,7 @@ impl Inner {
         let family = self.family(Key::Finish(dtypes.to_vec()));
         family.get(None, || {
             let written = Code::Finish(dtypes.to_vec()).written();
-            self.pipeline("nonlin finish", compose::finish(dtypes), &written, &[])
+            self.pipeline("nonlin finish", wgsl::finish(dtypes), &written, &[])
         })
     }
 
@@ -238,18 +238,20 @@ impl Inner {
     }
 
     fn compile(&self, body: Body<'_>, form: &Form) -> Result<Kernel, Error> {
-        let source = compose::kernel(body, form);
+        let source = wgsl::kernel(body, form);
         let shared = if form.shared { " in one buffer" } else { "" };
         let in_place = form.outputs.iter().any(|output| output.in_place.is_some());
         let in_place = if in_place { " in place" } else { "" };
         let label = format!("{} {:?}{shared}{in_place}", label(body, form), form.access);
         let written = form.written().into_iter();
         let written: Vec<_> = written.map(|w| w || form.shared).collect();
-        let workgroup = [("WORKGROUP", f64::from(self.machine.shape.workgroup))];
-        let constants = if form.sweep == Sweep::Each {
-            &workgroup[..]
-        } else {
-            &[]
+        let shape = [
+            ("WORKGROUP", f64::from(self.machine.shape.workgroup)),
+            ("WORDS", f64::from(form.words)),
+        ];
+        let constants = match form.sweep {
+            Sweep::Each => &shape[..],
+            _ => &[],
         };
         self.pipeline(&label, source, &written, constants)
     }

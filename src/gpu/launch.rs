@@ -2,9 +2,9 @@
 
 use super::operand::Memory;
 use super::{Bound, Shape, guarded};
-use crate::compose::{self, Form};
 use crate::gpu::kernels::{Family, Inner, Kernel};
 use crate::gpu::plan::{Dispatch, Task};
+use crate::wgsl::{self, Form};
 use crate::{DType, Error};
 
 /// What of a device decides how work is cut.
@@ -220,18 +220,22 @@ impl Code {
         let (label, text) = match (self, task) {
             (Code::Pass(form), Some(task)) => (
                 super::kernels::label(task.body(), form),
-                compose::kernel(task.body(), form),
+                wgsl::kernel(task.body(), form),
             ),
             (Code::Pass(_), None) => unreachable!("a layer's kernels are text"),
-            (Code::Finish(dtypes), _) => ("nonlin finish".into(), compose::finish(dtypes)),
+            (Code::Finish(dtypes), _) => ("nonlin finish".into(), wgsl::finish(dtypes)),
             (Code::Text { label, text, .. }, _) => (label.clone(), text.clone()),
         };
-        let workgroup = machine.shape.workgroup;
+        let super::Shape { workgroup, words } = machine.shape;
         let text = text
             .replace("var<storage, read>", "var<storage, read_write>")
             .replace(
                 "override WORKGROUP: u32 = 256u;",
                 &format!("const WORKGROUP: u32 = {workgroup}u;"),
+            )
+            .replace(
+                "override WORDS: u32 = 1u;",
+                &format!("const WORDS: u32 = {words}u;"),
             );
         (label, text)
     }

@@ -4,11 +4,11 @@ use super::kernels::{Family, Inner, label};
 use super::launch::{Binding, Code, From, Launch, Launches, Machine};
 use super::operand::{Given, Placed, Rows, missing};
 use super::{Kernels, Operands};
-use crate::compose::{
-    self, Access, Args, At, Body, Form, Input, LANES, Output, Place, Sweep, SweepArgs,
-};
 use crate::layout::Whose;
 use crate::values::Spread;
+use crate::wgsl::{
+    self, Access, Args, At, Body, Form, Input, LANES, Output, Place, Sweep, SweepArgs,
+};
 use crate::{Chain, DTypes, Error, Layout, Pass};
 use std::sync::Arc;
 
@@ -137,7 +137,7 @@ impl Plan {
     /// The kernel's WGSL, in the form that operands apart from each other get, at places that are
     /// multiples of 4 elements, for any length; those of arguments as long as x.
     pub fn wgsl(&self) -> String {
-        compose::kernel(self.task.body(), &self.plain())
+        wgsl::kernel(self.task.body(), &self.plain())
     }
 
     /// Bytes read and written for `len` elements, without the operands of arguments.
@@ -248,7 +248,7 @@ impl<'a, 'b> Work<'a, 'b> {
             let placed = placed
                 .ok_or_else(|| missing(task.pass, &format!("@{name}")))?
                 .clone();
-            let variable = compose::arg(&name);
+            let variable = wgsl::arg(&name);
             inputs.push(Read { placed, variable });
         }
         let (each, sums): (Vec<_>, Vec<_>) =
@@ -719,7 +719,16 @@ impl<'a, 'b> Work<'a, 'b> {
             let (offset, binding) = self.place(sum, 0, sum.operand.len(), sum.dtype.size(), 4);
             bindings.push(binding);
             let base = index as u64 * count;
-            sums.push([base, sum.operand.len(), terms, run, skip, u64::from(offset)]);
+            let in_word = 4 / sum.dtype.size();
+            sums.push([
+                base,
+                sum.operand.len(),
+                terms,
+                run,
+                skip,
+                u64::from(offset),
+                in_word,
+            ]);
             words = words.max(match sum.dtype.size() {
                 4 => sum.operand.len(),
                 _ => sum.operand.len() / 2 + 1,
@@ -823,7 +832,7 @@ impl<'a, 'b> Work<'a, 'b> {
         if !self.body().draws(&form.gradients()).is_empty() {
             args.random = Some(random_words(self.random));
         }
-        let fields = compose::fields(form, &args);
+        let fields = wgsl::fields(form, &args);
         let random = fields.iter().position(|(name, _)| name == "seed_low");
         let mut uniform: Vec<u32> = fields.into_iter().map(|(_, value)| value).collect();
         uniform.resize(uniform.len().next_multiple_of(4), 0);

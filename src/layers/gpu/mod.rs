@@ -56,9 +56,9 @@ pub(crate) fn is_whole(images: &Images) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compose::tests::{tint, translate};
     use crate::layers::sealed::OnGpu;
     use crate::layers::{BatchNorm, DynamicRelu, Frelu, MetaAcon, Variant};
+    use crate::wgsl::tests::{tint, translate};
     use crate::{DTypes, Pass};
 
     fn every_form(layer: &dyn OnGpu) {

@@ -1,7 +1,7 @@
 //! The text that all layers' kernels have in common.
 
 use super::super::{Images, Order, Parameter};
-use crate::compose::{Module, divisor, mentions};
+use crate::wgsl::{Text, divisor, mentions};
 use crate::{DTypes, Pass};
 use std::fmt::Write;
 use std::ops::Range;
@@ -262,23 +262,23 @@ impl Program {
     }
 
     fn whole(&self, uses: &str, body: &str, buffers: &[(Buffer, bool)]) -> String {
-        let mut module = Module::default();
-        module.known("io/f32.wgsl", None);
-        module.known("math/divide.wgsl", None);
+        let mut module = Text::default();
+        module.file("io/f32.wgsl");
+        module.file("math/divide.wgsl");
         for (buffer, _) in buffers.iter().filter(|(buffer, _)| buffer.has_images()) {
             let dtype = self.form.dtypes.of(buffer.name());
-            module.known(&format!("io/{dtype}.wgsl"), None);
+            module.file(&format!("io/{dtype}.wgsl"));
         }
         for name in uses.split_whitespace() {
             match name {
                 "act/tanh.wgsl" => {
                     let entry = crate::Activation::Tanh.entry();
-                    module.known(entry.name, Some(entry.wgsl));
+                    module.known(entry.name, entry.wgsl);
                 }
-                file => module.known(file, None),
+                file => module.file(file),
             }
         }
-        let mut out = module.text;
+        let mut out = String::new();
         out.push_str("struct Sizes {\n");
         for (name, kind) in self.fields() {
             _ = writeln!(out, "    {name}: {kind},");
@@ -315,7 +315,9 @@ impl Program {
             }
         }
         out.push_str("fn is_nan(v: f32) -> bool {\n    return f32_is_nan(bitcast<u32>(v));\n}\n\n");
-        out + body
+        out += body;
+        module.push(&out);
+        module.finish(&[])
     }
 
     /// The type of a buffer's elements.

@@ -1,0 +1,581 @@
+//! One element of a kernel, from bits to bits, and how its operands are loaded and stored: the part of a kernel that
+//! depends on how many operands there are.
+//!
+//! `fn element` takes the bits of what is loaded for each element, and values of what is held; everything in a kernel
+//! goes through it. `fn word(i)` loads, calls it for one element or four, and stores. Where a sweep holds values of a
+//! channel, `fn hold` and `fn hold_sample` load them into `struct Held`; where gradients are summed, `word` returns
+//! `struct Terms`, `fn plus` adds two of them, and `fn put` stores one.
+
+use super::chain::{random, scalar};
+use super::form::{Access, At, Form, Input, Output, Sweep};
+use crate::chain::Function;
+use crate::{Chain, DType};
+use std::fmt::Write;
+
+/// What is generated for a form.
+pub(super) struct Element<'a> {
+    pub(super) form: &'a Form,
+    /// None for a plain copy.
+    pub(super) chain: Option<&'a Chain>,
+    /// The pass's result: `y` or `dx`.
+    pub(super) result: &'a str,
+    /// The random steps, by index.
+    pub(super) draws: &'a [usize],
+    pub(super) has_scalars: bool,
+}
+
+/// The element of index `at` (an identifier, or in parentheses) as bits.
+fn fetch(name: &str, dtype: DType, at: &str) -> String {
+    match dtype.size() {
+        4 => format!("{name}[{at}]"),
+        _ => format!("({name}[{at} >> 1u] >> (16u * ({at} & 1u))) & 0xffffu"),
+    }
+}
+
+/// `vec4(..)` of text for each of four lanes.
+fn vec4(text: impl Fn(usize) -> String) -> String {
+    let lanes = [0, 1, 2, 3].map(text);
+    format!("vec4({})", lanes.join(", "))
+}
+
+/// Where the element or word `i` of an operand lies.
+fn place(name: &str, rows: bool, i: &str) -> String {
+    if rows {
+        format!(
+            "args.{name} + {i} + m_divide({i}, args.row_magic_{name}, args.row_shift_{name}) * \
+             args.gap_{name}"
+        )
+    } else {
+        format!("args.{name} + {i}")
+    }
+}
+
+impl Element<'_> {
+    fn sweeps(&self) -> bool {
+        self.form.sweep != Sweep::Each
+    }
+
+    pub(super) fn divides(&self) -> bool {
+        let divided = |input: &Input| matches!(input.at, At::Rows | At::Channel | At::Channels);
+        self.form.inputs.iter().any(divided) || self.form.outputs.iter().any(|output| output.rows)
+    }
+
+    /// Whether elements are counted from the beginning of x: for channels and random numbers.
+    fn counts(&self) -> bool {
+        let per_channel = |input: &Input| matches!(input.at, At::Channel | At::Channels);
+        !self.draws.is_empty() || self.form.inputs.iter().any(per_channel)
+    }
+
+    /// Whether a sweep loads the input once for many words.
+    fn is_held(&self, input: &Input) -> bool {
+        self.sweeps() && matches!(input.at, At::Shared | At::Held | At::HeldSample)
+    }
+
+    fn holds(&self) -> bool {
+        self.form.inputs.iter().any(|input| self.is_held(input))
+    }
+
+    /// Whether a sweep has four channels at once.
+    fn is_wide(&self) -> bool {
+        self.form.sweep == Sweep::Columns && self.form.access == Access::Vec4
+    }
+
+    /// Whether an input has a value for each of the four elements of a word.
+    fn is_fourfold(&self, input: &Input) -> bool {
+        input.at == At::Channels || (self.is_wide() && self.is_held(input))
+    }
+
+    /// Whether an element has one result, the pass's.
+    fn is_plain(&self) -> bool {
+        self.form.outputs.len() == 1 && self.form.gradients().is_empty()
+    }
+
+    /// An element's result for an output.
+    fn output(&self, element: &str, output: &Output) -> String {
+        if self.is_plain() {
+            element.to_owned()
+        } else {
+            format!("{element}.{}", output.name)
+        }
+    }
+
+    /// The variable that an output is stored through.
+    fn target<'b>(&'b self, output: &'b Output) -> &'b str {
+        match output.in_place {
+            Some(input) => &self.form.inputs[input].name,
+            None => &output.name,
+        }
+    }
+
+    /// An input's value, or four, from `at_<name>` on, as bits.
+    fn bits_at(&self, input: &Input) -> String {
+        let Input { name, dtype, at } = input;
+        if !self.is_fourfold(input) {
+            fetch(name, *dtype, &format!("at_{name}"))
+        } else if *at == At::Shared {
+            format!("vec4({})", fetch(name, *dtype, &format!("(at_{name})")))
+        } else {
+            vec4(|lane| fetch(name, *dtype, &format!("(at_{name} + {lane}u)")))
+        }
+    }
+
+    /// All of it, in the order in which it is read.
+    pub(super) fn write(&self, out: &mut String) {
+        self.element(out);
+        if self.sweeps() {
+            self.held(out);
+        }
+        if !self.form.sums.is_empty() {
+            self.terms(out);
+            self.put(out);
+        }
+        self.word(out);
+    }
+
+    /// The names and types of `fn element`'s parameters.
+    fn parameters(&self) -> String {
+        let input = |input: &Input| match self.is_held(input) {
+            true => format!("{}: f32", input.name),
+            false => format!("{}_bits: u32", input.name),
+        };
+        let mut all: Vec<_> = self.form.inputs.iter().map(input).collect();
+        let draws = self.draws.iter();
+        all.extend(draws.map(|index| format!("{}_bits: u32", random(*index))));
+        if self.holds() {
+            all.push("held_nan: u32".into());
+        }
+        all.join(", ")
+    }
+
+    /// What the chain's function is called with.
+    fn values(&self, chain: &Chain) -> String {
+        let value = |input: &Input| match (self.is_held(input), &input.name, input.dtype) {
+            (true, name, _) => name.clone(),
+            (false, name, dtype) => format!("{dtype}_value({name}_bits)"),
+        };
+        let mut all: Vec<_> = self.form.inputs.iter().map(value).collect();
+        for index in self.draws {
+            let step = &chain.steps()[*index];
+            let function = match step.function() {
+                Function::Rrelu => "m_uniform",
+                _ => "m_keep",
+            };
+            let constants = step.scalars().into_iter();
+            let constants: String = constants
+                .map(|(p, _)| format!(", args.scalars.{}", scalar(*index, p)))
+                .collect();
+            all.push(format!("{function}({}_bits{constants})", random(*index)));
+        }
+        if self.has_scalars {
+            all.push("args.scalars".into());
+        }
+        all.join(", ")
+    }
+
+    /// The test, on bits, for what makes an element NaN.
+    fn nan(&self) -> String {
+        let inputs = self.form.inputs.iter().filter(|input| !self.is_held(input));
+        let tests = inputs.map(|Input { name, dtype, .. }| format!("{dtype}_is_nan({name}_bits)"));
+        let held = self.holds().then(|| "(held_nan > 0u)".into());
+        tests.chain(held).collect::<Vec<_>>().join(" | ")
+    }
+
+    /// The function of one element, from bits to bits; with more than one result, to a struct.
+    fn element(&self, out: &mut String) {
+        let (parameters, outputs) = (self.parameters(), &self.form.outputs);
+        let Some(chain) = self.chain else {
+            let bits = self.form.inputs.iter();
+            let bits: Vec<_> = bits.map(|input| format!("{}_bits", input.name)).collect();
+            let result = bits.join(" ^ ");
+            _ = writeln!(
+                out,
+                "fn element({parameters}) -> u32 {{\n    return {result};\n}}\n"
+            );
+            return;
+        };
+        let (values, nan) = (self.values(chain), self.nan());
+        if self.is_plain() {
+            let Output { name, dtype, .. } = &outputs[0];
+            _ = writeln!(
+                out,
+                "fn element({parameters}) -> u32 {{\n    return {dtype}_bits(chain_{name}({values}), {nan});\n}}\n"
+            );
+            return;
+        }
+        let learns = !self.form.gradients().is_empty();
+        let (mut fields, mut results) = (String::new(), Vec::new());
+        for Output { name, dtype, .. } in outputs {
+            _ = writeln!(fields, "    {name}: u32,");
+            let result = if learns { &format!("g.{name}") } else { "g" };
+            results.push(format!("{dtype}_bits({result}, nan)"));
+        }
+        for name in &self.form.sums {
+            _ = writeln!(fields, "    sum_{name}: f32,");
+            results.push(format!("g.d_{name}"));
+        }
+        if !self.form.sums.is_empty() {
+            fields.push_str("    nan: bool,\n");
+            results.push("nan".into());
+        }
+        let function = if learns { "gradients" } else { self.result };
+        _ = writeln!(
+            out,
+            "struct Element {{\n{fields}}}\n\nfn element({parameters}) -> Element {{\n    let nan = {nan};\n    \
+             let g = chain_{function}({values});\n    return Element({});\n}}\n",
+            results.join(", ")
+        );
+    }
+
+    /// `struct Held`, and the functions that load into it: once for a channel, and for each sample.
+    fn held(&self, out: &mut String) {
+        let (float, uint) = match self.is_wide() {
+            true => ("vec4<f32>", "vec4<u32>"),
+            false => ("f32", "u32"),
+        };
+        let held = self.form.inputs.iter().filter(|input| self.is_held(input));
+        let fields: String = held
+            .clone()
+            .map(|input| format!("    {}: {float},\n", input.name))
+            .collect();
+        let load = |input: &Input, from: &str| {
+            let Input { name, dtype, .. } = input;
+            let (value, nan) = if self.is_wide() {
+                (
+                    vec4(|lane| format!("{dtype}_value(bits_{name}[{lane}])")),
+                    vec4(|lane| format!("select(0u, 1u, {dtype}_is_nan(bits_{name}[{lane}]))")),
+                )
+            } else {
+                (
+                    format!("{dtype}_value(bits_{name})"),
+                    format!("select(0u, 1u, {dtype}_is_nan(bits_{name}))"),
+                )
+            };
+            format!(
+                "    let at_{name} = args.{name}{from};\n    let bits_{name} = {};\n    h.{name} = {value};\n    \
+                 h.nan |= {nan};\n",
+                self.bits_at(input)
+            )
+        };
+        let of = |at: At, from: &str| -> String {
+            let inputs = held.clone().filter(|input| input.at == at);
+            inputs.map(|input| load(input, from)).collect()
+        };
+        _ = writeln!(
+            out,
+            "// What a channel's elements have in common, and whether any of it is NaN.\nstruct Held {{\n    nan: \
+             {uint},\n{fields}}}\n\nfn hold(channel: u32) -> Held {{\n    var h: Held;\n{}{}    return h;\n}}\n\nfn \
+             hold_sample(held: Held, place: u32) -> Held {{\n    var h = held;\n{}    return h;\n}}\n",
+            of(At::Shared, ""),
+            of(At::Held, " + channel"),
+            of(At::HeldSample, " + place"),
+        );
+    }
+
+    /// `struct Terms`, what a word adds to each sum, and whether that is NaN; and `fn plus`.
+    fn terms(&self, out: &mut String) {
+        let (float, uint) = match self.is_wide() {
+            true => ("vec4<f32>", "vec4<u32>"),
+            false => ("f32", "u32"),
+        };
+        let sums = self.form.sums.iter();
+        let fields = sums.clone().map(|name| format!("    {name}: {float},\n"));
+        let fields: String = fields.collect();
+        let added: String = sums.map(|name| format!("a.{name} + b.{name}, ")).collect();
+        _ = writeln!(
+            out,
+            "struct Terms {{\n{fields}    nan: {uint},\n}}\n\nfn plus(a: Terms, b: Terms) -> Terms {{\n    return \
+             Terms({added}a.nan | b.nan);\n}}\n"
+        );
+    }
+
+    /// `fn put`: stores partial sums, or four of each; NaN by its bits.
+    fn put(&self, out: &mut String) {
+        let mut lines = String::new();
+        for (index, name) in self.form.sums.iter().enumerate() {
+            let at = format!("{index}u * args.stride + at");
+            if self.is_wide() {
+                _ = writeln!(
+                    lines,
+                    "    let {name} = select(bitcast<vec4<u32>>(sum.{name}), vec4(0x7fc00000u), sum.nan > vec4(0u));"
+                );
+                for lane in 0..4 {
+                    _ = writeln!(lines, "    partials[{at} + {lane}u] = {name}[{lane}];");
+                }
+            } else {
+                _ = writeln!(
+                    lines,
+                    "    partials[{at}] = select(bitcast<u32>(sum.{name}), 0x7fc00000u, sum.nan > 0u);"
+                );
+            }
+        }
+        _ = writeln!(out, "fn put(at: u32, sum: Terms) {{\n{lines}}}\n");
+    }
+
+    /// `fn word(i)`: the i-th word, or element, or pair of elements.
+    fn word(&self, out: &mut String) {
+        let held = if self.sweeps() { ", held: Held" } else { "" };
+        let returned = match self.form.sums.is_empty() {
+            true => "",
+            false => " -> Terms",
+        };
+        let small = self
+            .form
+            .outputs
+            .iter()
+            .any(|output| output.dtype.size() < 4);
+        let pairs = self.form.access == Access::Scalar && small;
+        if pairs {
+            out.push_str("fn one(e: u32) -> u32 {\n");
+            self.load_one(out, "e");
+            let result = self.output("e0", &self.form.outputs[0]);
+            _ = writeln!(out, "    return {result};\n}}\n");
+        }
+        _ = writeln!(out, "fn word(i: u32{held}){returned} {{");
+        match self.form.access {
+            Access::Vec4 => self.word_of_four(out),
+            Access::Scalar if pairs => self.pair(out),
+            Access::Scalar => self.single(out),
+        }
+        if !self.form.sums.is_empty() {
+            self.return_terms(out);
+        }
+        out.push_str("}\n");
+    }
+
+    fn return_terms(&self, out: &mut String) {
+        let bit = |nan: &str| format!("select(0u, 1u, {nan})");
+        let lanes = |field: &str| [0, 1, 2, 3].map(|lane| format!("e{lane}.{field}"));
+        let wide = self.is_wide();
+        let term = |field: &str| match (self.form.access, wide) {
+            (Access::Scalar, _) => format!("e0.{field}"),
+            (_, true) => format!("vec4({})", lanes(field).join(", ")),
+            (_, false) => format!("(e0.{field} + e1.{field}) + (e2.{field} + e3.{field})"),
+        };
+        let sums = self.form.sums.iter();
+        let mut terms: Vec<_> = sums.map(|name| term(&format!("sum_{name}"))).collect();
+        terms.push(match (self.form.access, wide) {
+            (Access::Scalar, _) => bit("e0.nan"),
+            (_, true) => format!("vec4({})", lanes("nan").map(|nan| bit(&nan)).join(", ")),
+            (_, false) => bit(&lanes("nan").join(" | ")),
+        });
+        _ = writeln!(out, "    return Terms({});", terms.join(", "));
+    }
+
+    /// Statements that find the place of what an input has for element `element`; none where it is held.
+    fn find(&self, out: &mut String, input: &Input, element: &str) {
+        let Input { name, at, .. } = input;
+        _ = match at {
+            At::Each | At::Rows => {
+                let place = place(name, *at == At::Rows, element);
+                writeln!(out, "    let at_{name} = {place};")
+            }
+            At::Channel | At::Channels => writeln!(
+                out,
+                "    let row_{name} = m_divide(first, args.inner_magic_{name}, args.inner_shift_{name});
+    let at_{name} = args.{name} + row_{name} - args.channels_{name} * \
+                 m_divide(row_{name}, args.channels_magic_{name}, args.channels_shift_{name});"
+            ),
+            At::Shared | At::Held | At::HeldSample => {
+                writeln!(out, "    let at_{name} = args.{name};")
+            }
+        };
+    }
+
+    /// The numbers that the random steps draw for four elements, of which `first` is one.
+    fn draw(&self, out: &mut String) {
+        for (index, step) in self.draws.iter().enumerate() {
+            // Each step has an offset of its own, which is the counter's upper half.
+            let low = format!("args.offset_low + {index}u");
+            let high = format!("args.offset_high + select(0u, 1u, {low} < args.offset_low)");
+            _ = writeln!(
+                out,
+                "    let draws_{} = m_philox(vec4(first >> 2u, 0u, {low}, {high}), vec2(args.seed_low, \
+                 args.seed_high));",
+                step + 1
+            );
+        }
+    }
+
+    /// Statements that load the words `w_<name>`, call `element` for each of their four, and store the words `r_<name>`.
+    fn word_of_four(&self, out: &mut String) {
+        // What is swept always is.
+        let is_whole = self.form.whole || self.sweeps();
+        if !self.sweeps() {
+            out.push_str("    if 4u * i >= args.len {\n        return;\n    }\n");
+        }
+        if self.counts() {
+            out.push_str("    let first = args.start + 4u * i;\n");
+        }
+        for input in self.form.inputs.iter().filter(|input| !self.is_held(input)) {
+            let name = &input.name;
+            self.find(out, input, "i");
+            let word = match input.at {
+                At::Each | At::Rows => format!("{name}[at_{name}]"),
+                _ => self.bits_at(input),
+            };
+            _ = writeln!(out, "    let w_{name} = {word};");
+        }
+        self.draw(out);
+        for lane in 0..4 {
+            _ = writeln!(out, "    let e{lane} = element({});", self.lane(lane));
+        }
+        for output in &self.form.outputs {
+            let Output {
+                name, dtype, rows, ..
+            } = output;
+            let [a, b, c, d] = ["e0", "e1", "e2", "e3"].map(|e| self.output(e, output));
+            let result = if dtype.size() == 4 {
+                format!("vec4({a}, {b}, {c}, {d})")
+            } else {
+                format!("vec2({a} | ({b} << 16u), {c} | ({d} << 16u))")
+            };
+            let place = place(name, *rows, "i");
+            _ = writeln!(
+                out,
+                "    let r_{name} = {result};\n    let o_{name} = {place};"
+            );
+        }
+        if is_whole {
+            self.store_words(out, "    ");
+        } else {
+            self.store_end(out);
+        }
+    }
+
+    /// What `element` is called with for one of a word's four.
+    fn lane(&self, lane: usize) -> String {
+        let bits = |input: &Input| {
+            let name = &input.name;
+            match (self.is_held(input), input.at, input.dtype.size(), lane) {
+                (true, ..) if self.is_wide() => format!("held.{name}[{lane}]"),
+                (true, ..) => format!("held.{name}"),
+                (_, At::Channels, ..) => format!("w_{name}[{lane}]"),
+                (_, At::Shared | At::Channel | At::Held | At::HeldSample, ..) => {
+                    format!("w_{name}")
+                }
+                (.., 4, _) => format!("w_{name}[{lane}]"),
+                (.., 0 | 2) => format!("w_{name}[{}] & 0xffffu", lane / 2),
+                _ => format!("w_{name}[{}] >> 16u", lane / 2),
+            }
+        };
+        let mut all: Vec<_> = self.form.inputs.iter().map(bits).collect();
+        let draws = self.draws.iter();
+        all.extend(draws.map(|step| format!("draws_{}[{lane}]", step + 1)));
+        if self.holds() {
+            all.push(match self.is_wide() {
+                true => format!("held.nan[{lane}]"),
+                false => "held.nan".into(),
+            });
+        }
+        all.join(", ")
+    }
+
+    fn store_words(&self, out: &mut String, indent: &str) {
+        for output in &self.form.outputs {
+            let (name, target) = (&output.name, self.target(output));
+            _ = writeln!(out, "{indent}{target}[o_{name}] = r_{name};");
+        }
+    }
+
+    /// The last word may reach behind the operand: there only its own elements are written, and an element's
+    /// neighbour in the same 32 bits is written back as it was.
+    fn store_end(&self, out: &mut String) {
+        out.push_str("    let left = args.len - 4u * i;\n    if left >= 4u {\n");
+        self.store_words(out, "        ");
+        out.push_str("        return;\n    }\n");
+        for output in &self.form.outputs {
+            let name = &output.name;
+            let at = format!("{}[o_{name}]", self.target(output));
+            out.push_str(&if output.dtype.size() == 4 {
+                format!(
+                    "    {at}.x = r_{name}.x;
+    if left > 1u {{
+        {at}.y = r_{name}.y;
+    }}
+    if left > 2u {{
+        {at}.z = r_{name}.z;
+    }}
+"
+                )
+            } else {
+                format!(
+                    "    if left == 1u {{
+        {at}.x = ({at}.x & 0xffff0000u) | (r_{name}.x & 0xffffu);
+    }} else {{
+        {at}.x = r_{name}.x;
+    }}
+    if left == 3u {{
+        {at}.y = ({at}.y & 0xffff0000u) | (r_{name}.y & 0xffffu);
+    }}
+"
+                )
+            });
+        }
+    }
+
+    /// Statements that load one element, an identifier, and call what `element` makes of it `e0`.
+    fn load_one(&self, out: &mut String, element: &str) {
+        if self.counts() {
+            _ = writeln!(out, "    let first = args.start + {element};");
+        }
+        let mut bits = Vec::new();
+        for input in &self.form.inputs {
+            let name = &input.name;
+            if self.is_held(input) {
+                bits.push(format!("held.{name}"));
+                continue;
+            }
+            self.find(out, input, element);
+            bits.push(fetch(name, input.dtype, &format!("at_{name}")));
+        }
+        self.draw(out);
+        let draws = self.draws.iter();
+        bits.extend(draws.map(|step| format!("draws_{}[first & 3u]", step + 1)));
+        bits.extend(self.holds().then(|| "held.nan".into()));
+        _ = writeln!(out, "    let e0 = element({});", bits.join(", "));
+    }
+
+    /// An element whose results have 32 bits each.
+    fn single(&self, out: &mut String) {
+        if !self.sweeps() {
+            out.push_str("    if i >= args.len {\n        return;\n    }\n");
+        }
+        self.load_one(out, "i");
+        for output in &self.form.outputs {
+            let place = place(&output.name, output.rows, "i");
+            let (target, result) = (self.target(output), self.output("e0", output));
+            _ = writeln!(out, "    {target}[{place}] = {result};");
+        }
+    }
+
+    /// The two elements that share the 32 bits of a smaller result, so that no two invocations write to one place. Where
+    /// the offset is odd, the first element is the upper half of its word: `e` wraps below zero then. There is one
+    /// output, and rows begin at whole words.
+    fn pair(&self, out: &mut String) {
+        let output = &self.form.outputs[0];
+        let (name, target) = (&output.name, self.target(output));
+        let at = if output.rows {
+            format!("({}) >> 1u", place(name, true, "e"))
+        } else {
+            format!("(args.{name} >> 1u) + i")
+        };
+        _ = writeln!(
+            out,
+            "    let e = 2u * i - (args.{name} & 1u);
+    let low = e < args.len;
+    let high = e + 1u < args.len;
+    if !(low | high) {{
+        return;
+    }}
+    let at = {at};
+    var bits = {target}[at];
+    if low {{
+        bits = (bits & 0xffff0000u) | one(e);
+    }}
+    if high {{
+        bits = (bits & 0xffffu) | (one(e + 1u) << 16u);
+    }}
+    {target}[at] = bits;"
+        );
+    }
+}

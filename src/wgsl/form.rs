@@ -1,0 +1,316 @@
+//! What a chain's kernel depends on beside its steps: operands, how they are reached, and the order of work.
+
+use super::chain::{ChainCode, arg};
+use crate::{Chain, DType, DTypes, Pass};
+
+/// How elements are reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Access {
+    /// Four elements at a time, all operands at places that are multiples of four elements.
+    Vec4,
+    /// Elements one by one, at any place.
+    Scalar,
+}
+
+/// Which of an input's values belongs to an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum At {
+    /// Its own.
+    Each,
+    /// Its own, in rows with gaps between them.
+    Rows,
+    /// The only one.
+    Shared,
+    /// That of its channel, one for the four elements of a word.
+    Channel,
+    /// That of its channel, four in a row for the four elements of a word.
+    Channels,
+    /// That of the channel, or the channels of a word, that the sweep is at.
+    Held,
+    /// The same of the sample that the sweep is at.
+    HeldSample,
+}
+
+/// An operand that is read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Input {
+    /// Its variable: `x`, `dy`, `arg_w`.
+    pub(crate) name: String,
+    pub(crate) dtype: DType,
+    pub(crate) at: At,
+}
+
+/// An operand that is written, element by element.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Output {
+    /// Its variable: `y`, `dx`, `d_w`.
+    pub(crate) name: String,
+    pub(crate) dtype: DType,
+    /// In rows with gaps between them.
+    pub(crate) rows: bool,
+    /// The input, by index, that it takes the place of.
+    pub(crate) in_place: Option<usize>,
+}
+
+/// The order in which a kernel goes through the elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Sweep {
+    /// Each invocation has its words, and sums nothing.
+    Each,
+    /// A workgroup has a part of some rows of one channel, loads the channel's values once, and may sum.
+    Rows,
+    /// An invocation has a channel (or four beside each other) of some rows, likewise.
+    Columns,
+}
+
+/// Invocations in a workgroup that sweeps, as shaders/sweep has it.
+pub(crate) const LANES: u32 = 64;
+
+/// What a kernel's text depends on beside its body.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Form {
+    pub(crate) access: Access,
+    /// Binds every operand read_write, as operands in one buffer need it.
+    pub(crate) shared: bool,
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) outputs: Vec<Output>,
+    /// The operands whose gradients are summed.
+    pub(crate) sums: Vec<String>,
+    pub(crate) sweep: Sweep,
+    /// Words per invocation.
+    pub(crate) words: u32,
+    /// No operand ends within a word of four.
+    pub(crate) whole: bool,
+}
+
+impl Form {
+    /// Whole words, for any length, operands apart from each other and as long as x, one word an invocation.
+    pub(crate) fn plain(body: Body<'_>, dtypes: DTypes) -> Form {
+        let pass = body.pass();
+        let (output, inputs) = pass.operands().split_last().unwrap_or((&"", &[]));
+        let input = |name: String, dtype| Input {
+            name,
+            dtype,
+            at: At::Each,
+        };
+        let args = body.needs(&[]).into_iter();
+        Form {
+            access: Access::Vec4,
+            shared: false,
+            inputs: inputs
+                .iter()
+                .map(|name| input((*name).to_owned(), dtypes.of(name)))
+                .chain(args.map(|name| input(arg(&name), dtypes.x)))
+                .collect(),
+            outputs: vec![Output {
+                name: (*output).to_owned(),
+                dtype: dtypes.of(output),
+                rows: false,
+                in_place: None,
+            }],
+            sums: Vec::new(),
+            sweep: Sweep::Each,
+            words: 1,
+            whole: false,
+        }
+    }
+
+    /// Whether each operand is written, in the order of the bindings, were it in a buffer of its own.
+    pub(crate) fn written(&self) -> Vec<bool> {
+        let mut written = vec![false; self.inputs.len()];
+        for output in &self.outputs {
+            match output.in_place {
+                Some(input) => written[input] = true,
+                None => written.push(true),
+            }
+        }
+        if !self.sums.is_empty() {
+            written.push(true);
+        }
+        written
+    }
+
+    /// The names of the operands with gradients, summed or not.
+    pub(crate) fn gradients(&self) -> Vec<&str> {
+        let outputs = self
+            .outputs
+            .iter()
+            .filter_map(|o| o.name.strip_prefix("d_"));
+        outputs
+            .chain(self.sums.iter().map(String::as_str))
+            .collect()
+    }
+}
+
+/// What a kernel computes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Body<'a> {
+    /// A chain's pass.
+    Chain(&'a Chain, Pass),
+    /// The pass's reads and writes with no arithmetic to speak of: the roof for its speed.
+    Copy(Pass),
+}
+
+impl<'a> Body<'a> {
+    pub(crate) fn pass(self) -> Pass {
+        match self {
+            Body::Chain(_, pass) | Body::Copy(pass) => pass,
+        }
+    }
+
+    pub(crate) fn chain(self) -> Option<&'a Chain> {
+        match self {
+            Body::Chain(chain, _) => Some(chain),
+            Body::Copy(_) => None,
+        }
+    }
+
+    /// The chain's statements, with these gradients.
+    pub(crate) fn code(self, gradients: &[&str]) -> Option<ChainCode<'a>> {
+        match self {
+            Body::Chain(chain, pass) => Some(ChainCode::new(chain, pass, gradients)),
+            Body::Copy(_) => None,
+        }
+    }
+
+    /// The operands of arguments that the pass reads, if these gradients are asked for.
+    pub(crate) fn needs(self, gradients: &[&str]) -> Vec<String> {
+        self.code(gradients)
+            .map_or_else(Vec::new, |code| code.operands())
+    }
+
+    /// The random steps, by index, whose numbers the pass draws.
+    pub(crate) fn draws(self, gradients: &[&str]) -> Vec<usize> {
+        self.code(gradients)
+            .map_or_else(Vec::new, |code| code.draws())
+    }
+}
+
+/// Where an operand is, in numbers: what `struct Args` says of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Place {
+    /// The first word or element.
+    pub(crate) offset: u32,
+    /// Rows: the length of one, and what lies between one and the next.
+    pub(crate) row: u32,
+    pub(crate) gap: u32,
+    /// Channels: elements beside each other that share a value, and how many values there are.
+    pub(crate) inner: u32,
+    pub(crate) channels: u32,
+}
+
+/// The numbers of one dispatch.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Args {
+    /// Elements.
+    pub(crate) len: u32,
+    /// Workgroups in a row of the grid.
+    pub(crate) row: u32,
+    /// The first element, counted from the operands' beginning: for channels and random numbers.
+    pub(crate) start: u32,
+    pub(crate) inputs: Vec<Place>,
+    pub(crate) outputs: Vec<Place>,
+    /// Seed and offset of the random numbers.
+    pub(crate) random: Option<[u32; 4]>,
+    pub(crate) sweep: Option<SweepArgs>,
+}
+
+/// The part of `struct Args` that sweeps need. Lengths are in words or elements, as the access has it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SweepArgs {
+    /// Workgroups.
+    pub(crate) groups: u32,
+    /// Samples, channels, and elements beside each other of one channel.
+    pub(crate) outer: u32,
+    pub(crate) channels: u32,
+    pub(crate) inner: u32,
+    /// Samples that are summed together, and for columns in one running sum; elements of a row that one
+    /// workgroup has, and such parts in a row; for columns, workgroups beside each other.
+    pub(crate) block: u32,
+    pub(crate) chunk: u32,
+    pub(crate) tile: u32,
+    pub(crate) tiles: u32,
+    /// Where in the partial sums this dispatch's begin, and how many there are of each operand.
+    pub(crate) first: u32,
+    pub(crate) stride: u32,
+}
+
+/// What `m_divide` of shaders/math/divide.wgsl needs for a divisor.
+pub(crate) fn divisor(d: u32) -> [u32; 2] {
+    let shift = u32::BITS - d.max(1).saturating_sub(1).leading_zeros();
+    let magic = (1u64 << (31 + shift)).div_ceil(u64::from(d.max(1)));
+    [magic as u32, shift]
+}
+
+/// The fields of `struct Args`, with their values: one list, so that the text and the numbers agree.
+pub(crate) fn fields(form: &Form, args: &Args) -> Vec<(String, u32)> {
+    let mut all: Vec<(String, u32)> = Vec::new();
+    let mut put = |name: &str, value: u32| all.push((name.to_owned(), value));
+    put("len", args.len);
+    put("row", args.row);
+    put("start", args.start);
+    let place = |index: usize, places: &[Place]| places.get(index).copied().unwrap_or_default();
+    for (index, input) in form.inputs.iter().enumerate() {
+        input_fields(&mut put, input, place(index, &args.inputs));
+    }
+    for (index, output) in form.outputs.iter().enumerate() {
+        let place = place(index, &args.outputs);
+        put(&output.name, place.offset);
+        if output.rows {
+            row_fields(&mut put, &output.name, place);
+        }
+    }
+    let random = ["seed_low", "seed_high", "offset_low", "offset_high"];
+    for (name, value) in random.iter().zip(args.random.iter().flatten()) {
+        put(name, *value);
+    }
+    if let Some(sweep) = args.sweep {
+        sweep_fields(&mut put, sweep);
+    }
+    all
+}
+
+fn row_fields(put: &mut impl FnMut(&str, u32), name: &str, place: Place) {
+    let [magic, shift] = divisor(place.row);
+    put(&format!("row_magic_{name}"), magic);
+    put(&format!("row_shift_{name}"), shift);
+    put(&format!("gap_{name}"), place.gap);
+}
+
+fn input_fields(put: &mut impl FnMut(&str, u32), input: &Input, place: Place) {
+    let Input { name, at, .. } = input;
+    put(name, place.offset);
+    match at {
+        At::Each | At::Shared | At::Held | At::HeldSample => {}
+        At::Rows => row_fields(put, name, place),
+        At::Channel | At::Channels => {
+            for (what, d) in [("inner", place.inner), ("channels", place.channels)] {
+                let [magic, shift] = divisor(d);
+                put(&format!("{what}_magic_{name}"), magic);
+                put(&format!("{what}_shift_{name}"), shift);
+            }
+            put(&format!("channels_{name}"), place.channels);
+        }
+    }
+}
+
+fn sweep_fields(put: &mut impl FnMut(&str, u32), sweep: SweepArgs) {
+    for (name, value) in [
+        ("groups", sweep.groups),
+        ("outer", sweep.outer),
+        ("channels", sweep.channels),
+        ("inner", sweep.inner),
+        ("block", sweep.block),
+        ("chunk", sweep.chunk),
+        ("tile", sweep.tile),
+        ("tiles", sweep.tiles),
+        ("tiles_magic", divisor(sweep.tiles)[0]),
+        ("tiles_shift", divisor(sweep.tiles)[1]),
+        ("channels_magic", divisor(sweep.channels)[0]),
+        ("channels_shift", divisor(sweep.channels)[1]),
+        ("first", sweep.first),
+        ("stride", sweep.stride),
+    ] {
+        put(name, value);
+    }
+}

@@ -1,0 +1,195 @@
+//! Whole kernels: files, the chain's function, one element, and a sweep.
+
+use super::element::Element;
+use super::files::Text;
+use super::form::{Access, Args, Body, Form, Sweep, SweepArgs, fields};
+use super::{chain, form};
+use crate::DType;
+use std::fmt::Write;
+
+/// A chain's kernel, or a copy's.
+pub(crate) fn kernel(body: Body<'_>, form: &Form) -> String {
+    let gradients = form.gradients();
+    let code = body.code(&gradients);
+    let draws = code.as_ref().map_or_else(Vec::new, |code| code.draws());
+    let mut text = Text::default();
+    let mut has_scalars = false;
+    if let Some(code) = &code {
+        has_scalars = chain_function(&mut text, body, form, code, &draws);
+    }
+    let element = Element {
+        form,
+        chain: body.chain(),
+        result: body.pass().operands().last().copied().unwrap_or(""),
+        draws: &draws,
+        has_scalars,
+    };
+    if element.divides() {
+        text.file("math/divide.wgsl");
+    }
+    let sweeps = form.sweep != Sweep::Each;
+    let args = Args {
+        random: (!draws.is_empty()).then_some([0; 4]),
+        sweep: sweeps.then(SweepArgs::default),
+        ..Args::default()
+    };
+    let mut own = String::from("struct Args {\n");
+    for (name, _) in fields(form, &args) {
+        _ = writeln!(own, "    {name}: u32,");
+    }
+    if has_scalars {
+        own.push_str("    @align(16) scalars: Scalars,\n");
+    }
+    own.push_str("}\n\n");
+    bindings(&mut own, form);
+    element.write(&mut own);
+    if sweeps {
+        let width = match form.access {
+            Access::Vec4 => 4,
+            Access::Scalar => 1,
+        };
+        _ = writeln!(own, "\nconst WIDTH: u32 = {width}u; // Elements in a word.");
+    }
+    text.push(&own);
+    text.file(match (form.sweep, form.sums.is_empty()) {
+        (Sweep::Each, _) => "sweep/each.wgsl",
+        (Sweep::Rows, true) => "sweep/rows.wgsl",
+        (Sweep::Rows, false) => "sweep/row_sums.wgsl",
+        (Sweep::Columns, true) => "sweep/columns.wgsl",
+        (Sweep::Columns, false) => "sweep/column_sums.wgsl",
+    });
+    text.finish(&[])
+}
+
+/// The chain's function with what it uses. Says whether the chain has constants.
+fn chain_function(
+    text: &mut Text,
+    body: Body<'_>,
+    form: &Form,
+    code: &chain::ChainCode<'_>,
+    draws: &[usize],
+) -> bool {
+    let Some(chain) = body.chain() else {
+        return false;
+    };
+    let inputs = form.inputs.iter().map(|i| i.dtype);
+    for dtype in inputs.chain(form.outputs.iter().map(|o| o.dtype)) {
+        text.file(&format!("io/{dtype}.wgsl"));
+    }
+    if !draws.is_empty() {
+        text.file("math/philox.wgsl");
+    }
+    chain::rooms(text, chain);
+    let has_scalars = chain::scalars(text, chain);
+    // Those that are bound, which another dispatch of the same binding may need more of.
+    let operands = form.inputs.iter();
+    let operands = operands.filter_map(|input| input.name.strip_prefix("arg_"));
+    let operands: Vec<_> = operands.map(str::to_owned).collect();
+    code.function(text, &operands, draws, has_scalars);
+    has_scalars
+}
+
+/// The storage buffers in their order, and the uniform behind them.
+fn bindings(out: &mut String, form: &Form) {
+    let mut names: Vec<(&str, String)> = Vec::new();
+    let word = |wide: bool, dtype: DType| match wide && form.access == Access::Vec4 {
+        true => format!("vec{}<u32>", dtype.size()),
+        false => "u32".to_owned(),
+    };
+    for input in &form.inputs {
+        // An input is reached in words only where its elements lie as x's do.
+        let wide = matches!(input.at, form::At::Each | form::At::Rows);
+        names.push((&input.name, word(wide, input.dtype)));
+    }
+    for output in form.outputs.iter().filter(|o| o.in_place.is_none()) {
+        names.push((&output.name, word(true, output.dtype)));
+    }
+    if !form.sums.is_empty() {
+        names.push(("partials", "u32".to_owned()));
+    }
+    let count = names.len();
+    for (binding, ((name, element), written)) in names.into_iter().zip(form.written()).enumerate() {
+        let mode = if written || form.shared {
+            "read_write"
+        } else {
+            "read"
+        };
+        _ = writeln!(
+            out,
+            "@group(0) @binding({binding}) var<storage, {mode}> {name}: array<{element}>;"
+        );
+    }
+    _ = writeln!(
+        out,
+        "@group(0) @binding({count}) var<uniform> args: Args;\n"
+    );
+}
+
+/// The kernel that adds up partial sums: a workgroup for each 32 bits of each gradient, of the dtypes given.
+pub(crate) fn finish(dtypes: &[DType]) -> String {
+    let mut text = Text::default();
+    for dtype in dtypes {
+        text.file(&format!("io/{dtype}.wgsl"));
+    }
+    text.file("sweep/finish.wgsl");
+    let count = dtypes.len();
+    let (mut fields, mut outputs, mut sums, mut puts) = Default::default();
+    for (index, dtype) in dtypes.iter().enumerate() {
+        finish_gradient(
+            index,
+            *dtype,
+            [&mut fields, &mut outputs, &mut sums, &mut puts],
+        );
+    }
+    let narrow = dtypes.iter().any(|dtype| dtype.size() < 4);
+    text.push(&format!(
+        "struct Args {{
+    row: u32,
+{fields}}}
+
+@group(0) @binding(0) var<storage, read> partials: array<u32>;
+{outputs}@group(0) @binding({}) var<uniform> args: Args;
+
+const NARROW: bool = {narrow}; // Whether a gradient has 16 bits.
+
+fn sum_of(gradient: u32) -> Sum {{
+    var s = args.sum_0;
+{sums}    return s;
+}}
+
+fn put(gradient: u32, at: u32, sum: Terms) {{
+{puts}}}
+",
+        count + 1
+    ));
+    text.finish(&[])
+}
+
+/// What one gradient adds to the text: a field of `struct Args`, its buffer, how its [`Sum`] is found, and how it is put.
+fn finish_gradient(index: usize, dtype: DType, [fields, outputs, sums, puts]: [&mut String; 4]) {
+    _ = writeln!(fields, "    @align(16) sum_{index}: Sum,");
+    _ = writeln!(
+        outputs,
+        "@group(0) @binding({}) var<storage, read_write> d_{index}: array<u32>;",
+        index + 1
+    );
+    if index > 0 {
+        _ = writeln!(
+            sums,
+            "    if gradient == {index}u {{\n        s = args.sum_{index};\n    }}"
+        );
+    }
+    let bits = format!("{dtype}_bits(sum.sum, sum.nan > 0u)");
+    let put = if dtype.size() == 4 {
+        format!("d_{index}[at] = {bits};")
+    } else {
+        format!(
+            "let shift = 16u * (at & 1u);
+        d_{index}[at >> 1u] = (d_{index}[at >> 1u] & (0xffff0000u >> shift)) | ({bits} << shift);"
+        )
+    };
+    _ = writeln!(
+        puts,
+        "    if gradient == {index}u {{\n        {put}\n    }}"
+    );
+}

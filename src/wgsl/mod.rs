@@ -1,0 +1,19 @@
+//! The only floor that writes WGSL: kernels made of shader files, and of what depends on how many operands and steps
+//! there are.
+
+mod chain;
+mod element;
+mod files;
+mod form;
+mod items;
+mod kernel;
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub(crate) use chain::{arg, functions};
+pub(crate) use files::{Text, standing_alone};
+pub(crate) use form::{
+    Access, Args, At, Body, Form, Input, LANES, Output, Place, Sweep, SweepArgs, divisor, fields,
+};
+pub(crate) use items::mentions;
+pub(crate) use kernel::{finish, kernel};

@@ -1,0 +1,410 @@
+use super::*;
+use crate::{Activation, Chain, DType, Pass};
+use naga::ShaderStage::Compute;
+use naga::back::{glsl, hlsl, msl, pipeline_constants::process_overrides, spv};
+use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
+
+/// Translates a kernel to every backend's language, with the options that wgpu uses there.
+pub(crate) fn translate(source: &str) {
+    let module = naga::front::wgsl::parse_str(source)
+        .unwrap_or_else(|e| panic!("{}\n{source}", e.emit_to_string(source)));
+    let flags = naga::valid::ValidationFlags::all();
+    let info = naga::valid::Validator::new(flags, naga::valid::Capabilities::empty())
+        .validate(&module)
+        .unwrap_or_else(|e| panic!("{}\n{source}", e.emit_to_string(source)));
+    let workgroup = source
+        .contains("override WORKGROUP")
+        .then(|| ("WORKGROUP".to_owned(), 64.0));
+    let constants = workgroup.into_iter().collect();
+    let (module, info) =
+        process_overrides(&module, &info, Some((Compute, "main")), &constants).unwrap();
+    let entry_point = "main".to_owned();
+
+    for buffer in [BoundsCheckPolicy::Restrict, BoundsCheckPolicy::Unchecked] {
+        let bounds_check_policies = BoundsCheckPolicies {
+            index: BoundsCheckPolicy::Restrict,
+            buffer,
+            ..Default::default()
+        };
+        for lang_version in [(1, 0), (1, 3), (1, 6)] {
+            let options = spv::Options {
+                lang_version,
+                bounds_check_policies,
+                ..Default::default()
+            };
+            let pipeline = spv::PipelineOptions {
+                shader_stage: Compute,
+                entry_point: entry_point.clone(),
+            };
+            spv::write_vec(&module, &info, &options, Some(&pipeline)).unwrap();
+        }
+        for lang_version in [(2, 4), (3, 0)] {
+            let resource = |mutable| msl::BindTarget {
+                buffer: Some(0),
+                mutable,
+                ..Default::default()
+            };
+            let resources = (0..9).map(|binding| {
+                let at = naga::ResourceBinding { group: 0, binding };
+                (at, resource(binding > 0))
+            });
+            let entry_resources = msl::EntryPointResources {
+                resources: resources.collect(),
+                sizes_buffer: Some(8),
+                ..Default::default()
+            };
+            let options = msl::Options {
+                lang_version,
+                per_entry_point_map: [(entry_point.clone(), entry_resources)]
+                    .into_iter()
+                    .collect(),
+                bounds_check_policies,
+                fake_missing_bindings: false,
+                ..Default::default()
+            };
+            let pipeline = msl::PipelineOptions {
+                entry_point: Some((Compute, entry_point.clone())),
+                ..Default::default()
+            };
+            msl::write_string(&module, &info, &options, &pipeline).unwrap();
+        }
+    }
+    for shader_model in [hlsl::ShaderModel::V5_1, hlsl::ShaderModel::V6_2] {
+        let options = hlsl::Options {
+            shader_model,
+            ..Default::default()
+        };
+        let pipeline = hlsl::PipelineOptions {
+            entry_point: Some((Compute, entry_point.clone())),
+        };
+        let mut text = String::new();
+        hlsl::Writer::new(&mut text, &options, &pipeline)
+            .write(&module, &info, None)
+            .unwrap();
+    }
+    let options = glsl::Options {
+        version: glsl::Version::Embedded {
+            version: 310,
+            is_webgl: false,
+        },
+        ..Default::default()
+    };
+    let pipeline = glsl::PipelineOptions {
+        shader_stage: Compute,
+        entry_point,
+        multiview: None,
+    };
+    let mut text = String::new();
+    let policies = BoundsCheckPolicies::default();
+    glsl::Writer::new(&mut text, &module, &info, &options, &pipeline, policies)
+        .unwrap()
+        .write()
+        .unwrap();
+}
+
+/// What browsers say to a kernel, where tint is installed.
+pub(crate) fn tint(source: &str) {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    let tint = Command::new("tint")
+        .args(["--input-format", "wgsl", "--format", "wgsl", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn();
+    let Ok(mut tint) = tint else { return };
+    tint.stdin
+        .take()
+        .unwrap()
+        .write_all(source.as_bytes())
+        .unwrap();
+    let output = tint.wait_with_output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}\n{source}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+fn with_dtypes(form: &Form, dtypes: &[DType]) -> Form {
+    let mut form = form.clone();
+    let mut dtypes = dtypes.iter().copied().cycle();
+    let mut next = || dtypes.next().unwrap_or_default();
+    form.inputs
+        .iter_mut()
+        .for_each(|input| input.dtype = next());
+    form.outputs
+        .iter_mut()
+        .for_each(|output| output.dtype = next());
+    form
+}
+
+fn every_form(body: Body<'_>) {
+    let plain = Form::plain(body, DType::F32.into());
+    let mut forms = vec![Form {
+        words: 3,
+        ..plain.clone()
+    }];
+    for access in [Access::Vec4, Access::Scalar] {
+        let form = Form {
+            access,
+            ..plain.clone()
+        };
+        let mixed = [DType::F16, DType::BF16, DType::F32];
+        let dtypes = DType::ALL
+            .iter()
+            .map(std::slice::from_ref)
+            .chain([&mixed[..]]);
+        forms.extend(dtypes.map(|dtypes| with_dtypes(&form, dtypes)));
+        forms.push(Form {
+            shared: true,
+            ..form.clone()
+        });
+        for dtypes in [&[DType::F32][..], &mixed] {
+            forms.push(Form {
+                whole: true,
+                ..with_dtypes(&form, dtypes)
+            });
+        }
+        let mut in_place = with_dtypes(&form, &[DType::BF16]);
+        in_place.outputs[0].in_place = Some(0);
+        forms.push(in_place);
+    }
+    forms.iter().for_each(|form| try_form(body, form));
+}
+
+fn try_form(body: Body<'_>, form: &Form) {
+    let source = kernel(body, form);
+    translate(&source);
+    tint(&source);
+}
+
+#[test]
+fn every_activation_translates_in_every_form() {
+    for activation in Activation::ALL {
+        let chain = Chain::from(*activation);
+        for pass in Pass::ALL {
+            if chain.supports(pass).is_ok() {
+                every_form(Body::Chain(&chain, pass));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_chain_of_everything_and_the_copies_translate() {
+    let start = Chain::new().scale(2.0);
+    let chain = Activation::ALL
+        .iter()
+        .fold(start, |chain, a| chain.act(*a).scale(0.5));
+    for pass in Pass::FROM_X {
+        every_form(Body::Chain(&chain, pass));
+        every_form(Body::Chain(&Chain::new().scale(3.0), pass));
+        every_form(Body::Copy(pass));
+    }
+}
+
+/// Operands of all kinds, random numbers, sums in every order, rows with gaps, several outputs.
+#[test]
+fn learned_and_random_chains_translate() {
+    let texts = [
+        "scale(@s) | bias(@b) | mish | dropout(0.1) | residual(@r)",
+        "acon_c(p1=@p1, p2=@p2, beta=@b)",
+        "silu | gate(@g)",
+        "rrelu | scale(@s)",
+        // Names that could be those of numbers beside another operand.
+        "scale(@w) | bias(@w_channels) | prelu(weight=@w_gap) | scale(@w_bits)",
+    ];
+    for text in texts {
+        let chain: Chain = text.parse().unwrap();
+        for pass in Pass::FROM_X {
+            every_form(Body::Chain(&chain, pass));
+        }
+        let body = Body::Chain(&chain, Pass::Backward);
+        let names = chain.operands();
+        for access in [Access::Vec4, Access::Scalar] {
+            for at in [
+                At::Each,
+                At::Rows,
+                At::Shared,
+                At::Channel,
+                At::Channels,
+                At::Held,
+                At::HeldSample,
+            ] {
+                if (access, at) == (Access::Scalar, At::Channels) {
+                    continue;
+                }
+                let mut form = Form {
+                    access,
+                    ..Form::plain(body, DType::F32.into())
+                };
+                form.inputs = body
+                    .needs(&names)
+                    .into_iter()
+                    .map(|name| Input {
+                        name: arg(&name),
+                        dtype: DType::F16,
+                        at,
+                    })
+                    .collect();
+                let passed = Form::plain(Body::Copy(Pass::Backward), DType::F32.into()).inputs;
+                form.inputs.splice(0..0, passed);
+                let mut each = form.clone();
+                each.outputs.extend(names.iter().map(|name| Output {
+                    name: format!("d_{name}"),
+                    dtype: DType::F32,
+                    rows: at == At::Rows,
+                    in_place: None,
+                }));
+                if !matches!(at, At::Held | At::HeldSample) {
+                    try_form(body, &each);
+                }
+                for sweep in [Sweep::Rows, Sweep::Columns] {
+                    try_form(
+                        body,
+                        &Form {
+                            sweep,
+                            ..form.clone()
+                        },
+                    );
+                    let sums = names.iter().map(ToString::to_string).collect();
+                    let mut sums = Form {
+                        sweep,
+                        sums,
+                        ..form.clone()
+                    };
+                    try_form(body, &sums);
+                    sums.outputs.clear();
+                    try_form(body, &sums);
+                }
+            }
+        }
+    }
+    for dtypes in [&[DType::F32][..], &[DType::F16, DType::BF16, DType::F32]] {
+        let source = finish(dtypes);
+        translate(&source);
+        tint(&source);
+    }
+}
+
+#[test]
+fn values_are_not_in_the_text() {
+    let text = |factor| {
+        let chain = Chain::new().scale(factor).act(Activation::Silu);
+        let text = kernel(
+            Body::Chain(&chain, Pass::Forward),
+            &Form::plain(Body::Chain(&chain, Pass::Forward), DType::F32.into()),
+        );
+        // The comment that names the chain is for the reader.
+        text.lines()
+            .filter(|l| !l.starts_with("// "))
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    assert_eq!(text(2.0), text(-0.125));
+}
+
+/// Functions of two chains stand in one module beside names like theirs, and are complete.
+#[test]
+fn functions_clash_with_nothing() {
+    let everything = Activation::ALL
+        .iter()
+        .fold(Chain::new(), |chain, a| chain.act(*a).scale(2.0));
+    let plain = Chain::from(Activation::Gelu);
+    let source = functions(&everything, "all")
+        + &functions(&plain, "own_gelu")
+        + "struct Exp { e: f32 }
+        fn m_exp(x: f32) -> f32 { return x; }
+        fn chain_y(x: f32, c: all_Scalars) -> f32 {
+            return own_gelu_y(x) + own_gelu_dx(x, 1.0) + all_y(x, c) + all_dx(x, m_exp(x), c);
+        }";
+    let module = naga::front::wgsl::parse_str(&source)
+        .unwrap_or_else(|e| panic!("{}", e.emit_to_string(&source)));
+    let flags = naga::valid::ValidationFlags::all();
+    naga::valid::Validator::new(flags, naga::valid::Capabilities::empty())
+        .validate(&module)
+        .unwrap();
+    let theirs = ["Exp", "m_exp", "chain_y"];
+    for (_, function) in module.functions.iter() {
+        let name = function.name.as_deref().unwrap();
+        let ours = name.starts_with("all_") || name.starts_with("own_gelu_");
+        assert!(ours || theirs.contains(&name), "{name}");
+    }
+    assert!(!source.contains("//#"));
+}
+
+#[test]
+fn each_file_is_in_a_kernel_once() {
+    let chain: Chain = "mish | silu | mish | sigmoid".parse().unwrap();
+    let text = kernel(
+        Body::Chain(&chain, Pass::Forward),
+        &Form::plain(Body::Chain(&chain, Pass::Forward), DType::F32.into()),
+    );
+    for function in [
+        "fn m_exp(",
+        "fn act_mish(",
+        "fn act_silu(",
+        "fn m_times_sigmoid(",
+    ] {
+        assert_eq!(text.matches(function).count(), 1, "{function}");
+    }
+    assert!(!text.contains("//#"));
+}
+
+/// Every kernel of the sweeps that there are, with and without sums, wide and not; and what finishes.
+fn sweeps() -> Vec<String> {
+    let chain: Chain = "prelu(weight=@w)".parse().unwrap();
+    let body = Body::Chain(&chain, Pass::Backward);
+    let mut all = vec![finish(&[DType::F32, DType::F16])];
+    for access in [Access::Vec4, Access::Scalar] {
+        for sweep in [Sweep::Each, Sweep::Rows, Sweep::Columns] {
+            let mut form = Form {
+                access,
+                sweep,
+                ..Form::plain(body, DType::F32.into())
+            };
+            if sweep != Sweep::Each {
+                form.inputs[2].at = At::Held;
+            }
+            all.push(kernel(body, &form));
+            form.sums = vec!["w".into()];
+            if sweep != Sweep::Each {
+                all.push(kernel(body, &form));
+            }
+        }
+    }
+    all
+}
+
+/// What stands in for Rust's part in the files of shaders/sweep is declared as Rust writes it.
+#[test]
+fn stubs_of_sweeps_are_what_rust_writes() {
+    let kernels = sweeps();
+    let is_written = |declaration: &str| kernels.iter().any(|text| text.contains(declaration));
+    for (name, text) in super::files::FILES {
+        let stubs = text.lines().filter(|line| line.ends_with("//#stub"));
+        for stub in stubs.filter(|_| name.starts_with("sweep/")) {
+            let (head, inside) = stub.split_once('{').unwrap_or((stub, ""));
+            if let Some(name) = head.strip_prefix("struct ") {
+                // Rust writes more fields, which no file names.
+                let start = format!("struct {} {{\n", name.trim());
+                for field in inside.split('}').next().unwrap().split(',') {
+                    let field = format!("    {},\n", field.trim());
+                    let written = kernels.iter().filter_map(|text| text.split_once(&start));
+                    let mut bodies = written.filter_map(|(_, rest)| rest.split_once("}\n"));
+                    let found = bodies.any(|(body, _)| format!("{body}\n").contains(&field));
+                    assert!(found, "{name}: {stub}: no {field}");
+                }
+                continue;
+            }
+            let head = head.split(['=', ';']).next().unwrap().trim();
+            let head = head.split("@binding(").last().unwrap();
+            let head = head.split_once(") ").map_or(head, |(number, rest)| {
+                let is_number = number.chars().all(|c| c.is_ascii_digit());
+                if is_number { rest } else { head }
+            });
+            assert!(is_written(head), "{name}: {stub}: no `{head}`");
+        }
+    }
+}
