@@ -74,7 +74,7 @@ fn random_chains<T: Element + std::fmt::Debug>(gpu: &Gpu) -> Result<(), Failed> 
     let chains = proptest::collection::vec(step(), 1..6);
     let elements = proptest::collection::vec((data(), data()), 1..400);
     // Each new structure compiles two kernels: a few cases are many elements.
-    let outcome = runner(24, 0).run(&(chains, elements), |(steps, elements)| {
+    let outcome = runner(fewer(gpu, 24), 0).run(&(chains, elements), |(steps, elements)| {
         let chain = steps.into_iter().fold(Chain::new(), Chain::step);
         let fail = |e: nonlin::Error| TestCaseError::fail(e.to_string());
         prop_assert_eq!(&chain.to_string().parse::<Chain>().map_err(fail)?, &chain);
@@ -107,6 +107,11 @@ fn random_chains<T: Element + std::fmt::Debug>(gpu: &Gpu) -> Result<(), Failed> 
 
 /// Cases of each dtype: a case compiles three to eight kernels.
 const CASES: u32 = 32;
+
+/// A third of them on GL, which compiles slowly.
+fn fewer(gpu: &Gpu, cases: u32) -> u32 {
+    if common::is_gl(gpu) { cases / 3 } else { cases }
+}
 
 /// Elements of a case, at most.
 const MOST: u64 = 20_000;
@@ -816,7 +821,7 @@ fn main() -> ! {
         trials.add("random_chains::bf16", random_chains::<bf16>);
         for dtype in DType::ALL {
             trials.add(format!("random_operands::{dtype}"), |gpu| {
-                let runner = runner(CASES, 1 + *dtype as u64);
+                let runner = runner(fewer(gpu, CASES), 1 + *dtype as u64);
                 with_operands(runner, gpu, cases(gpu, *dtype), |_| ())
             });
         }
