@@ -278,9 +278,11 @@ impl Element<'_> {
             false => ("f32", "u32"),
         };
         let sums = self.form.sums.iter();
-        let fields = sums.clone().map(|name| format!("    {name}: {float},\n"));
+        let fields = sums.clone().map(|name| format!("    d_{name}: {float},\n"));
         let fields: String = fields.collect();
-        let added: String = sums.map(|name| format!("a.{name} + b.{name}, ")).collect();
+        let added: String = sums
+            .map(|name| format!("a.d_{name} + b.d_{name}, "))
+            .collect();
         _ = writeln!(
             out,
             "struct Terms {{\n{fields}    nan: {uint},\n}}\n\nfn plus(a: Terms, b: Terms) -> Terms {{\n    return \
@@ -296,15 +298,15 @@ impl Element<'_> {
             if self.is_wide() {
                 _ = writeln!(
                     lines,
-                    "    let {name} = select(bitcast<vec4<u32>>(sum.{name}), vec4(0x7fc00000u), sum.nan > vec4(0u));"
+                    "    let bits_{name} = select(bitcast<vec4<u32>>(sum.d_{name}), vec4(0x7fc00000u), sum.nan > vec4(0u));"
                 );
                 for lane in 0..4 {
-                    _ = writeln!(lines, "    partials[{at} + {lane}u] = {name}[{lane}];");
+                    _ = writeln!(lines, "    partials[{at} + {lane}u] = bits_{name}[{lane}];");
                 }
             } else {
                 _ = writeln!(
                     lines,
-                    "    partials[{at}] = select(bitcast<u32>(sum.{name}), 0x7fc00000u, sum.nan > 0u);"
+                    "    partials[{at}] = select(bitcast<u32>(sum.d_{name}), 0x7fc00000u, sum.nan > 0u);"
                 );
             }
         }

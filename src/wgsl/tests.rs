@@ -214,6 +214,8 @@ fn learned_and_random_chains_translate() {
         "rrelu | scale(@s)",
         // Names that could be those of numbers beside another operand.
         "scale(@w) | bias(@w_channels) | prelu(weight=@w_gap) | scale(@w_bits)",
+        // A keyword of WGSL, and names that kernels use.
+        "scale(@for) | bias(@nan) | prelu(weight=@sum)",
     ];
     for text in texts {
         let chain: Chain = text.parse().unwrap();
