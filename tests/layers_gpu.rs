@@ -48,7 +48,10 @@ fn main() -> ! {
         on.add("a_nan_stays", a_nan_stays);
         on.add("dispatches_and_memory", dispatches_and_memory);
         on.add("typed_errors", typed_errors);
-        on.add("teeth", teeth);
+        // They need a layer of each kind: see `is_slow`.
+        if !on.adapter().ends_with("-gl") {
+            on.add("teeth", teeth);
+        }
     })
 }
 
@@ -322,10 +325,7 @@ impl Arena {
 
 /// All operands in one buffer, each of the images' one element off a whole word, with sentinels that stay.
 fn at_odd_places<T: Element>(gpu: &Gpu) -> Result<(), Failed> {
-    let layers = match T::DTYPE {
-        DType::F32 => layers(Some(TRAINING)),
-        _ => quick_layers(gpu, Some(TRAINING)),
-    };
+    let layers = quick_layers(gpu, Some(TRAINING));
     for (index, layer) in layers.into_iter().enumerate() {
         for images in [Images::nchw(2, 3, 5, 3), Images::nhwc(2, 3, 5, 4)] {
             let mut trial = trial(layer.clone(), images, index as u64);

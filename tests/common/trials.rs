@@ -60,8 +60,8 @@ fn is_wanted(key: &str) -> bool {
 }
 
 /// Runs the same trials on every adapter found, and on those expected that are not among them; each adapter's in a
-/// process of its own, so that what one driver does to the heap is not in another's way, and two adapters' at once,
-/// since drivers that compile use one core. `threads` is how many trials run at once on an adapter where the command line
+/// process of its own, so that what one driver does to the heap is not in another's way, and all at once, since drivers
+/// that compile use one core. `threads` is how many trials run at once on an adapter where the command line
 /// does not say; on GL it is one, since wgpu gives a thread up that waits for the context longer than it takes some
 /// kernels to compile. `open` makes a device, which may be more than one on an adapter.
 pub(crate) fn run<A, D: Send + Sync + 'static>(
@@ -108,31 +108,29 @@ pub(crate) fn run<A, D: Send + Sync + 'static>(
     leave(if conclusion.has_failed() { 101 } else { 0 });
 }
 
-/// Runs this program once for each adapter, two at a time, and shows what each said when it is done. The exit code is that
-/// of the first that failed.
+/// Runs this program once for each adapter, all at the same time, and shows what each said when it is done. The exit code
+/// is that of the first that failed.
 fn apart(keys: &[&str]) -> i32 {
-    let queue = Mutex::new(keys.iter().rev().collect::<Vec<_>>());
     let code = Mutex::new(0);
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    let work = || {
-        while let Some(key) = next() {
-            let this = std::env::current_exe().expect("this program has a path");
-            let mut command = Command::new(this);
-            command.args(std::env::args_os().skip(1)).env(ADAPTER, key);
-            let output = command.output().expect("this program starts once more");
-            let mut code = code.lock().unwrap_or_else(PoisonError::into_inner);
-            println!("\nadapter {key}: {}", output.status);
-            for bytes in [&output.stdout, &output.stderr] {
-                print!("{}", String::from_utf8_lossy(bytes));
-            }
-            if !output.status.success() && *code == 0 {
-                *code = output.status.code().unwrap_or(101);
-            }
+    let run = |key: &str| {
+        let this = std::env::current_exe().expect("this program has a path");
+        let mut command = Command::new(this);
+        command.args(std::env::args_os().skip(1)).env(ADAPTER, key);
+        let output = command.output().expect("this program starts once more");
+        let mut code = code.lock().unwrap_or_else(PoisonError::into_inner);
+        println!("\nadapter {key}: {}", output.status);
+        for bytes in [&output.stdout, &output.stderr] {
+            print!("{}", String::from_utf8_lossy(bytes));
+        }
+        if !output.status.success() && *code == 0 {
+            *code = output.status.code().unwrap_or(101);
         }
     };
     std::thread::scope(|scope| {
-        scope.spawn(work);
-        scope.spawn(work);
+        for key in keys {
+            let run = &run;
+            scope.spawn(move || run(key));
+        }
     });
     code.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
