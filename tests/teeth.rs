@@ -81,7 +81,7 @@ const MISTAKES: [Mistake; 19] = [
         chain: "elu",
         pass: Pass::Forward,
         right: "max(power - 1.0, -1.0) + e.s * power",
-        wrong: "m_exp_value(e) - 1.0",
+        wrong: "(1.0 + e.s) * power - 1.0",
     },
     Mistake {
         name: "a_product_in_one_part",
