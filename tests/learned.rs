@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "other tests use the rest")]
 mod common;
 
-use common::{download, is_gl, small_bindings, submit, upload, verdict};
+use common::{LEARNED, download, is_gl, small_bindings, submit, upload, verdict};
 use libtest_mimic::Failed;
 use nonlin::check::{self, Expected};
 use nonlin::half::{bf16, f16};
@@ -137,26 +137,6 @@ fn agrees<T: Element>(
     }
     Ok(())
 }
-
-/// Chains whose operands have gradients.
-const LEARNED: [&str; 15] = [
-    "prelu(weight=@w)",
-    "leaky_relu(negative_slope=@w)",
-    "swish(beta=@b)",
-    "acon_b(p=@p, beta=@b)",
-    "acon_c(p1=@p1, p2=@p2, beta=@b)",
-    "elu(alpha=@a)",
-    "celu(alpha=@a)",
-    "star_relu(scale=@s, bias=@b)",
-    "xielu(alpha_p=@p, alpha_n=@n, beta=@b)",
-    "scale(@s)",
-    "bias(@b)",
-    "scale(@s) | bias(@b) | mish",
-    "scale(@s) | bias(@b) | mish | dropout(0.1) | residual(@r)",
-    "gelu | scale(@s) | gate(@g)",
-    // The gradient of s needs b, which dx does not.
-    "bias(@b) | scale(@s)",
-];
 
 /// A learned activation's gradient at all magnitudes, one for each element.
 fn every_magnitude(gpu: &Gpu, chain: &Chain, learned: &[&str]) -> Result<(), Failed> {

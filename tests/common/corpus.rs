@@ -1,5 +1,6 @@
 //! The cases of which result bits are recorded.
 
+use crate::common::LEARNED;
 use crate::layer_trials::Any;
 use nonlin::layers::{BatchNorm, DynamicRelu, Frelu, Images, MetaAcon, Variant};
 use nonlin::{Activation, Chain, DType, DTypes, Pass};
@@ -198,25 +199,6 @@ fn plain(cases: &mut Vec<Case>) {
     };
     cases.push(Case::new(what, DType::BF16, Place::Apart));
 }
-
-/// Chains whose operands have gradients, as in tests/learned.rs.
-const LEARNED: [&str; 15] = [
-    "prelu(weight=@w)",
-    "leaky_relu(negative_slope=@w)",
-    "swish(beta=@b)",
-    "acon_b(p=@p, beta=@b)",
-    "acon_c(p1=@p1, p2=@p2, beta=@b)",
-    "elu(alpha=@a)",
-    "celu(alpha=@a)",
-    "star_relu(scale=@s, bias=@b)",
-    "xielu(alpha_p=@p, alpha_n=@n, beta=@b)",
-    "scale(@s)",
-    "bias(@b)",
-    "scale(@s) | bias(@b) | mish",
-    "scale(@s) | bias(@b) | mish | dropout(0.1) | residual(@r)",
-    "gelu | scale(@s) | gate(@g)",
-    "bias(@b) | scale(@s)",
-];
 
 /// Rows of whole words, odd rows, several workgroups to a row, channels beside each other, in whole words and not, one
 /// sample, one channel, channels enough for a workgroup.

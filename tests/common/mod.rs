@@ -35,9 +35,29 @@ pub(crate) fn main_with(threads: usize, add: impl Fn(&mut Trials)) -> ! {
     trials::run(threads, all, &EXPECTED, open, add)
 }
 
+/// Chains whose operands have gradients.
+pub(crate) const LEARNED: [&str; 15] = [
+    "prelu(weight=@w)",
+    "leaky_relu(negative_slope=@w)",
+    "swish(beta=@b)",
+    "acon_b(p=@p, beta=@b)",
+    "acon_c(p1=@p1, p2=@p2, beta=@b)",
+    "elu(alpha=@a)",
+    "celu(alpha=@a)",
+    "star_relu(scale=@s, bias=@b)",
+    "xielu(alpha_p=@p, alpha_n=@n, beta=@b)",
+    "scale(@s)",
+    "bias(@b)",
+    "scale(@s) | bias(@b) | mish",
+    "scale(@s) | bias(@b) | mish | dropout(0.1) | residual(@r)",
+    "gelu | scale(@s) | gate(@g)",
+    // The gradient of s needs b, which dx does not.
+    "bias(@b) | scale(@s)",
+];
+
 /// Whether the adapter is GL. Mesa's GL takes seconds to compile a kernel that other drivers compile in a tenth of
-/// that, so tests that compile hundreds of kernels do with some of them there. What is left out is the same WGSL in other
-/// sizes; its GLSL is written and checked in the library's own tests.
+/// that, so tests that compile hundreds of kernels do with some of them there. Of what is left out (most of FReLU and of
+/// dynamic ReLU C, layouts of learned chains) GLSL is written and checked in the library's own tests, and not run.
 pub(crate) fn is_gl(gpu: &Gpu) -> bool {
     gpu.device().adapter_info().backend == wgpu::Backend::Gl
 }
