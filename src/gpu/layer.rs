@@ -184,6 +184,7 @@ impl LayerTask {
             uniform.push(row.map_or(*value, |(_, stage)| grid(stage.groups)[0]));
         }
         uniform.resize(uniform.len().next_multiple_of(4), 0);
+        let named: Vec<&str> = program.fields().map(|(name, _)| name).collect();
         for stage in &program.stages {
             let mut used = Vec::new();
             for (buffer, _) in &stage.buffers {
@@ -194,7 +195,23 @@ impl LayerTask {
             let launch = Launch {
                 code: self.code(stage, shared),
                 bindings: used,
-                uniform: uniform.clone(),
+                uniform: match &stage.fields {
+                    None => uniform.clone(),
+                    Some(fields) => {
+                        let row = grid(stage.groups)[0];
+                        let value = |field: &String| {
+                            if field == "row" {
+                                return row;
+                            }
+                            let at = named.iter().position(|name| name == field);
+                            at.map(|at| uniform[at])
+                                .unwrap_or_else(|| unreachable!("no number {field}"))
+                        };
+                        let mut own: Vec<u32> = fields.iter().map(value).collect();
+                        own.resize(own.len().next_multiple_of(4), 0);
+                        own
+                    }
+                },
                 random: None,
                 grid: grid(stage.groups),
             };

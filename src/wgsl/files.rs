@@ -3,9 +3,13 @@
 //! Each file is WGSL that naga, tint and an editor accept as it stands. Comments at the ends of lines do the composing:
 //!
 //! - `//#use math/exp.wgsl`, a line of its own, pulls a file in once, before this one;
-//! - a line that ends in `//#stub` stands in for what another file, or Rust, brings, and is dropped.
+//! - a line that ends in `//#stub` stands in for what another file, or Rust, brings, and is dropped;
+//! - a line that ends in `//#bind` declares a buffer, whose number is given when all are known;
+//! - `struct Args { a: u32, b: f32 } //#args` names numbers of the dispatch: all files' together are one uniform;
+//! - `override N: i32 = 3;` becomes a constant of the value that Rust sets.
 //!
-//! What nothing in the text uses is left out.
+//! A file may be taken under other names ([`Text::file_as`]): `it` in it, alone or as the beginning of a name, is what
+//! Rust says. What nothing in the text uses is left out.
 
 macro_rules! files {
     ($($name:literal),+ $(,)?) => {
@@ -18,6 +22,16 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "io/bf16.wgsl",
     "io/f16.wgsl",
     "io/f32.wgsl",
+    "io/elements.wgsl",
+    "io/elements_16.wgsl",
+    "io/elements_16_written.wgsl",
+    "io/elements_32.wgsl",
+    "io/elements_32_written.wgsl",
+    "io/words.wgsl",
+    "io/words_16.wgsl",
+    "io/words_16_written.wgsl",
+    "io/words_32.wgsl",
+    "io/words_32_written.wgsl",
     "math/acon.wgsl",
     "math/divide.wgsl",
     "math/exp.wgsl",
@@ -41,6 +55,30 @@ pub(super) const FILES: &[(&str, &str)] = files![
 pub(crate) struct Text {
     text: String,
     files: Vec<String>,
+    /// What files mark as buffers: name and type, and whether they write it.
+    buffers: Vec<Declared>,
+    /// The fields of `struct Args`, and their types.
+    fields: Vec<(String, String)>,
+    /// The values of overrides.
+    constants: Vec<(String, String)>,
+}
+
+/// A buffer as files declare it.
+#[derive(Clone, Debug)]
+struct Declared {
+    name: String,
+    element: String,
+    is_written: bool,
+}
+
+/// A kernel made of files, and what it has to be given.
+#[derive(Clone, Debug)]
+pub(crate) struct Kernel {
+    pub(crate) text: String,
+    /// The buffers in the order of their bindings, and whether each is written. The uniform is behind them.
+    pub(crate) buffers: Vec<(String, bool)>,
+    /// The fields of the uniform, 32 bits each.
+    pub(crate) fields: Vec<String>,
 }
 
 impl Text {
@@ -56,6 +94,27 @@ impl Text {
             self.append(text)
                 .unwrap_or_else(|problem| unreachable!("{problem}"));
         }
+    }
+
+    /// Appends a file under other names: each pair is a name in the file, and what stands in its place, where it is
+    /// a whole name, or the beginning of one before `_`. A name in capitals, or with a capital before another, is
+    /// replaced likewise.
+    pub(crate) fn file_as(&mut self, name: &str, names: &[(&str, &str)]) {
+        let found = FILES.iter().find(|(known, _)| *known == name);
+        let (_, text) = found.unwrap_or_else(|| unreachable!("there is no {name} to use"));
+        let mut key = name.to_owned();
+        for (from, to) in names {
+            key += &format!(" {from} as {to}");
+        }
+        if self.is_new(&key) {
+            self.append(&renamed(text, names))
+                .unwrap_or_else(|problem| unreachable!("{problem}"));
+        }
+    }
+
+    /// Gives an override, of the files to come, its value.
+    pub(crate) fn set(&mut self, name: &str, value: impl std::fmt::Display) {
+        self.constants.push((name.to_owned(), value.to_string()));
     }
 
     /// Appends text made by Rust.
@@ -88,17 +147,150 @@ impl Text {
             .try_for_each(|name| self.used(name))?;
         let lines = text.lines();
         for line in lines.filter(|line| named(line).is_none() && !is_stub(line)) {
-            self.text.push_str(line);
+            if self.is_taken(line) {
+                continue;
+            }
+            self.text.push_str(&self.with_constant(line));
             self.text.push('\n');
         }
         self.text.push('\n');
         Ok(())
     }
 
+    /// Takes note of a line that declares a buffer, or numbers.
+    fn is_taken(&mut self, line: &str) -> bool {
+        let line = line.trim_end();
+        if let Some(buffer) = line.strip_suffix("//#bind") {
+            let found = declared_buffer(buffer);
+            let new = found.unwrap_or_else(|| unreachable!("no buffer: {line}"));
+            match self.buffers.iter_mut().find(|known| known.name == new.name) {
+                Some(known) => {
+                    debug_assert_eq!(known.element, new.element, "{}", new.name);
+                    known.is_written |= new.is_written;
+                }
+                None => self.buffers.push(new),
+            }
+            return true;
+        }
+        let Some(fields) = line.strip_suffix("//#args") else {
+            return false;
+        };
+        let all = fields.split(['{', '}']).nth(1).unwrap_or_default();
+        for field in all.split(',') {
+            if let Some((name, kind)) = field.split_once(':') {
+                let (name, kind) = (name.trim(), kind.trim());
+                match self.fields.iter().find(|(known, _)| known == name) {
+                    Some((_, known)) => debug_assert_eq!(known, kind, "{name}"),
+                    None => self.fields.push((name.to_owned(), kind.to_owned())),
+                }
+            }
+        }
+        true
+    }
+
+    /// The line, or the constant that stands for its override.
+    fn with_constant<'a>(&self, line: &'a str) -> std::borrow::Cow<'a, str> {
+        let Some(rest) = line.strip_prefix("override ") else {
+            return line.into();
+        };
+        let name = rest.split(':').next().unwrap_or_default().trim();
+        let found = self.constants.iter().find(|(known, _)| known == name);
+        match (found, rest.split_once('=')) {
+            (Some((_, value)), Some((head, tail))) => {
+                let behind = tail.split_once(';').map_or("", |(_, behind)| behind);
+                format!("const {head}= {value};{behind}").into()
+            }
+            _ => format!("const {rest}").into(),
+        }
+    }
+
     /// The text without what nothing in it uses. The roots are entry points, and functions of these names.
     pub(crate) fn finish(&self, roots: &[&str]) -> String {
         super::items::reachable(&self.text, roots)
     }
+
+    /// The kernel that the files make: what its entry point uses, behind the buffers and the numbers that this mentions.
+    /// Buffers are bound in the order given.
+    pub(crate) fn kernel(&self, order: &[&str]) -> Kernel {
+        let body = super::items::reachable(&self.text, &[]);
+        let mut buffers: Vec<_> = self.buffers.iter().collect();
+        buffers.retain(|buffer| super::mentions(&body, &buffer.name));
+        buffers.sort_by_key(|buffer| order.iter().position(|name| *name == buffer.name));
+        let mut fields: Vec<_> = self.fields.iter().collect();
+        fields.retain(|(name, _)| body.contains("args.") && super::mentions(&body, name));
+        let mut text = String::from("struct Args {\n");
+        for (name, kind) in &fields {
+            text += &format!("    {name}: {kind},\n");
+        }
+        text += "}\n\n";
+        for (binding, buffer) in buffers.iter().enumerate() {
+            let mode = if buffer.is_written {
+                "read_write"
+            } else {
+                "read"
+            };
+            let Declared { name, element, .. } = buffer;
+            text += &format!(
+                "@group(0) @binding({binding}) var<storage, {mode}> {name}: array<{element}>;\n"
+            );
+        }
+        let last = buffers.len();
+        text += &format!("@group(0) @binding({last}) var<uniform> args: Args;\n\n");
+        let buffers = buffers.into_iter();
+        let fields = fields.into_iter();
+        Kernel {
+            text: text + &body,
+            buffers: buffers
+                .map(|buffer| (buffer.name.clone(), buffer.is_written))
+                .collect(),
+            fields: fields.map(|(name, _)| name.clone()).collect(),
+        }
+    }
+}
+
+/// The buffer that a line declares: `@group(0) @binding(0) var<storage, read> x: array<u32>;`.
+fn declared_buffer(line: &str) -> Option<Declared> {
+    let (_, rest) = line.split_once("var<storage,")?;
+    let (mode, rest) = rest.split_once('>')?;
+    let (name, element) = rest.split_once(':')?;
+    let element = element.trim().strip_prefix("array<")?.strip_suffix(">;")?;
+    Some(Declared {
+        name: name.trim().to_owned(),
+        element: element.to_owned(),
+        is_written: mode.trim() == "read_write",
+    })
+}
+
+/// Text with other names, as [`Text::file_as`] says.
+fn renamed(text: &str, names: &[(&str, &str)]) -> String {
+    let mut out = String::with_capacity(text.len());
+    'tokens: for token in super::items::tokens(text) {
+        for (from, to) in names {
+            let capital = |name: &str| {
+                let (first, rest) = name.split_at(1);
+                first.to_uppercase() + rest
+            };
+            let begins = |from: &str, ends: fn(char) -> bool| {
+                let rest = token.strip_prefix(from)?;
+                rest.chars().next().is_none_or(ends).then_some(rest)
+            };
+            let whole = |c: char| c == '_';
+            let found = begins(from, whole)
+                .map(|rest| (*to).to_owned() + rest)
+                .or_else(|| {
+                    begins(&from.to_uppercase(), whole).map(|rest| to.to_uppercase() + rest)
+                })
+                .or_else(|| {
+                    begins(&capital(from), |c| c.is_uppercase()).map(|rest| capital(to) + rest)
+                });
+            if let Some(found) = found {
+                out.push_str(&found);
+                continue 'tokens;
+            }
+        }
+        out.push_str(token);
+    }
+    out
 }
 
 /// The file that a line asks for.
@@ -141,5 +333,50 @@ mod tests {
         assert!(!text.finish(&["own"]).contains("m_expm1"));
         let error = text.append("//#use math/sin.wgsl").unwrap_err();
         assert_eq!(error, "there is no math/sin.wgsl to use");
+    }
+
+    #[test]
+    fn names_are_replaced() {
+        let text = "fn it_load(i: u32) -> It { return ITEMS[it_at + i] + IT_N * it.it; } struct ItRow { Items: Iti }";
+        let wide = "fn wide_load(i: u32) -> Wide { return ITEMS[wide_at + i] + WIDE_N * wide.wide; } struct WideRow { Items: Iti }";
+        assert_eq!(renamed(text, &[("it", "wide")]), wide);
+    }
+
+    #[test]
+    fn a_kernel_has_what_it_uses() {
+        let mut text = Text::default();
+        text.set("N", "5u");
+        text.append(
+            "struct Args { y_at: u32, no: u32, share: f32 } //#args\n\
+             @group(0) @binding(0) var<uniform> args: Args; //#stub\n\
+             @group(0) @binding(1) var<storage, read> x: array<u32>; //#bind\n\
+             @group(0) @binding(2) var<storage, read> z: array<u32>; //#bind\n\
+             @group(0) @binding(3) var<storage, read_write> y: array<vec4<u32>>; //#bind\n\
+             override N: u32 = 3u; // Elements.\n\
+             override M: u32 = 7u;\n\
+             fn unused() -> u32 { return z[args.no]; }\n\
+             @compute @workgroup_size(64)\n\
+             fn main() { y[args.y_at] = vec4(x[N] + M); }\n",
+        )
+        .unwrap();
+        text.append("@group(0) @binding(0) var<storage, read_write> x: array<u32>; //#bind")
+            .unwrap();
+        let kernel = text.kernel(&["y", "x", "z"]);
+        assert_eq!(kernel.buffers, [("y".into(), true), ("x".into(), true)]);
+        assert_eq!(kernel.fields, ["y_at"]);
+        let wanted = "struct Args {
+    y_at: u32,
+}
+
+@group(0) @binding(0) var<storage, read_write> y: array<vec4<u32>>;
+@group(0) @binding(1) var<storage, read_write> x: array<u32>;
+@group(0) @binding(2) var<uniform> args: Args;
+
+const N: u32 = 5u; // Elements.
+const M: u32 = 7u;
+@compute @workgroup_size(64)
+fn main() { y[args.y_at] = vec4(x[N] + M); }
+";
+        assert_eq!(kernel.text, wanted);
     }
 }

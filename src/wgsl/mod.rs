@@ -11,7 +11,7 @@ mod kernel;
 pub(crate) mod tests;
 
 pub(crate) use chain::{arg, functions};
-pub(crate) use files::{Text, standing_alone};
+pub(crate) use files::{Kernel, Text, standing_alone};
 pub(crate) use form::{
     Access, Args, At, Body, Form, Input, LANES, Output, Place, Sweep, SweepArgs, divisor, fields,
 };

@@ -1,7 +1,7 @@
 //! The text that all layers' kernels have in common.
 
 use super::super::{Images, Order, Parameter};
-use crate::wgsl::{Text, divisor, mentions};
+use crate::wgsl::{Kernel, Text, divisor, mentions};
 use crate::{DTypes, Pass};
 use std::fmt::Write;
 use std::ops::Range;
@@ -89,6 +89,18 @@ pub(crate) enum Buffer {
 }
 
 impl Buffer {
+    /// All of them, in the order of their bindings.
+    const ALL: [Buffer; 8] = [
+        Buffer::X,
+        Buffer::Y,
+        Buffer::Dy,
+        Buffer::Dx,
+        Buffer::Parameters,
+        Buffer::Saved,
+        Buffer::Gradients,
+        Buffer::Scratch,
+    ];
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Buffer::X => "x",
@@ -124,6 +136,8 @@ pub(crate) struct Stage {
     pub(crate) groups: u64,
     /// The buffers that it binds, and whether it writes them.
     pub(crate) buffers: Vec<(Buffer, bool)>,
+    /// The fields of its uniform, where they are not all of the program's.
+    pub(crate) fields: Option<Vec<String>>,
 }
 
 impl Stage {
@@ -203,6 +217,42 @@ impl Program {
         self.number(&format!("{name}_shift"), u64::from(shift));
     }
 
+    /// Adds to a kernel's text how it reads, or writes, one of the images: `NAME_load(i)`, or
+    /// `NAME_store(i, v, nan)`, of the i-th word or element.
+    pub(super) fn image(&self, text: &mut Text, buffer: Buffer, is_written: bool) {
+        let dtype = self.form.dtypes.of(buffer.name());
+        let unit = match self.form.access {
+            Access::Vec4 => "words",
+            Access::Scalar => "elements",
+        };
+        let bits = 8 * dtype.size();
+        let written = if is_written { "_written" } else { "" };
+        text.file(&format!("io/{dtype}.wgsl"));
+        text.file_as(
+            &format!("io/{unit}_{bits}{written}.wgsl"),
+            &[("it", buffer.name()), ("dtype", &dtype.to_string())],
+        );
+    }
+
+    /// Adds a dispatch of a kernel made of files.
+    pub(super) fn dispatch(&mut self, label: &str, groups: u64, text: &Text) {
+        let Kernel {
+            text,
+            buffers,
+            fields,
+        } = text.kernel(&Buffer::ALL.map(Buffer::name));
+        let of_name = |name: &str| Buffer::ALL.into_iter().find(|buffer| buffer.name() == name);
+        let buffers = buffers.iter();
+        let buffers = buffers.filter_map(|(name, written)| Some((of_name(name)?, *written)));
+        self.stages.push(Stage {
+            label: label.to_owned(),
+            text,
+            groups,
+            buffers: buffers.collect(),
+            fields: Some(fields),
+        });
+    }
+
     /// Adds a dispatch: what its text uses, its functions with `fn main`, and its buffers. In the text `ROW` stands
     /// for the groups in a row of the grid.
     pub(super) fn stage(
@@ -224,13 +274,14 @@ impl Program {
             text,
             groups,
             buffers,
+            fields: None,
         });
     }
 
     /// Completes the stages' text, once all regions and numbers are known.
     pub(super) fn finish(mut self) -> Program {
         let mut stages = std::mem::take(&mut self.stages);
-        for stage in &mut stages {
+        for stage in stages.iter_mut().filter(|stage| stage.fields.is_none()) {
             let (uses, body) = stage.text.split_once('\u{0}').unwrap_or_default();
             // A host that takes layouts from the text binds what it mentions, and nothing else.
             stage.buffers.retain(|(buffer, _)| {
