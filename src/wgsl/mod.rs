@@ -8,6 +8,8 @@ mod form;
 mod items;
 mod kernel;
 #[cfg(test)]
+mod lint;
+#[cfg(test)]
 pub(crate) mod tests;
 
 pub(crate) use chain::{arg, functions};

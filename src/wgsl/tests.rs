@@ -4,7 +4,7 @@ use naga::ShaderStage::Compute;
 use naga::back::{glsl, hlsl, msl, pipeline_constants::process_overrides, spv};
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 
-/// Translates a kernel to every backend's language, with the options that wgpu uses there.
+/// Holds a kernel to the lint, and translates it to every backend's language, with the options that wgpu uses there.
 pub(crate) fn translate(source: &str) {
     let module = naga::front::wgsl::parse_str(source)
         .unwrap_or_else(|e| panic!("{}\n{source}", e.emit_to_string(source)));
@@ -12,6 +12,8 @@ pub(crate) fn translate(source: &str) {
     let info = naga::valid::Validator::new(flags, naga::valid::Capabilities::empty())
         .validate(&module)
         .unwrap_or_else(|e| panic!("{}\n{source}", e.emit_to_string(source)));
+    let faults = lint::faults(&module, &info);
+    assert!(faults.is_empty(), "{faults:#?}\n{source}");
     let workgroup = source
         .contains("override WORKGROUP")
         .then(|| ("WORKGROUP".to_owned(), 64.0));

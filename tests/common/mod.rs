@@ -62,6 +62,14 @@ pub(crate) fn is_gl(gpu: &Gpu) -> bool {
     gpu.device().adapter_info().backend == wgpu::Backend::Gl
 }
 
+/// A number of the adapter's own, for what is drawn at random: each adapter has other cases, so that there are more of
+/// them in all.
+pub(crate) fn seed(gpu: &Gpu) -> u64 {
+    let key = trials::key(&gpu.device().adapter_info());
+    key.bytes()
+        .fold(0, |seed, byte| seed * 31 % 0xffff + u64::from(byte))
+}
+
 /// Both passes of a chain, on f32, are within the error allowed to them.
 pub(crate) fn agrees(gpu: &Gpu, chain: &Chain, x: &[f32], dy: &[f32]) -> Result<(), Failed> {
     verdict(&check::forward(chain, x, &gpu.forward(chain, x)?)?)?;
