@@ -2,7 +2,10 @@
 //!
 //! A program's text depends on structure alone; lengths, places and settings are numbers in one uniform.
 
+mod dynamic_relu;
 mod funnel;
+mod meta_acon;
+mod phases;
 mod pooled;
 mod small;
 mod text;
