@@ -252,6 +252,8 @@ impl Lengths<'_> {
         program.region(Buffer::Scratch, "bends", samples);
         let mut text = self.text();
         self.over_places(program, &mut text, &[Buffer::X, Buffer::Dy], "scratch");
+        text.set("BEND_SUMS", 1);
+        text.set("BEND_BESIDE", 1);
         text.file("layers/dynamic_relu/factors.wgsl");
         program.dispatch("factors", groups, &text);
         let mut text = Text::default();

@@ -87,6 +87,7 @@ mod tests {
                     };
                     for stage in layer.program(&form).unwrap().stages {
                         for text in [&stage.text, &stage.in_one_buffer()] {
+                            assert!(!text.contains("override "), "{}", stage.label);
                             translate(text);
                             tint(text);
                         }
