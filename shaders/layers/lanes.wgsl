@@ -4,7 +4,7 @@
 // unit l % IT_BESIDE, and each unit has sums of its own. A lane hands over what it has of each sum by `it_keep`; then all
 // lanes come to `it_add_lanes` together, and each sum of each unit is given to `it_put`.
 alias It = f32; //#stub
-fn it_put(sum: u32, v: It, group: u32, unit: u32) { _ = sum + group + unit; _ = v; } //#stub
+fn it_put(value: u32, sum: It, group: u32, unit: u32) { _ = value + group + unit; _ = sum; } //#stub
 
 override IT_SUMS: u32 = 1u;
 override IT_BESIDE: u32 = 1u;

@@ -31,7 +31,7 @@ struct Args { row: u32, samples: u32, places: u32, place_blocks: u32, steps: u32
 
 alias Bend = f32;
 
-fn bend_put(none: u32, sum: Bend, group: u32, unit: u32) {
+fn bend_put(value: u32, sum: Bend, group: u32, unit: u32) {
     scratch[args.part_bends + group] = sum;
 }
 

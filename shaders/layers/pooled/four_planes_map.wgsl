@@ -1,8 +1,9 @@
 // The map of plane_map.wgsl for layers that need much that belongs to a place: a workgroup takes a tile of four planes
 // together, since what belongs to a place (`spot`) costs as many loads as x. The last four of a sample may be fewer.
+alias Places = f32; //#stub
 alias Held = u32; //#stub
 fn hold(n: u32, c: u32) -> Held { return n + c; } //#stub
-struct Spot { factor: f32 } //#stub
+struct Spot { factor: Places } //#stub
 fn spot(place: u32) -> Spot { return Spot(f32(place)); } //#stub
 fn spot_write(i: u32, held: Held, s: Spot) { _ = f32(i + held) * s.factor; } //#stub
 const PLACES_COUNT: u32 = 4u; //#stub

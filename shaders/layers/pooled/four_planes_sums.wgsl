@@ -1,12 +1,14 @@
 // The sums of plane_sums.wgsl for layers that need much that belongs to a place: a workgroup takes a tile of four planes
 // together, since what belongs to a place (`spot`) costs as many loads as x. The last four of a sample may be fewer.
 //#use layers/lanes.wgsl as channels
+alias Places = f32; //#stub
+alias V = f32; //#stub
 alias Channels = f32; //#stub
 alias Held = u32; //#stub
 fn hold(n: u32, c: u32) -> Held { return n + c; } //#stub
-struct Spot { factor: f32 } //#stub
+struct Spot { factor: Places } //#stub
 fn spot(place: u32) -> Spot { return Spot(f32(place)); } //#stub
-struct Terms { x: f32 } //#stub
+struct Terms { x: V } //#stub
 fn spot_terms(i: u32, held: Held, s: Spot) -> Terms { return Terms(f32(i + held) * s.factor); } //#stub
 fn plus(a: Terms, b: Terms) -> Terms { return Terms(a.x + b.x); } //#stub
 fn keep(lane: u32, first: u32, t: Terms) { channels_keep(first, lane, t.x); } //#stub

@@ -3,10 +3,11 @@
 //
 // The order of the sums is that of plane_sums.wgsl: 16 words to a part, parts to a lane's total, then the lanes' totals.
 //#use layers/lanes.wgsl as channels
+alias V = f32; //#stub
 alias Channels = f32; //#stub
 alias Held = u32; //#stub
 fn hold(n: u32, c: u32) -> Held { return n + c; } //#stub
-struct Terms { x: f32 } //#stub
+struct Terms { x: V } //#stub
 fn terms(i: u32, held: Held, place: u32) -> Terms { return Terms(f32(i + held + place)); } //#stub
 fn plus(a: Terms, b: Terms) -> Terms { return Terms(a.x + b.x); } //#stub
 fn keep(lane: u32, first: u32, t: Terms) { channels_keep(first, lane, t.x); } //#stub

@@ -4,10 +4,11 @@
 // No running sum is long, and the order is fixed by the shape alone: a lane adds the terms of 16 words to a part, and parts
 // to its total; then come the lanes' totals. A partial sum of each value is left for each tile, for a kernel to come.
 //#use layers/lanes.wgsl as channels
+alias V = f32; //#stub
 alias Channels = f32; //#stub
 alias Held = u32; //#stub
 fn hold(n: u32, c: u32) -> Held { return n + c; } //#stub
-struct Terms { x: f32 } //#stub
+struct Terms { x: V } //#stub
 fn terms(i: u32, held: Held, place: u32) -> Terms { return Terms(f32(i + held + place)); } //#stub
 fn plus(a: Terms, b: Terms) -> Terms { return Terms(a.x + b.x); } //#stub
 fn keep(lane: u32, first: u32, t: Terms) { channels_keep(first, lane, t.x); } //#stub

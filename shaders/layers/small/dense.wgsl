@@ -8,8 +8,9 @@ struct Args { it_weight: u32, it_bias: u32, given: u32, inputs: u32, outputs: u3
 @group(0) @binding(1) var<storage, read> parameters: array<f32>; //#bind
 @group(0) @binding(2) var<storage, read> saved: array<f32>; //#bind
 
-fn it_term(k: u32, weight: u32, value: u32) -> f32 {
-    return parameters[weight + k] * saved[value + k];
+// At a the weights of one output begin, at b the values of one sample.
+fn it_term(k: u32, a: u32, b: u32) -> f32 {
+    return parameters[a + k] * saved[b + k];
 }
 
 fn it_step(i: u32) {

@@ -2,10 +2,10 @@
 
 use super::super::{DynamicRelu, Images, Layer, Variant};
 use super::Sizes;
+use super::phases::{Dense, Phase, phases};
 use super::pooled::{
     Over, channel_gradient, lengths, means, order, places_of_block, written_places,
 };
-use super::phases::{Dense, Phase, phases};
 use super::text::{Buffer, Form, Program};
 use crate::wgsl::Text;
 use crate::{Error, Pass};

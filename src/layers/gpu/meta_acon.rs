@@ -3,8 +3,8 @@
 use super::super::parts::too_few;
 use super::super::{Images, Layer, MetaAcon};
 use super::Sizes;
-use super::pooled::{Over, channel_gradient, lengths, means};
 use super::phases::{Dense, Norm, Phase, keep, phases};
+use super::pooled::{Over, channel_gradient, lengths, means};
 use super::text::{Access, Buffer, Form, Program};
 use crate::wgsl::Text;
 use crate::{Error, Pass};
