@@ -1,7 +1,7 @@
 // Adds up what the 64 lanes of a workgroup have, in a fixed order: eight lanes to a part, parts to the sum.
 //
 // A workgroup may have several sums, IT_SUMS of them, and IT_BESIDE units of channels beside each other: lane l belongs to
-// unit l % IT_BESIDE, and each unit has sums of its own. A lane hands over what it has of each sum by `it_keep`; then all
+// unit l % IT_BESIDE, and each unit has sums of its own. A lane hands over its part of each sum by `it_keep`; then all
 // lanes come to `it_add_lanes` together, and each sum of each unit is given to `it_put`.
 alias It = f32; //#stub
 fn it_put(value: u32, sum: It, group: u32, unit: u32) { _ = value + group + unit; _ = sum; } //#stub
