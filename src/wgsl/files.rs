@@ -2,7 +2,8 @@
 //!
 //! Each file is WGSL that naga, tint and an editor accept as it stands. Comments at the ends of lines do the composing:
 //!
-//! - `//#use math/exp.wgsl`, a line of its own, pulls a file in once, before this one;
+//! - `//#use math/exp.wgsl`, a line of its own, pulls a file in once, before this one; with `as NAME` behind it, under
+//!   another name (see below);
 //! - a line that ends in `//#stub` stands in for what another file, or Rust, brings, and is dropped;
 //! - a line that ends in `//#bind` declares a buffer, whose number is given when all are known;
 //! - `struct Args { a: u32, b: f32 } //#args` names numbers of the dispatch: all files' together are one uniform;
@@ -32,6 +33,69 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "io/words_16_written.wgsl",
     "io/words_32.wgsl",
     "io/words_32_written.wgsl",
+    "layers/dynamic_relu/at_place.wgsl",
+    "layers/dynamic_relu/bends_step.wgsl",
+    "layers/dynamic_relu/coefficient.wgsl",
+    "layers/dynamic_relu/dq_step.wgsl",
+    "layers/dynamic_relu/drelu.wgsl",
+    "layers/dynamic_relu/dx.wgsl",
+    "layers/dynamic_relu/factors.wgsl",
+    "layers/dynamic_relu/form.wgsl",
+    "layers/dynamic_relu/forward.wgsl",
+    "layers/dynamic_relu/held.wgsl",
+    "layers/dynamic_relu/lines.wgsl",
+    "layers/dynamic_relu/lines_put.wgsl",
+    "layers/dynamic_relu/logits.wgsl",
+    "layers/dynamic_relu/relu.wgsl",
+    "layers/dynamic_relu/shares_step.wgsl",
+    "layers/dynamic_relu/softmax.wgsl",
+    "layers/dynamic_relu/spatial_dx.wgsl",
+    "layers/dynamic_relu/spatial_forward.wgsl",
+    "layers/dynamic_relu/spatial_sums.wgsl",
+    "layers/dynamic_relu/spot.wgsl",
+    "layers/dynamic_relu/spot_backward.wgsl",
+    "layers/dynamic_relu/sums.wgsl",
+    "layers/dynamic_relu/terms.wgsl",
+    "layers/lanes.wgsl",
+    "layers/meta_acon/beta.wgsl",
+    "layers/meta_acon/dq_step.wgsl",
+    "layers/meta_acon/dx.wgsl",
+    "layers/meta_acon/each_element.wgsl",
+    "layers/meta_acon/each_word.wgsl",
+    "layers/meta_acon/forward.wgsl",
+    "layers/meta_acon/held.wgsl",
+    "layers/meta_acon/terms.wgsl",
+    "layers/partial_sum.wgsl",
+    "layers/pooled/channel_gradient.wgsl",
+    "layers/pooled/dmeans.wgsl",
+    "layers/pooled/elements.wgsl",
+    "layers/pooled/four.wgsl",
+    "layers/pooled/four_planes_map.wgsl",
+    "layers/pooled/four_planes_sums.wgsl",
+    "layers/pooled/four_written.wgsl",
+    "layers/pooled/in_places.wgsl",
+    "layers/pooled/in_planes.wgsl",
+    "layers/pooled/means.wgsl",
+    "layers/pooled/means_step.wgsl",
+    "layers/pooled/one.wgsl",
+    "layers/pooled/one_written.wgsl",
+    "layers/pooled/place_map.wgsl",
+    "layers/pooled/place_sums.wgsl",
+    "layers/pooled/plane_map.wgsl",
+    "layers/pooled/plane_sums.wgsl",
+    "layers/pooled/power.wgsl",
+    "layers/pooled/values.wgsl",
+    "layers/pooled/words_of_channels.wgsl",
+    "layers/pooled/words_of_places.wgsl",
+    "layers/small/dense.wgsl",
+    "layers/small/dense_backward.wgsl",
+    "layers/small/keep.wgsl",
+    "layers/small/norm.wgsl",
+    "layers/small/norm_backward.wgsl",
+    "layers/small/norm_evaluation.wgsl",
+    "layers/small/norm_training.wgsl",
+    "layers/small/sum.wgsl",
+    "layers/small/zero.wgsl",
     "math/acon.wgsl",
     "math/divide.wgsl",
     "math/exp.wgsl",
@@ -84,8 +148,7 @@ pub(crate) struct Kernel {
 impl Text {
     /// Appends one of the project's files behind those that it uses.
     pub(crate) fn file(&mut self, name: &str) {
-        self.used(name)
-            .unwrap_or_else(|problem| unreachable!("{problem}"));
+        self.file_as(name, &[]);
     }
 
     /// Appends text that is tried already, such as an activation's, once under its name.
@@ -100,16 +163,8 @@ impl Text {
     /// a whole name, or the beginning of one before `_`. A name in capitals, or with a capital before another, is
     /// replaced likewise.
     pub(crate) fn file_as(&mut self, name: &str, names: &[(&str, &str)]) {
-        let found = FILES.iter().find(|(known, _)| *known == name);
-        let (_, text) = found.unwrap_or_else(|| unreachable!("there is no {name} to use"));
-        let mut key = name.to_owned();
-        for (from, to) in names {
-            key += &format!(" {from} as {to}");
-        }
-        if self.is_new(&key) {
-            self.append(&renamed(text, names))
-                .unwrap_or_else(|problem| unreachable!("{problem}"));
-        }
+        self.used(name, names)
+            .unwrap_or_else(|problem| unreachable!("{problem}"));
     }
 
     /// Gives an override, of the files to come, its value.
@@ -123,13 +178,25 @@ impl Text {
         self.text.push('\n');
     }
 
-    fn used(&mut self, name: &str) -> Result<(), String> {
+    fn used(&mut self, name: &str, names: &[(&str, &str)]) -> Result<(), String> {
         let found = FILES.iter().find(|(known, _)| *known == name);
         let (_, text) = found.ok_or_else(|| format!("there is no {name} to use"))?;
-        if self.is_new(name) {
-            self.append(text)?;
+        let mut key = name.to_owned();
+        for (from, to) in names {
+            key += &format!(" {from} as {to}");
+        }
+        if self.is_new(&key) {
+            self.append(&renamed(text, names))?;
         }
         Ok(())
+    }
+
+    /// What a line `//#use` asks for: a file, or `FILE as NAME`.
+    fn asked(&mut self, what: &str) -> Result<(), String> {
+        match what.split_once(" as ") {
+            Some((file, name)) => self.used(file.trim(), &[("it", name.trim())]),
+            None => self.used(what, &[]),
+        }
     }
 
     fn is_new(&mut self, name: &str) -> bool {
@@ -144,7 +211,7 @@ impl Text {
     fn append(&mut self, text: &str) -> Result<(), String> {
         text.lines()
             .filter_map(named)
-            .try_for_each(|name| self.used(name))?;
+            .try_for_each(|what| self.asked(what))?;
         let lines = text.lines();
         for line in lines.filter(|line| named(line).is_none() && !is_stub(line)) {
             if self.is_taken(line) {
@@ -293,7 +360,7 @@ fn renamed(text: &str, names: &[(&str, &str)]) -> String {
     out
 }
 
-/// The file that a line asks for.
+/// What a line asks for: a file, and maybe a name.
 fn named(line: &str) -> Option<&str> {
     line.trim().strip_prefix("//#use ").map(str::trim)
 }
@@ -307,7 +374,7 @@ pub(crate) fn standing_alone(text: &str) -> Result<(String, String), String> {
     let mut used = Text::default();
     text.lines()
         .filter_map(named)
-        .try_for_each(|name| used.used(name))?;
+        .try_for_each(|what| used.asked(what))?;
     let lines = text
         .lines()
         .map(|line| if is_stub(line) { "" } else { line });

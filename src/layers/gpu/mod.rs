@@ -2,7 +2,10 @@
 //!
 //! A program's text depends on structure alone; lengths, places and settings are numbers in one uniform.
 
+mod dynamic_relu;
 mod funnel;
+mod meta_acon;
+mod phases;
 mod pooled;
 mod small;
 mod text;
@@ -84,6 +87,7 @@ mod tests {
                     };
                     for stage in layer.program(&form).unwrap().stages {
                         for text in [&stage.text, &stage.in_one_buffer()] {
+                            assert!(!text.contains("override "), "{}", stage.label);
                             translate(text);
                             tint(text);
                         }

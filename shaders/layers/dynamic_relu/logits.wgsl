@@ -1,0 +1,77 @@
+// The logits of a sample's places, (spatial_bias + sum of spatial_weight x) / temperature, and of them each place's power,
+// e^(logit - largest of the block), for the softmax (softmax.wgsl). A lane has a word's places, and goes through the
+// channels; a workgroup is a block, of which it leaves the largest logit and the sum of all powers.
+alias V = f32; //#stub
+alias Flags = bool; //#stub
+alias Channels = f32; //#stub
+alias Places = f32; //#stub
+const CHANNELS_COUNT: u32 = 1u; //#stub
+const PLACES_COUNT: u32 = 1u; //#stub
+fn x_load(i: u32) -> V { return f32(i); } //#stub
+fn word_of(n: u32, unit: u32, q: u32) -> u32 { return n + unit + q; } //#stub
+fn weighted(weights: Channels, x: V) -> Places { return weights * x; } //#stub
+fn channels_of_parameters(at: u32, stride: u32) -> Channels { return f32(at + stride); } //#stub
+fn places_largest(v: Places) -> f32 { return v; } //#stub
+fn places_total(v: Places) -> f32 { return v; } //#stub
+fn places_power(v: Places) -> Places { return v; } //#stub
+fn places_store(at: u32, stride: u32, v: Places) { _ = v + f32(at + stride); } //#stub
+struct Args { row: u32, samples: u32, places: u32, place_blocks: u32, steps: u32, units: u32, spatial_weight: u32, spatial_bias: u32, warmth: f32, powers: u32, part_largest: u32, part_powers: u32 } //#args
+@group(0) @binding(0) var<uniform> args: Args; //#stub
+@group(0) @binding(1) var<storage, read> parameters: array<f32>; //#bind
+@group(0) @binding(2) var<storage, read_write> scratch: array<f32>; //#bind
+
+var<workgroup> largests: array<f32, 64>;
+var<workgroup> sums: array<f32, 64>;
+
+fn logits_of(n: u32, q: u32) -> Places {
+    var sum = Places(0.0);
+    for (var begin = 0u; begin < args.units; begin += 32u) {
+        var part = Places(0.0);
+        for (var unit = begin; unit < min(begin + 32u, args.units); unit += 1u) {
+            let at = args.spatial_weight + unit * CHANNELS_COUNT;
+            part += weighted(channels_of_parameters(at, 1u), x_load(word_of(n, unit, q)));
+        }
+        sum += part;
+    }
+    return (sum + parameters[args.spatial_bias]) * args.warmth;
+}
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) at: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let group = at.y * args.row + at.x;
+    let n = group / args.place_blocks;
+    if n >= args.samples {
+        return;
+    }
+    let q = (group - n * args.place_blocks) * 64u + lane;
+    let inside = q < args.steps;
+    largests[lane] = -3.4028234e38;
+    sums[lane] = 0.0;
+    var logits = Places(0.0);
+    if inside {
+        logits = logits_of(n, q);
+        largests[lane] = places_largest(logits);
+    }
+    workgroupBarrier();
+    var largest = largests[0];
+    for (var l = 1u; l < 64u; l += 1u) {
+        largest = max(largest, largests[l]);
+    }
+    if inside {
+        let powers = places_power(logits - largest);
+        places_store(args.powers + n * args.places + q * PLACES_COUNT, 1u, powers);
+        sums[lane] = places_total(powers);
+    }
+    workgroupBarrier();
+    if lane == 0u {
+        var powers = 0.0;
+        for (var l = 0u; l < 64u; l += 1u) {
+            powers += sums[l];
+        }
+        scratch[args.part_largest + group] = largest;
+        scratch[args.part_powers + group] = powers;
+    }
+}
