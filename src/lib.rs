@@ -51,28 +51,26 @@
 mod act;
 mod chain;
 pub mod check;
-mod custom;
-mod dtype;
 mod error;
 mod gpu;
 pub mod layers;
-mod layout;
 mod philox;
+mod plan;
 pub mod reference;
+mod tensor;
 pub mod ulp;
-mod values;
 mod wgsl;
 
 pub use act::Activation;
+pub use chain::custom::Custom;
 pub use chain::{Argument, Chain, Function, Pass, Step};
-pub use custom::Custom;
-pub use dtype::{DType, DTypes, Element};
 pub use error::Error;
 pub use gpu::{
     Bound, Gpu, Kernels, LayerOperands, LayerPlan, Memory, Operand, Operands, Plan, Recipe,
     RecipeBinding, RecipeDispatch, Shape, adapters, describe,
 };
 pub use half;
-pub use layout::Layout;
-pub use values::Values;
+pub use tensor::dtype::{DType, DTypes, Element};
+pub use tensor::layout::Layout;
+pub use tensor::values::Values;
 pub use wgpu;

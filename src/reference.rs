@@ -2,9 +2,9 @@
 //! definitions. Nothing of it is shared with the shaders.
 
 use crate::act::{FromY, Room};
+use crate::chain::custom::Function64;
 use crate::chain::{Argument, Function};
-use crate::custom::Function64;
-use crate::values::{Spread, Value};
+use crate::tensor::values::{Spread, Value};
 use crate::{Activation, Chain, Element, Error, Pass, Values, philox};
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! The cache of compiled kernels of one device.
 
-use super::launch::{Code, Machine};
 use super::{LayerPlan, Plan, guarded};
 use crate::layers::{Images, Layer};
+use crate::plan::launch::{Code, Machine};
 use crate::wgsl::{self, Body, Form, Sweep};
 use crate::{Chain, DType, DTypes, Error, Pass};
 use std::collections::HashMap;
@@ -34,13 +34,13 @@ impl Default for Shape {
 /// same time. What a plan's parameters are is not part of a kernel: another scale compiles nothing.
 #[derive(Clone, Debug)]
 pub struct Kernels {
-    pub(super) inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 #[derive(Debug)]
-pub(super) struct Inner {
-    pub(super) device: wgpu::Device,
-    pub(super) machine: Machine,
+pub(crate) struct Inner {
+    pub(crate) device: wgpu::Device,
+    pub(crate) machine: Machine,
     families: Mutex<HashMap<Key, Arc<Family>>>,
     compiled: AtomicUsize,
 }
@@ -61,15 +61,15 @@ type Compiled = OnceLock<Result<Kernel, Error>>;
 
 /// A kernel in all its forms, each compiled when first needed.
 #[derive(Debug, Default)]
-pub(super) struct Family {
+pub(crate) struct Family {
     forms: Mutex<HashMap<Option<Form>, Arc<Compiled>>>,
 }
 
 /// A compiled kernel.
 #[derive(Clone, Debug)]
-pub(super) struct Kernel {
-    pub(super) pipeline: wgpu::ComputePipeline,
-    pub(super) layout: wgpu::BindGroupLayout,
+pub(crate) struct Kernel {
+    pub(crate) pipeline: wgpu::ComputePipeline,
+    pub(crate) layout: wgpu::BindGroupLayout,
 }
 
 impl Kernels {
@@ -176,7 +176,7 @@ impl Kernels {
 
 impl Family {
     /// The kernel in this form, compiled if need be.
-    pub(super) fn kernel(
+    pub(crate) fn kernel(
         &self,
         inner: &Inner,
         body: Body<'_>,
@@ -199,7 +199,7 @@ impl Family {
 }
 
 /// A kernel's name, for labels: wgpu's messages and debuggers show it.
-pub(super) fn label(body: Body<'_>, form: &Form) -> String {
+pub(crate) fn label(body: Body<'_>, form: &Form) -> String {
     let steps = body
         .chain()
         .map_or("copy".into(), |chain| chain.names().join("|"));
@@ -223,7 +223,7 @@ impl Inner {
     }
 
     /// The kernel that adds up partial sums.
-    pub(super) fn finish(&self, dtypes: &[DType]) -> Result<Kernel, Error> {
+    pub(crate) fn finish(&self, dtypes: &[DType]) -> Result<Kernel, Error> {
         let family = self.family(Key::Finish(dtypes.to_vec()));
         family.get(None, || {
             let written = Code::Finish(dtypes.to_vec()).written();
@@ -232,7 +232,7 @@ impl Inner {
     }
 
     /// A kernel of which all is said by its text.
-    pub(super) fn text(&self, label: &str, text: &str, written: &[bool]) -> Result<Kernel, Error> {
+    pub(crate) fn text(&self, label: &str, text: &str, written: &[bool]) -> Result<Kernel, Error> {
         let family = self.family(Key::Text(text.to_owned(), written.to_vec()));
         family.get(None, || self.pipeline(label, text.to_owned(), written, &[]))
     }

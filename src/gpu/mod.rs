@@ -1,26 +1,21 @@
 //! The GPU side: kernels and plans, operands, and the blocking door for slices.
 
-mod host;
-mod kernels;
-mod launch;
-mod layer;
-mod operand;
-mod plan;
-mod recipe;
+pub(crate) mod kernels;
+mod slices;
 
-pub use host::{Gpu, adapters, describe};
+pub use crate::plan::layer::{LayerOperands, LayerPlan};
+pub use crate::plan::operand::{Memory, Operand, Operands};
+pub use crate::plan::recipe::{Recipe, RecipeBinding, RecipeDispatch};
+pub use crate::plan::work::{Bound, Plan};
 pub use kernels::{Kernels, Shape};
-pub use layer::{LayerOperands, LayerPlan};
-pub use operand::{Memory, Operand, Operands};
-pub use plan::{Bound, Plan};
-pub use recipe::{Recipe, RecipeBinding, RecipeDispatch};
+pub use slices::{Gpu, adapters, describe};
 
-pub(crate) use layer::saved_len;
+pub(crate) use crate::plan::layer::saved_len;
 
 use crate::Error;
 
 /// Runs `work` and turns what wgpu reports meanwhile into an error; wgpu's default is a panic.
-fn guarded<T>(
+pub(crate) fn guarded<T>(
     device: &wgpu::Device,
     doing: &'static str,
     work: impl FnOnce() -> Result<T, Error>,

@@ -1,13 +1,13 @@
 //! Plans of layers, and their operands.
 
-use super::kernels::Inner;
 use super::launch::{self, Code, From, Launch, Launches, Machine};
 use super::operand::{Placed, missing};
-use super::{Bound, Kernels, Operand};
+use crate::gpu::kernels::Inner;
+use crate::gpu::{Bound, Kernels, Operand};
 use crate::layers::gpu::{Access, Buffer, Form, Program, Stage, is_whole};
 use crate::layers::sealed::OnGpu;
 use crate::layers::{Images, Layer, Parameter};
-use crate::layout::Whose;
+use crate::tensor::layout::Whose;
 use crate::{DType, DTypes, Error, Pass};
 use std::ops::Range;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub struct LayerPlan {
 
 /// A layer's pass for images of one shape, on no device.
 #[derive(Clone, Debug)]
-pub(super) struct LayerTask {
+pub(crate) struct LayerTask {
     name: &'static str,
     pass: Pass,
     images: Images,
@@ -43,7 +43,7 @@ pub(crate) fn saved_len<L: Layer>(layer: &L, images: &Images) -> Result<u64, Err
 }
 
 impl LayerTask {
-    pub(super) fn new<L: Layer>(
+    pub(crate) fn new<L: Layer>(
         layer: &L,
         images: &Images,
         pass: Pass,
@@ -82,12 +82,12 @@ impl LayerTask {
 
     /// The kernels' texts for operands at the best of places.
     #[cfg(test)]
-    pub(super) fn stages(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn stages(&self) -> impl Iterator<Item = &str> {
         self.best.stages.iter().map(|stage| stage.text.as_str())
     }
 
     /// Elements of what forward leaves for backward, f32.
-    pub(super) fn saved_len(&self) -> u64 {
+    pub(crate) fn saved_len(&self) -> u64 {
         self.len(Buffer::Saved)
     }
 
@@ -96,7 +96,7 @@ impl LayerTask {
     }
 
     /// Checks the operands, and says what is to be dispatched.
-    pub(super) fn launches<'a>(
+    pub(crate) fn launches<'a>(
         &self,
         machine: &Machine,
         operands: &LayerOperands<'a>,
@@ -303,7 +303,7 @@ impl LayerTask {
 }
 
 impl LayerPlan {
-    pub(super) fn new<L: Layer>(
+    pub(crate) fn new<L: Layer>(
         kernels: &Kernels,
         layer: &L,
         images: &Images,
@@ -360,7 +360,7 @@ impl LayerPlan {
     }
 
     /// Whether it renews running statistics.
-    pub(super) fn trains(&self) -> bool {
+    pub(crate) fn trains(&self) -> bool {
         let stages = self.task.any.stages.iter();
         let all = stages.flat_map(|stage| &stage.buffers);
         all.into_iter()

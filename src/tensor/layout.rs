@@ -62,14 +62,14 @@ impl Layout {
     }
 
     /// How the values of an operand are spread over `len` elements.
-    pub(crate) fn spread(self, whose: Whose, len: u64) -> crate::values::Spread {
+    pub(crate) fn spread(self, whose: Whose, len: u64) -> crate::tensor::values::Spread {
         let (inner, count) = match whose {
             Whose::Each => (1, len),
             Whose::Shared => (len, 1),
             Whose::Channel => (self.inner, self.channels),
             Whose::SampleChannel => (self.inner, self.outer * self.channels),
         };
-        crate::values::Spread {
+        crate::tensor::values::Spread {
             inner: inner.max(1),
             count: count.max(1),
         }

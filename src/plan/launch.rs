@@ -1,21 +1,21 @@
 //! Dispatches as text and numbers, before anything of them is on a device.
 
 use super::operand::Memory;
-use super::{Bound, Shape, guarded};
+use super::work::{Dispatch, Task};
 use crate::gpu::kernels::{Family, Inner, Kernel};
-use crate::gpu::plan::{Dispatch, Task};
+use crate::gpu::{Bound, Shape, guarded};
 use crate::wgsl::{self, Form};
 use crate::{DType, Error};
 
 /// What of a device decides how work is cut.
 #[derive(Clone, Debug)]
-pub(super) struct Machine {
-    pub(super) limits: wgpu::Limits,
-    pub(super) shape: Shape,
+pub(crate) struct Machine {
+    pub(crate) limits: wgpu::Limits,
+    pub(crate) shape: Shape,
 }
 
 impl Machine {
-    pub(super) fn new(limits: wgpu::Limits) -> Self {
+    pub(crate) fn new(limits: wgpu::Limits) -> Self {
         let shape = Shape {
             workgroup: Shape::default()
                 .workgroup
@@ -27,25 +27,25 @@ impl Machine {
 
     /// Workgroups in a row, and rows, for so many in all. Rows are of equal length: 65,536 groups are 2 x
     /// 32,768, not 2 x 65,535.
-    pub(super) fn grid(&self, groups: u64) -> [u32; 2] {
+    pub(crate) fn grid(&self, groups: u64) -> [u32; 2] {
         let most = u64::from(self.limits.max_compute_workgroups_per_dimension);
         let rows = groups.div_ceil(most);
         [groups.div_ceil(rows) as u32, rows as u32]
     }
 
     /// Bytes that one binding can hold.
-    pub(super) fn limit(&self) -> u64 {
+    pub(crate) fn limit(&self) -> u64 {
         self.limits.max_storage_buffer_binding_size.min(1 << 31)
     }
 
-    pub(super) fn alignment(&self) -> u64 {
+    pub(crate) fn alignment(&self) -> u64 {
         u64::from(self.limits.min_storage_buffer_offset_alignment)
     }
 }
 
 /// Which kernel a dispatch runs.
 #[derive(Clone, Debug)]
-pub(super) enum Code {
+pub(crate) enum Code {
     /// The task's, in this form.
     Pass(Form),
     /// The one that adds up partial sums, to gradients of these dtypes.
@@ -60,39 +60,39 @@ pub(super) enum Code {
 
 /// What a binding binds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum From<'a> {
+pub(crate) enum From<'a> {
     Memory(Memory<'a>),
     Scratch,
 }
 
 /// A storage binding: whose memory, the first byte, which is aligned as the device asks, and bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Binding<'a> {
-    pub(super) from: From<'a>,
-    pub(super) offset: u64,
-    pub(super) size: u64,
+pub(crate) struct Binding<'a> {
+    pub(crate) from: From<'a>,
+    pub(crate) offset: u64,
+    pub(crate) size: u64,
 }
 
 /// One dispatch: a kernel, its storage bindings in their order, and the uniform behind them.
 #[derive(Clone, Debug)]
-pub(super) struct Launch<'a> {
-    pub(super) code: Code,
-    pub(super) bindings: Vec<Binding<'a>>,
-    pub(super) uniform: Vec<u32>,
+pub(crate) struct Launch<'a> {
+    pub(crate) code: Code,
+    pub(crate) bindings: Vec<Binding<'a>>,
+    pub(crate) uniform: Vec<u32>,
     /// Which words of the uniform are the seed and the offset of random numbers, if there are any.
-    pub(super) random: Option<usize>,
-    pub(super) grid: [u32; 3],
+    pub(crate) random: Option<usize>,
+    pub(crate) grid: [u32; 3],
 }
 
 /// All that a pass dispatches, in order, and the bytes of scratch that they share.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Launches<'a> {
-    pub(super) all: Vec<Launch<'a>>,
-    pub(super) scratch: u64,
+pub(crate) struct Launches<'a> {
+    pub(crate) all: Vec<Launch<'a>>,
+    pub(crate) scratch: u64,
 }
 
 impl<'a> Launches<'a> {
-    pub(super) fn push(&mut self, machine: &Machine, launch: Launch<'a>) -> Result<(), Error> {
+    pub(crate) fn push(&mut self, machine: &Machine, launch: Launch<'a>) -> Result<(), Error> {
         let bytes = launch.uniform.len() as u64 * 4;
         let limit = machine.limits.max_uniform_buffer_binding_size;
         if bytes > limit {
@@ -111,7 +111,7 @@ impl<'a> Launches<'a> {
     }
 
     /// Compiles what is not compiled yet, and makes what recording needs. A layer has no task.
-    pub(super) fn bound(
+    pub(crate) fn bound(
         self,
         inner: &Inner,
         task: Option<(&Task, &Family)>,
@@ -216,17 +216,17 @@ fn dispatch(
 
 impl Code {
     /// The kernel's name and its text, for hosts whose operands may lie in one buffer.
-    pub(super) fn text(&self, task: Option<&Task>, machine: &Machine) -> (String, String) {
+    pub(crate) fn text(&self, task: Option<&Task>, machine: &Machine) -> (String, String) {
         let (label, text) = match (self, task) {
             (Code::Pass(form), Some(task)) => (
-                super::kernels::label(task.body(), form),
+                crate::gpu::kernels::label(task.body(), form),
                 wgsl::kernel(task.body(), form),
             ),
             (Code::Pass(_), None) => unreachable!("a layer's kernels are text"),
             (Code::Finish(dtypes), _) => ("nonlin finish".into(), wgsl::finish(dtypes)),
             (Code::Text { label, text, .. }, _) => (label.clone(), text.clone()),
         };
-        let super::Shape { workgroup, words } = machine.shape;
+        let Shape { workgroup, words } = machine.shape;
         let text = text
             .replace("var<storage, read>", "var<storage, read_write>")
             .replace(
@@ -241,7 +241,7 @@ impl Code {
     }
 
     /// Whether each operand is written, in the order of the bindings, where none must be for another's sake.
-    pub(super) fn written(&self) -> Vec<bool> {
+    pub(crate) fn written(&self) -> Vec<bool> {
         match self {
             Code::Pass(form) => form.written(),
             Code::Finish(dtypes) => std::iter::once(false)

@@ -1,6 +1,6 @@
 //! Operands: where in a caller's buffers the elements are.
 
-use crate::layout::Whose;
+use crate::tensor::layout::Whose;
 use crate::{Chain, DType, Error, Layout, Pass};
 use std::ops::Range;
 
@@ -21,7 +21,7 @@ pub enum Memory<'a> {
 }
 
 impl Memory<'_> {
-    pub(super) fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         match self {
             Memory::Buffer(buffer) => buffer.size(),
             Memory::Host { size, .. } => *size,
@@ -40,9 +40,9 @@ pub struct Operand<'a> {
 
 /// Elements in a row, and from the beginning of one to the next. Elements without gaps are one row.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Rows {
-    pub(super) len: u64,
-    pub(super) stride: u64,
+pub(crate) struct Rows {
+    pub(crate) len: u64,
+    pub(crate) stride: u64,
 }
 
 impl<'a> Operand<'a> {
@@ -177,7 +177,7 @@ pub struct Operands<'a> {
     args: Vec<(&'a str, Operand<'a>, DType)>,
     grads: Vec<(&'a str, Operand<'a>, DType)>,
     layout: Option<Layout>,
-    pub(super) random: [u64; 2],
+    pub(crate) random: [u64; 2],
 }
 
 /// The names of the passes' operands.
@@ -255,7 +255,7 @@ impl<'a> Operands<'a> {
     }
 
     /// Checks all that can be checked without a device.
-    pub(super) fn placed(
+    pub(crate) fn placed(
         &self,
         chain: Option<&Chain>,
         pass: Pass,
@@ -358,7 +358,7 @@ fn unexpected(pass: Pass, operand: &str) -> Error {
     }
 }
 
-pub(super) fn missing(pass: Pass, operand: &str) -> Error {
+pub(crate) fn missing(pass: Pass, operand: &str) -> Error {
     Error::MissingOperand {
         pass,
         operand: operand.to_owned(),
@@ -366,27 +366,27 @@ pub(super) fn missing(pass: Pass, operand: &str) -> Error {
 }
 
 /// Operands that were checked.
-pub(super) struct Given<'a> {
-    pub(super) inputs: Vec<Placed<'a>>,
-    pub(super) output: Option<Placed<'a>>,
-    pub(super) args: Vec<Placed<'a>>,
-    pub(super) grads: Vec<Placed<'a>>,
-    pub(super) layout: Layout,
-    pub(super) len: u64,
+pub(crate) struct Given<'a> {
+    pub(crate) inputs: Vec<Placed<'a>>,
+    pub(crate) output: Option<Placed<'a>>,
+    pub(crate) args: Vec<Placed<'a>>,
+    pub(crate) grads: Vec<Placed<'a>>,
+    pub(crate) layout: Layout,
+    pub(crate) len: u64,
 }
 
 /// An operand that was checked.
 #[derive(Clone, Debug)]
-pub(super) struct Placed<'a> {
-    pub(super) name: String,
-    pub(super) operand: Operand<'a>,
-    pub(super) bytes: Range<u64>,
-    pub(super) dtype: DType,
-    pub(super) whose: Whose,
+pub(crate) struct Placed<'a> {
+    pub(crate) name: String,
+    pub(crate) operand: Operand<'a>,
+    pub(crate) bytes: Range<u64>,
+    pub(crate) dtype: DType,
+    pub(crate) whose: Whose,
 }
 
 impl<'a> Placed<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         name: String,
         operand: Operand<'a>,
         dtype: DType,
@@ -402,13 +402,13 @@ impl<'a> Placed<'a> {
         })
     }
 
-    pub(super) fn rows(&self) -> Option<Rows> {
+    pub(crate) fn rows(&self) -> Option<Rows> {
         let rows = self.operand.rows;
         (rows.len != rows.stride).then_some(rows)
     }
 
     /// Whether the elements of the two are the same, one by one.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.operand.memory == other.operand.memory
             && self.bytes == other.bytes
             && self.dtype == other.dtype
@@ -418,7 +418,7 @@ impl<'a> Placed<'a> {
     }
 
     /// Whether no byte belongs to both.
-    pub(super) fn is_apart(&self, other: &Self) -> bool {
+    pub(crate) fn is_apart(&self, other: &Self) -> bool {
         let (a, b) = (&self.bytes, &other.bytes);
         if self.operand.memory != other.operand.memory
             || a.end <= b.start
@@ -442,7 +442,7 @@ impl<'a> Placed<'a> {
         }
     }
 
-    pub(super) fn overlap(&self, other: &Self) -> Error {
+    pub(crate) fn overlap(&self, other: &Self) -> Error {
         Error::Overlap {
             first: self.name.clone(),
             first_bytes: self.bytes.clone(),

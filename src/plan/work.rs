@@ -1,11 +1,11 @@
 //! Plans, and plans bound to operands.
 
-use super::kernels::{Family, Inner, label};
 use super::launch::{Binding, Code, From, Launch, Launches, Machine};
 use super::operand::{Given, Placed, Rows, missing};
-use super::{Kernels, Operands};
-use crate::layout::Whose;
-use crate::values::Spread;
+use crate::gpu::kernels::{Family, Inner, label};
+use crate::gpu::{Kernels, Operands};
+use crate::tensor::layout::Whose;
+use crate::tensor::values::Spread;
 use crate::wgsl::{
     self, Access, Args, At, Body, Form, Input, LANES, Output, Place, Sweep, SweepArgs,
 };
@@ -39,15 +39,15 @@ pub struct Plan {
 
 /// What is to be computed.
 #[derive(Clone, Debug)]
-pub(super) struct Task {
+pub(crate) struct Task {
     /// None for a plain copy.
-    pub(super) chain: Option<Chain>,
-    pub(super) pass: Pass,
-    pub(super) dtypes: DTypes,
+    pub(crate) chain: Option<Chain>,
+    pub(crate) pass: Pass,
+    pub(crate) dtypes: DTypes,
 }
 
 impl Task {
-    pub(super) fn body(&self) -> Body<'_> {
+    pub(crate) fn body(&self) -> Body<'_> {
         match &self.chain {
             Some(chain) => Body::Chain(chain, self.pass),
             None => Body::Copy(self.pass),
@@ -55,7 +55,7 @@ impl Task {
     }
 
     /// Checks the operands, and says what is to be dispatched.
-    pub(super) fn launches<'a>(
+    pub(crate) fn launches<'a>(
         &self,
         machine: &Machine,
         operands: &Operands<'a>,
@@ -85,7 +85,7 @@ impl Task {
 }
 
 impl Plan {
-    pub(super) fn new(
+    pub(crate) fn new(
         kernels: &Kernels,
         family: Arc<Family>,
         chain: Option<&Chain>,
@@ -897,23 +897,23 @@ impl<'a, 'b> Work<'a, 'b> {
 /// A plan with its operands, ready to be recorded into compute passes of the same device.
 #[derive(Clone, Debug)]
 pub struct Bound {
-    pub(super) dispatches: Vec<Dispatch>,
-    pub(super) scratch: u64,
-    pub(super) len: u64,
+    pub(crate) dispatches: Vec<Dispatch>,
+    pub(crate) scratch: u64,
+    pub(crate) len: u64,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Dispatch {
-    pub(super) pipeline: wgpu::ComputePipeline,
-    pub(super) bind_group: wgpu::BindGroup,
-    pub(super) grid: [u32; 3],
-    pub(super) arguments: wgpu::Buffer,
+pub(crate) struct Dispatch {
+    pub(crate) pipeline: wgpu::ComputePipeline,
+    pub(crate) bind_group: wgpu::BindGroup,
+    pub(crate) grid: [u32; 3],
+    pub(crate) arguments: wgpu::Buffer,
     /// Where in the arguments the seed and the offset of random numbers are, if there are any.
-    pub(super) random: Option<u64>,
+    pub(crate) random: Option<u64>,
 }
 
 /// Seed and offset as kernels are told them.
-pub(super) fn random_words([seed, offset]: [u64; 2]) -> [u32; 4] {
+pub(crate) fn random_words([seed, offset]: [u64; 2]) -> [u32; 4] {
     let halves = |value: u64| [value as u32, (value >> 32) as u32];
     let ([a, b], [c, d]) = (halves(seed), halves(offset));
     [a, b, c, d]

@@ -1,8 +1,10 @@
 //! Chains: short lists of steps, as data and as text.
 
-use crate::custom::Custom;
+pub(crate) mod custom;
+
 use crate::wgsl::{self, Body, Form};
 use crate::{Activation, DType, Error};
+use custom::Custom;
 use std::fmt;
 use std::str::FromStr;
 

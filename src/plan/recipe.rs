@@ -3,8 +3,8 @@
 use super::launch::{From, Launch, Launches, Machine};
 use super::layer::LayerTask;
 use super::operand::Memory;
-use super::plan::{Task, random_words};
-use super::{LayerOperands, Operands};
+use super::work::{Task, random_words};
+use crate::gpu::{LayerOperands, Operands};
 use crate::layers::{Images, Layer};
 use crate::{Chain, DTypes, Error, Pass};
 
