@@ -1,21 +1,25 @@
-//! The GPU side: kernels and plans, operands, and the blocking door for slices.
+//! The only floor that knows wgpu: compiled kernels, plans bound to buffers, and the blocking door for slices.
 
-pub(crate) mod kernels;
+mod adapters;
+mod bind;
+mod buffers;
+mod kernels;
+mod layer_plan;
+mod plan;
 mod slices;
+mod slices_layer;
 
-pub use crate::plan::layer::{LayerOperands, LayerPlan};
-pub use crate::plan::operand::{Memory, Operand, Operands};
-pub use crate::plan::recipe::{Recipe, RecipeBinding, RecipeDispatch};
-pub use crate::plan::work::{Bound, Plan};
-pub use kernels::{Kernels, Shape};
-pub use slices::{Gpu, adapters, describe};
+pub use adapters::{adapters, describe};
+pub use bind::Bound;
+pub use kernels::Kernels;
+pub use layer_plan::LayerPlan;
+pub use plan::Plan;
+pub use slices::Gpu;
 
-pub(crate) use crate::plan::layer::saved_len;
-
-use crate::Error;
+use crate::error::Error;
 
 /// Runs `work` and turns what wgpu reports meanwhile into an error; wgpu's default is a panic.
-pub(crate) fn guarded<T>(
+fn guarded<T>(
     device: &wgpu::Device,
     doing: &'static str,
     work: impl FnOnce() -> Result<T, Error>,

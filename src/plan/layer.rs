@@ -1,45 +1,28 @@
-//! Plans of layers, and their operands.
+//! What a layer's pass dispatches.
 
-use super::launch::{self, Code, From, Launch, Launches, Machine};
-use super::operand::{Placed, missing};
-use crate::gpu::kernels::Inner;
-use crate::gpu::{Bound, Kernels, Operand};
-use crate::layers::gpu::{Access, Buffer, Form, Program, Stage, is_whole};
-use crate::layers::sealed::OnGpu;
+use super::launch::{Binding, Code, Launch, Launches, Source};
+use super::layer_operands::LayerOperands;
+use super::limits::Machine;
+use super::placed::{Placed, missing};
+use crate::error::Error;
+use crate::layers::gpu::{Access, Buffer, Program, Stage, programs};
 use crate::layers::{Images, Layer, Parameter};
+use crate::pass::Pass;
+use crate::tensor::dtype::{DType, DTypes};
 use crate::tensor::layout::Whose;
-use crate::{DType, DTypes, Error, Pass};
-use std::ops::Range;
-use std::sync::Arc;
-
-/// A layer's pass for images of one shape. Kernels are compiled when it is first bound.
-///
-/// All parameters are one operand of f32, one behind the other as [`parameters`](Self::parameters) tells, and so are
-/// their gradients: a device need not allow many bindings.
-#[derive(Clone, Debug)]
-pub struct LayerPlan {
-    inner: Arc<Inner>,
-    task: LayerTask,
-}
 
 /// A layer's pass for images of one shape, on no device.
 #[derive(Clone, Debug)]
 pub(crate) struct LayerTask {
     name: &'static str,
-    pass: Pass,
-    images: Images,
-    dtypes: DTypes,
-    parameters: Vec<Parameter>,
+    pub(crate) pass: Pass,
+    pub(crate) images: Images,
+    pub(crate) dtypes: DTypes,
+    pub(crate) parameters: Vec<Parameter>,
     /// For operands at the best of places, if the shape allows it.
-    best: Program,
+    pub(crate) best: Program,
     /// For operands at any place.
-    any: Program,
-}
-
-/// Elements of what a layer's forward pass leaves for backward.
-pub(crate) fn saved_len<L: Layer>(layer: &L, images: &Images) -> Result<u64, Error> {
-    let task = LayerTask::new(layer, images, Pass::Forward, DType::F32.into())?;
-    Ok(task.saved_len())
+    pub(crate) any: Program,
 }
 
 impl LayerTask {
@@ -56,19 +39,7 @@ impl LayerTask {
             });
         }
         let parameters = layer.parameters(images)?;
-        let form = Form {
-            images: *images,
-            pass,
-            dtypes,
-            access: Access::Scalar,
-        };
-        let any = OnGpu::program(layer, &form)?;
-        let best = if is_whole(images) {
-            let access = Access::Vec4;
-            OnGpu::program(layer, &Form { access, ..form })?
-        } else {
-            any.clone()
-        };
+        let [any, best] = programs(layer, images, pass, dtypes)?;
         Ok(LayerTask {
             name: layer.name(),
             pass,
@@ -91,7 +62,8 @@ impl LayerTask {
         self.len(Buffer::Saved)
     }
 
-    fn len(&self, buffer: Buffer) -> u64 {
+    /// Elements of a buffer, wherever operands lie.
+    pub(crate) fn len(&self, buffer: Buffer) -> u64 {
         self.any.elements(buffer).max(self.best.elements(buffer))
     }
 
@@ -153,12 +125,7 @@ impl LayerTask {
         let mut launches = Launches::default();
         if own > 0 && !is_given {
             launches.scratch = own;
-            let binding = launch::Binding {
-                from: From::Scratch,
-                offset: 0,
-                size: own,
-            };
-            bindings.push((Buffer::Scratch, (0, binding)));
+            bindings.push((Buffer::Scratch, (0, Binding::scratch(own))));
         }
         let at = |buffer: Buffer| {
             let found = bindings.iter().find(|(known, _)| *known == buffer);
@@ -220,7 +187,7 @@ impl LayerTask {
         Ok(launches)
     }
 
-    fn code(&self, stage: &Stage, shared: bool) -> Code {
+    fn code(&self, stage: &Stage, shared: bool) -> Code<'static> {
         let written = stage.buffers.iter().map(|(_, written)| *written || shared);
         Code::Text {
             label: format!("nonlin {} {} {}", self.name, self.pass, stage.label),
@@ -302,99 +269,6 @@ impl LayerTask {
     }
 }
 
-impl LayerPlan {
-    pub(crate) fn new<L: Layer>(
-        kernels: &Kernels,
-        layer: &L,
-        images: &Images,
-        pass: Pass,
-        dtypes: DTypes,
-    ) -> Result<Self, Error> {
-        Ok(LayerPlan {
-            inner: Arc::clone(&kernels.inner),
-            task: LayerTask::new(layer, images, pass, dtypes)?,
-        })
-    }
-
-    /// The pass.
-    pub fn pass(&self) -> Pass {
-        self.task.pass
-    }
-
-    /// The layer's parameters, and which elements of the operand of parameters, or of their gradients, each
-    /// has.
-    pub fn parameters(&self) -> impl Iterator<Item = (&Parameter, Range<u64>)> {
-        self.task.parameters.iter().map(|parameter| {
-            let region = self.task.any.regions.iter().find(|region| {
-                region.buffer == Buffer::Parameters && region.name == parameter.name
-            });
-            (
-                parameter,
-                region.map_or(0..0, |region| region.elements.clone()),
-            )
-        })
-    }
-
-    /// Elements of the operand of parameters, and of that of their gradients.
-    pub fn parameters_len(&self) -> u64 {
-        self.task.any.elements(Buffer::Parameters)
-    }
-
-    /// Elements of what forward leaves for backward, f32; zero where it leaves nothing.
-    pub fn saved_len(&self) -> u64 {
-        self.task.saved_len()
-    }
-
-    /// Elements of memory, f32, that the pass needs while it runs.
-    pub fn scratch_len(&self) -> u64 {
-        self.task.len(Buffer::Scratch)
-    }
-
-    /// Bytes of x, y, dy and dx that the dispatches read and write, each operand once in a dispatch.
-    pub fn bytes(&self) -> u64 {
-        let stages = self.task.any.stages.iter().flat_map(|stage| &stage.buffers);
-        let sizes = stages
-            .filter(|(buffer, _)| buffer.has_images())
-            .map(|(buffer, _)| self.task.dtypes.of(buffer.name()).size());
-        sizes.sum::<u64>() * self.task.images.elements().unwrap_or(0)
-    }
-
-    /// Whether it renews running statistics.
-    pub(crate) fn trains(&self) -> bool {
-        let stages = self.task.any.stages.iter();
-        let all = stages.flat_map(|stage| &stage.buffers);
-        all.into_iter()
-            .any(|(buffer, written)| *buffer == Buffer::Parameters && *written)
-    }
-
-    /// Dispatches that a bound of this plan records.
-    pub fn dispatches(&self) -> usize {
-        self.task.best.stages.len()
-    }
-
-    /// The kernels' WGSL, for operands apart from each other at places that are multiples of 4 elements, with
-    /// their labels.
-    pub fn wgsl(&self) -> impl Iterator<Item = (&str, &str)> {
-        let stages = self.task.best.stages.iter();
-        stages.map(|stage| (stage.label.as_str(), stage.text.as_str()))
-    }
-
-    /// Binds the plan to operands: checks everything, makes what recording needs. The first binding compiles.
-    ///
-    /// Operands may lie in one buffer but must not overlap; where they do lie in one, all that is written and
-    /// read must be so in the whole of this binding.
-    ///
-    /// # Errors
-    /// [`Error::MissingOperand`], [`Error::UnexpectedOperand`], [`Error::BadTensor`] for a wrong length,
-    /// [`Error::MissingUsage`], [`Error::Misaligned`], [`Error::Gaps`], [`Error::OutOfRange`], [`Error::Overlap`],
-    /// [`Error::TooLarge`] for an operand larger than the device can bind; [`Error::TooManyOperands`];
-    /// [`Error::Device`].
-    pub fn bind(&self, operands: LayerOperands<'_>) -> Result<Bound, Error> {
-        let (launches, len) = self.task.launches(&self.inner.machine, &operands)?;
-        launches.bound(&self.inner, None, len)
-    }
-}
-
 /// An operand that was checked.
 struct Part<'a> {
     buffer: Buffer,
@@ -403,11 +277,7 @@ struct Part<'a> {
 
 impl<'a> Part<'a> {
     /// Where in the binding the elements begin, in what the kernel counts, and the binding.
-    fn binding(
-        &self,
-        machine: &Machine,
-        access: Access,
-    ) -> Result<(u32, launch::Binding<'a>), Error> {
+    fn binding(&self, machine: &Machine, access: Access) -> Result<(u32, Binding<'a>), Error> {
         let alignment = machine.alignment();
         let Placed {
             name,
@@ -430,83 +300,11 @@ impl<'a> Part<'a> {
             Access::Vec4 if self.buffer.has_images() => 4 * dtype.size(),
             _ => dtype.size(),
         };
-        let binding = launch::Binding {
-            from: From::Memory(operand.memory()),
+        let binding = Binding {
+            from: Source::Operand(operand.memory()),
             offset,
             size,
         };
         Ok((((bytes.start - offset) / unit) as u32, binding))
-    }
-}
-
-/// The operands of a layer's pass. Forward reads x and the parameters, and writes y and what it saves for
-/// backward; a batch norm that trains renews the running statistics among the parameters. Backward reads x,
-/// dy, the parameters and what was saved, and writes dx and the parameters' gradients.
-#[derive(Clone, Debug, Default)]
-pub struct LayerOperands<'a> {
-    given: Vec<(Buffer, Operand<'a>)>,
-}
-
-impl<'a> LayerOperands<'a> {
-    /// No operands, to be given some.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    fn give(mut self, buffer: Buffer, operand: Operand<'a>) -> Self {
-        self.given.retain(|(known, _)| *known != buffer);
-        self.given.push((buffer, operand));
-        self
-    }
-
-    /// The input, in the images' order.
-    #[must_use]
-    pub fn x(self, operand: Operand<'a>) -> Self {
-        self.give(Buffer::X, operand)
-    }
-
-    /// The value, which forward writes.
-    #[must_use]
-    pub fn y(self, operand: Operand<'a>) -> Self {
-        self.give(Buffer::Y, operand)
-    }
-
-    /// The gradient with respect to the value, which backward reads.
-    #[must_use]
-    pub fn dy(self, operand: Operand<'a>) -> Self {
-        self.give(Buffer::Dy, operand)
-    }
-
-    /// The gradient with respect to x, which backward writes.
-    #[must_use]
-    pub fn dx(self, operand: Operand<'a>) -> Self {
-        self.give(Buffer::Dx, operand)
-    }
-
-    /// The parameters, of [`LayerPlan::parameters_len`] elements of f32.
-    #[must_use]
-    pub fn parameters(self, operand: Operand<'a>) -> Self {
-        self.give(Buffer::Parameters, operand)
-    }
-
-    /// The parameters' gradients, as long as they, which backward writes. Those of running statistics, which
-    /// have none, are left as they are.
-    #[must_use]
-    pub fn gradients(self, operand: Operand<'a>) -> Self {
-        self.give(Buffer::Gradients, operand)
-    }
-
-    /// What forward leaves for backward, of [`LayerPlan::saved_len`] elements of f32. Not needed where that is
-    /// zero.
-    #[must_use]
-    pub fn saved(self, operand: Operand<'a>) -> Self {
-        self.give(Buffer::Saved, operand)
-    }
-
-    /// Memory of [`LayerPlan::scratch_len`] elements of f32 that the pass may use while it runs. Where it is left
-    /// out, the bound has its own.
-    #[must_use]
-    pub fn scratch(self, operand: Operand<'a>) -> Self {
-        self.give(Buffer::Scratch, operand)
     }
 }

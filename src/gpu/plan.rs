@@ -1,0 +1,90 @@
+//! Plans of chains.
+
+use super::bind::{Bound, bind};
+use super::kernels::{Inner, Kernels};
+use crate::error::Error;
+use crate::pass::Pass;
+use crate::plan::launch::{Code, label};
+use crate::plan::operands::Operands;
+use crate::plan::task::Task;
+use crate::wgsl::{self, Form};
+use std::sync::Arc;
+
+/// A compiled pass of a chain, with its constants. Cheap to make again once it was made.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    inner: Arc<Inner>,
+    task: Task,
+}
+
+impl Plan {
+    pub(super) fn new(kernels: &Kernels, task: Task) -> Result<Self, Error> {
+        let inner = Arc::clone(&kernels.inner);
+        let plan = Plan { inner, task };
+        // The form that most operands need; what the driver has to say against it, it says here. What
+        // operands of arguments need is not known yet.
+        let body = plan.task.body();
+        if body.needs(&[]).is_empty() {
+            let form = Form {
+                whole: true,
+                ..plan.plain()
+            };
+            plan.inner.kernel(&Code::Pass(body, form))?;
+        }
+        Ok(plan)
+    }
+
+    /// The form for operands apart from each other at the best of places, of any length.
+    fn plain(&self) -> Form {
+        Form {
+            words: self.inner.machine.shape.words,
+            ..Form::plain(self.task.body(), self.task.dtypes)
+        }
+    }
+
+    /// The pass.
+    pub fn pass(&self) -> Pass {
+        self.task.pass
+    }
+
+    /// What the kernel is called in wgpu's messages and in debuggers.
+    pub fn label(&self) -> String {
+        label(self.task.body(), &self.plain())
+    }
+
+    /// The kernel's WGSL, in the form that operands apart from each other get, at places that are
+    /// multiples of 4 elements, for any length; those of arguments as long as x.
+    pub fn wgsl(&self) -> String {
+        wgsl::kernel(self.task.body(), &self.plain())
+    }
+
+    /// Bytes read and written for `len` elements, without the operands of arguments.
+    pub fn bytes(&self, len: u64) -> u64 {
+        let operands = self.task.pass.operands().iter();
+        len * operands
+            .map(|name| self.task.dtypes.of(name).size())
+            .sum::<u64>()
+    }
+
+    /// Binds the plan to operands: checks everything, makes what recording needs. The result holds on
+    /// to the buffers and can be recorded any number of times.
+    ///
+    /// Operands may lie in one buffer. One that is written may take the place of one that is read
+    /// (y that of x, dx that of dy or x), if their dtypes are the same; otherwise it must not overlap another.
+    /// An operand larger than the device's binding limit is covered by several dispatches. The first
+    /// binding of operands in place, in one buffer, at places that are not multiples of 4 elements, or
+    /// with arguments and gradients, compiles a kernel for them.
+    ///
+    /// # Errors
+    /// [`Error::MissingOperand`], [`Error::UnexpectedOperand`], [`Error::LengthMismatch`],
+    /// [`Error::BadLength`], [`Error::NoGradient`], [`Error::MissingUsage`], [`Error::Misaligned`],
+    /// [`Error::OddRows`], [`Error::OutOfRange`], [`Error::Overlap`]; [`Error::NotABuffer`] for
+    /// [`Memory::External`](crate::Memory::External); [`Error::TooManyOperands`] for more
+    /// than the device can bind; [`Error::TooLarge`] for a chain with more parameters than a uniform buffer
+    /// holds, and where channels, rows or random numbers cannot be cut to what the device can bind;
+    /// [`Error::Device`] where wgpu refuses, as it does a buffer of another device.
+    pub fn bind(&self, operands: Operands<'_>) -> Result<Bound, Error> {
+        let (launches, len) = self.task.launches(&self.inner.machine, &operands)?;
+        bind(&self.inner, launches, len)
+    }
+}
