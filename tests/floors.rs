@@ -32,7 +32,21 @@ const FUNCTION: usize = 60;
 
 /// What is not yet as it should be: the beginning of what is found. What nothing is found for any more fails, so that it is
 /// taken off.
-const EXCEPTIONS: &[&str] = &[];
+const EXCEPTIONS: &[&str] = &[
+    // Layers' kernels are still text in Rust, on the floor of the layers.
+    "src/layers/gpu/",
+    "src/layers/mod.rs: uses layers/gpu, which is above it",
+    "cli/src/adapters.rs: fn adapters ",
+    "cli/src/bench.rs: ",
+    "cli/src/bench/layer.rs: fn wrong ",
+    "cli/src/bench/unfused.rs: ",
+    "cli/src/exhaustive.rs: fn walk ",
+    "cli/src/layers.rs: ",
+    "cli/src/npy.rs: ",
+    "cli/src/run.rs: fn run_as ",
+    "cli/src/run/layer.rs: fn run ",
+    "burn/src/shared.rs: fn submit ",
+];
 
 /// Something that is not in order: the file, and what is wrong with it.
 #[derive(Debug, PartialEq)]
@@ -70,6 +84,30 @@ fn code(text: &str) -> String {
         None => line,
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The code by the inline module, at the margin, that it stands in; `super` means something else in one.
+fn sections(code: &str) -> Vec<(Option<&str>, String)> {
+    let mut sections = vec![(None, String::new())];
+    for line in code.lines() {
+        let module = line.strip_suffix(" {");
+        let module = module.and_then(|line| line.rsplit_once("mod "));
+        match module {
+            Some((before, name)) if before.is_empty() || before.starts_with("pub") => {
+                sections.push((Some(name), String::new()));
+            }
+            _ if line == "}" && sections.last().is_some_and(|(module, _)| module.is_some()) => {
+                sections.push((None, String::new()));
+            }
+            _ => {
+                if let Some((_, text)) = sections.last_mut() {
+                    text.push_str(line);
+                    text.push('\n');
+                }
+            }
+        }
+    }
+    sections
 }
 
 /// All paths that begin with `crate` or `super`, braces written out: `super::a::{b, c::d}` is two.
@@ -139,10 +177,10 @@ fn floor(path: &str) -> Option<(usize, &'static str)> {
 }
 
 /// Where a path leads, below src/; none where it stands for one of the library's own names.
-fn leads_to(file: &str, path: &[String]) -> Option<String> {
+fn leads_to(file: &str, inside: Option<&str>, path: &[String]) -> Option<String> {
     let stem = file.strip_suffix(".rs").unwrap_or(file);
     let stem = stem.strip_suffix("/mod").unwrap_or(stem);
-    let mut place: Vec<&str> = stem.split('/').collect();
+    let mut place: Vec<&str> = stem.split('/').chain(inside).collect();
     let mut names = path.iter().map(String::as_str).peekable();
     if names.next_if_eq(&"crate").is_some() {
         place.clear();
@@ -161,9 +199,13 @@ fn misplaced(file: &str, text: &str) -> Vec<Found> {
     let mut found = Vec::new();
     let mut say = |what: String| found.push(Found(format!("src/{file}: {what}")));
     let own = floor(file);
-    for path in paths(&code) {
+    let sections = sections(&code);
+    let all = sections
+        .iter()
+        .flat_map(|(inside, text)| paths(text).into_iter().map(|path| (*inside, path)));
+    for (inside, path) in all {
         let written = path.join("::");
-        let Some(target) = leads_to(file, &path) else {
+        let Some(target) = leads_to(file, inside, &path) else {
             say(format!(
                 "{written} does not name the module that defines it"
             ));
@@ -262,6 +304,9 @@ fn upward_imports_are_found() {
     let inner = "pub(super) use super::gpu::Form;";
     let above = "src/layers/frelu.rs: uses layers/gpu, which is above it";
     assert_eq!(says(misplaced("layers/frelu.rs", inner)), [above]);
+    let inner = "mod sealed {\n    use super::gpu::Form;\n}\n";
+    let above = "src/layers/mod.rs: uses layers/gpu, which is above it";
+    assert_eq!(says(misplaced("layers/mod.rs", inner)), [above]);
     let root = "use crate::Chain;";
     let unnamed = "src/plan/work.rs: crate::Chain does not name the module that defines it";
     assert_eq!(says(misplaced("plan/work.rs", root)), [unnamed]);

@@ -245,26 +245,6 @@ impl Chain {
         Ok(())
     }
 
-    /// All that a kernel's text depends on.
-    pub(crate) fn structure(&self) -> String {
-        let mut text = String::new();
-        for step in &self.steps {
-            text += match &step.function {
-                Function::Custom(custom) => custom.wgsl(),
-                function => function.name(),
-            };
-            for argument in &step.arguments {
-                text.push(' ');
-                match argument {
-                    Argument::Constant(_) => text.push('#'),
-                    Argument::Operand(name) => text += name,
-                }
-            }
-            text.push('|');
-        }
-        text
-    }
-
     /// The names of the steps.
     pub(crate) fn names(&self) -> Vec<&str> {
         self.steps.iter().map(Step::name).collect()

@@ -26,7 +26,7 @@ pub struct Expected {
     x: Vec<f32>,
     /// For a backward pass.
     dy: Option<Vec<f32>>,
-    wants: Vec<f64>,
+    pub(super) wants: Vec<f64>,
 }
 
 /// How the pass goes.
@@ -174,7 +174,7 @@ impl Expected {
     }
 
     /// The error of one element and what is allowed to it, in ULP.
-    fn judge(&self, dtype: DType, index: usize, got: f32) -> (f64, f64) {
+    pub(super) fn judge(&self, dtype: DType, index: usize, got: f32) -> (f64, f64) {
         let (x, want) = (self.x[index], self.wants[index]);
         let dy = self.dy.as_ref().map(|dy| dy[index]);
         let takes_nan = match &self.what {

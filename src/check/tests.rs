@@ -1,6 +1,10 @@
 //! The borders of what is allowed.
 
 use super::*;
+use crate::act::Activation;
+use crate::tensor::dtype::DType;
+use crate::tensor::values::Values;
+use crate::ulp::ulp;
 
 /// One ULP more than allowed must be caught, wherever it is; what is allowed must pass.
 #[test]

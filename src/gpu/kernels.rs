@@ -4,6 +4,7 @@ use super::guarded;
 use super::layer_plan::LayerPlan;
 use super::plan::Plan;
 use crate::chain::Chain;
+use crate::chain::step::{Argument, Function};
 use crate::error::Error;
 use crate::layers::{Images, Layer};
 use crate::pass::Pass;
@@ -47,11 +48,9 @@ enum Key {
 impl Key {
     fn of(code: &Code<'_>) -> Self {
         match code {
-            Code::Pass(body, form) => Key::Pass(
-                body.chain().map(Chain::structure),
-                body.pass(),
-                form.clone(),
-            ),
+            Code::Pass(body, form) => {
+                Key::Pass(body.chain().map(structure), body.pass(), form.clone())
+            }
             Code::Finish(dtypes) => Key::Finish(dtypes.clone()),
             Code::Text { text, written, .. } => Key::Text(text.clone(), written.clone()),
         }
@@ -247,6 +246,26 @@ impl Inner {
             Ok(Kernel { pipeline, layout })
         })
     }
+}
+
+/// All of a chain that its kernels' text depends on.
+fn structure(chain: &Chain) -> String {
+    let mut text = String::new();
+    for step in chain.steps() {
+        text += match step.function() {
+            Function::Custom(custom) => custom.wgsl(),
+            function => function.name(),
+        };
+        for argument in step.arguments() {
+            text.push(' ');
+            match argument {
+                Argument::Constant(_) => text.push('#'),
+                Argument::Operand(name) => text += name,
+            }
+        }
+        text.push('|');
+    }
+    text
 }
 
 /// Storage, written or only read, and a uniform behind it.

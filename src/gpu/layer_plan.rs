@@ -20,6 +20,7 @@ use std::sync::Arc;
 pub struct LayerPlan {
     inner: Arc<Inner>,
     task: LayerTask,
+    parameters: Vec<Parameter>,
 }
 
 impl LayerPlan {
@@ -33,6 +34,7 @@ impl LayerPlan {
         Ok(LayerPlan {
             inner: Arc::clone(&kernels.inner),
             task: LayerTask::new(layer, images, pass, dtypes)?,
+            parameters: layer.parameters(images)?,
         })
     }
 
@@ -44,7 +46,7 @@ impl LayerPlan {
     /// The layer's parameters, and which elements of the operand of parameters, or of their gradients, each
     /// has.
     pub fn parameters(&self) -> impl Iterator<Item = (&Parameter, Range<u64>)> {
-        self.task.parameters.iter().map(|parameter| {
+        self.parameters.iter().map(|parameter| {
             let region = self.task.any.regions.iter().find(|region| {
                 region.buffer == Buffer::Parameters && region.name == parameter.name
             });

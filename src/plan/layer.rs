@@ -3,10 +3,11 @@
 use super::launch::{Binding, Code, Launch, Launches, Source};
 use super::layer_operands::LayerOperands;
 use super::limits::Machine;
-use super::placed::{Placed, missing};
+use super::operand::Operand;
+use super::placed::{Placed, missing, unexpected};
 use crate::error::Error;
 use crate::layers::gpu::{Access, Buffer, Program, Stage, programs};
-use crate::layers::{Images, Layer, Parameter};
+use crate::layers::{Images, Layer};
 use crate::pass::Pass;
 use crate::tensor::dtype::{DType, DTypes};
 use crate::tensor::layout::Whose;
@@ -18,7 +19,6 @@ pub(crate) struct LayerTask {
     pub(crate) pass: Pass,
     pub(crate) images: Images,
     pub(crate) dtypes: DTypes,
-    pub(crate) parameters: Vec<Parameter>,
     /// For operands at the best of places, if the shape allows it.
     pub(crate) best: Program,
     /// For operands at any place.
@@ -38,14 +38,12 @@ impl LayerTask {
                 why: "its gradients depend on all of x".into(),
             });
         }
-        let parameters = layer.parameters(images)?;
         let [any, best] = programs(layer, images, pass, dtypes)?;
         Ok(LayerTask {
             name: layer.name(),
             pass,
             images: *images,
             dtypes,
-            parameters,
             best,
             any,
         })
@@ -127,32 +125,9 @@ impl LayerTask {
             launches.scratch = own;
             bindings.push((Buffer::Scratch, (0, Binding::scratch(own))));
         }
-        let at = |buffer: Buffer| {
-            let found = bindings.iter().find(|(known, _)| *known == buffer);
-            found.map_or(0, |(_, (at, _))| *at)
-        };
-        let grid = |groups: u64| {
-            let [row, rows] = machine.grid(groups);
-            [row, rows, 1]
-        };
-        let mut uniform: Vec<u32> = Vec::new();
-        for region in &program.regions {
-            uniform.push(at(region.buffer) + region.elements.start as u32);
-        }
-        for buffer in [Buffer::X, Buffer::Y, Buffer::Dy, Buffer::Dx] {
-            uniform.push(at(buffer));
-        }
-        for (name, value, _) in &program.numbers {
-            let row = program
-                .stages
-                .iter()
-                .enumerate()
-                .find(|(index, _)| *name == format!("row{index}"));
-            uniform.push(row.map_or(*value, |(_, stage)| grid(stage.groups)[0]));
-        }
-        uniform.resize(uniform.len().next_multiple_of(4), 0);
-        let named: Vec<&str> = program.fields().map(|(name, _)| name).collect();
+        let uniform = uniform(program, machine, &bindings);
         for stage in &program.stages {
+            let [row, rows] = machine.grid(stage.groups);
             let mut used = Vec::new();
             for (buffer, _) in &stage.buffers {
                 let found = bindings.iter().find(|(known, _)| known == buffer);
@@ -164,23 +139,10 @@ impl LayerTask {
                 bindings: used,
                 uniform: match &stage.fields {
                     None => uniform.clone(),
-                    Some(fields) => {
-                        let row = grid(stage.groups)[0];
-                        let value = |field: &String| {
-                            if field == "row" {
-                                return row;
-                            }
-                            let at = named.iter().position(|name| name == field);
-                            at.map(|at| uniform[at])
-                                .unwrap_or_else(|| unreachable!("no number {field}"))
-                        };
-                        let mut own: Vec<u32> = fields.iter().map(value).collect();
-                        own.resize(own.len().next_multiple_of(4), 0);
-                        own
-                    }
+                    Some(fields) => own_uniform(program, fields, &uniform, row),
                 },
                 random: None,
-                grid: grid(stage.groups),
+                grid: [row, rows, 1],
             };
             launches.push(machine, launch)?;
         }
@@ -200,6 +162,37 @@ impl LayerTask {
         }
     }
 
+    /// Checks an operand by itself.
+    fn checked<'a>(&self, buffer: Buffer, operand: Operand<'a>) -> Result<Placed<'a>, Error> {
+        let (dtype, wanted, shape) = if buffer.has_images() {
+            let elements = self.images.elements()?;
+            let shape = self.images.shape().to_vec();
+            (self.dtypes.of(buffer.name()), elements, shape)
+        } else {
+            let wanted = match buffer {
+                Buffer::Saved => self.saved_len(),
+                Buffer::Scratch => self.len(Buffer::Scratch),
+                _ => self.any.elements(Buffer::Parameters),
+            };
+            (DType::F32, wanted, vec![wanted])
+        };
+        if operand.len() != wanted {
+            return Err(Error::BadTensor {
+                name: buffer.name().into(),
+                shape,
+                len: operand.len(),
+            });
+        }
+        let placed = Placed::new(buffer.name().into(), operand, dtype, Whose::Each)?;
+        if placed.rows().is_some() {
+            return Err(Error::Gaps {
+                operand: placed.name,
+            });
+        }
+        Ok(placed)
+    }
+
+    /// Checks all operands.
     fn place<'a>(&self, operands: &LayerOperands<'a>) -> Result<Vec<Part<'a>>, Error> {
         let mut placed = Vec::new();
         let passed: &[Buffer] = match self.pass {
@@ -213,39 +206,11 @@ impl LayerTask {
                 buffer => passed.contains(buffer),
             };
             if !is_known {
-                return Err(Error::UnexpectedOperand {
-                    pass: self.pass,
-                    operand: buffer.name().into(),
-                });
-            }
-            let (dtype, wanted, shape) = if buffer.has_images() {
-                let elements = self.images.elements()?;
-                let shape = self.images.shape().to_vec();
-                (self.dtypes.of(buffer.name()), elements, shape)
-            } else {
-                let wanted = match buffer {
-                    Buffer::Saved => self.saved_len(),
-                    Buffer::Scratch => self.len(Buffer::Scratch),
-                    _ => self.any.elements(Buffer::Parameters),
-                };
-                (DType::F32, wanted, vec![wanted])
-            };
-            if operand.len() != wanted {
-                return Err(Error::BadTensor {
-                    name: buffer.name().into(),
-                    shape,
-                    len: operand.len(),
-                });
-            }
-            let of_placed = Placed::new(buffer.name().into(), *operand, dtype, Whose::Each)?;
-            if of_placed.rows().is_some() {
-                return Err(Error::Gaps {
-                    operand: of_placed.name,
-                });
+                return Err(unexpected(self.pass, buffer.name()));
             }
             placed.push(Part {
                 buffer: *buffer,
-                placed: of_placed,
+                placed: self.checked(*buffer, *operand)?,
             });
         }
         let mut needed = passed.to_vec();
@@ -267,6 +232,47 @@ impl LayerTask {
         }
         Ok(placed)
     }
+}
+
+/// The words of a program's `struct Args`: where in the bindings its regions and images begin, and its numbers.
+fn uniform(
+    program: &Program,
+    machine: &Machine,
+    bindings: &[(Buffer, (u32, Binding<'_>))],
+) -> Vec<u32> {
+    let at = |buffer: Buffer| {
+        let found = bindings.iter().find(|(known, _)| *known == buffer);
+        found.map_or(0, |(_, (at, _))| *at)
+    };
+    let mut uniform: Vec<u32> = Vec::new();
+    for region in &program.regions {
+        uniform.push(at(region.buffer) + region.elements.start as u32);
+    }
+    for buffer in [Buffer::X, Buffer::Y, Buffer::Dy, Buffer::Dx] {
+        uniform.push(at(buffer));
+    }
+    for (name, value, _) in &program.numbers {
+        let mut stages = program.stages.iter().enumerate();
+        let row = stages.find(|(index, _)| *name == format!("row{index}"));
+        uniform.push(row.map_or(*value, |(_, stage)| machine.grid(stage.groups)[0]));
+    }
+    uniform.resize(uniform.len().next_multiple_of(4), 0);
+    uniform
+}
+
+/// The words of a kernel that has numbers of its own choice.
+fn own_uniform(program: &Program, fields: &[String], uniform: &[u32], row: u32) -> Vec<u32> {
+    let value = |field: &String| {
+        if field == "row" {
+            return row;
+        }
+        let at = program.fields().position(|(name, _)| name == field);
+        at.map(|at| uniform[at])
+            .unwrap_or_else(|| unreachable!("no number {field}"))
+    };
+    let mut own: Vec<u32> = fields.iter().map(value).collect();
+    own.resize(own.len().next_multiple_of(4), 0);
+    own
 }
 
 /// An operand that was checked.

@@ -28,6 +28,10 @@ pub struct Values {
 }
 
 /// One operand's values.
+#[cfg_attr(
+    not(feature = "wgpu"),
+    expect(dead_code, reason = "what the door for slices uploads")
+)]
 #[derive(Clone, Debug)]
 pub(crate) struct Value {
     pub(crate) name: String,
