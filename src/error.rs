@@ -278,7 +278,9 @@ pub enum Error {
         offset: u64,
     },
     /// Rows with gaps where elements must lie one behind the other.
-    #[error("{operand} is in rows with gaps; a layer's operands must have none")]
+    #[error(
+        "{operand} is in rows with gaps; only a chain's operands that are as long as x may have them"
+    )]
     Gaps {
         /// The operand.
         operand: String,

@@ -298,7 +298,7 @@ fn upward_imports_are_found() {
         "use crate::{error::Error, gpu::{self, bind::Bound}};\n// crate::gpu in a comment\n";
     let above = "src/plan/work.rs: uses gpu, which is above it";
     assert_eq!(says(misplaced("plan/work.rs", upward)), [above, above]);
-    let path = "fn f() -> u64 { super::super::plan::launch::words() }";
+    let path = "fn f() -> u64 { super::super::super::plan::launch::words() }";
     let above = "src/wgsl/form/more.rs: uses plan, which is above it";
     assert_eq!(says(misplaced("wgsl/form/more.rs", path)), [above]);
     let inner = "pub(super) use super::gpu::Form;";

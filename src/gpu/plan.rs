@@ -78,7 +78,7 @@ impl Plan {
     /// # Errors
     /// [`Error::MissingOperand`], [`Error::UnexpectedOperand`], [`Error::LengthMismatch`],
     /// [`Error::BadLength`], [`Error::NoGradient`], [`Error::MissingUsage`], [`Error::Misaligned`],
-    /// [`Error::OddRows`], [`Error::OutOfRange`], [`Error::Overlap`]; [`Error::NotABuffer`] for
+    /// [`Error::OddRows`], [`Error::Gaps`], [`Error::OutOfRange`], [`Error::Overlap`]; [`Error::NotABuffer`] for
     /// [`Memory::External`](crate::Memory::External); [`Error::TooManyOperands`] for more
     /// than the device can bind; [`Error::TooLarge`] for a chain with more parameters than a uniform buffer
     /// holds, and where channels, rows or random numbers cannot be cut to what the device can bind;

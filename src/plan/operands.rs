@@ -198,8 +198,55 @@ impl Arguments<'_> {
                 let allowed = vec![self.len];
                 return Err(self.layout.bad_length(&called, operand.len(), allowed));
             }
-            placed.push(Placed::new(called, *operand, *dtype, whose)?);
+            let checked = Placed::new(called, *operand, *dtype, whose)?;
+            if whose != Whose::Each && checked.rows().is_some() {
+                // Kernels find a channel's value by its number alone.
+                return Err(Error::Gaps {
+                    operand: checked.name,
+                });
+            }
+            placed.push(checked);
         }
         Ok(placed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::memory::Memory;
+
+    /// Values that elements share are read, and their gradients written, one behind the other.
+    #[test]
+    fn shared_values_have_no_gaps() {
+        let at = |id| Memory::External { id, size: 1 << 12 };
+        let flat = |id, len| Operand::in_memory(at(id), 0, len);
+        let gaps = |id| Operand::rows_in_memory(at(id), 0, 4, 2, 6);
+        let chain: Chain = "scale(@s)".parse().unwrap();
+        let operands = Operands::new()
+            .x(flat(0, 32))
+            .dy(flat(1, 32))
+            .dx(flat(2, 32))
+            .layout(Layout {
+                outer: 4,
+                channels: 8,
+                inner: 1,
+            });
+        let told = |operands: Operands<'_>| {
+            let given = operands.placed(Some(&chain), Pass::Backward, DType::F32.into());
+            given.map(|given| given.grads.len())
+        };
+        let refused = |operand: &str| {
+            Err(Error::Gaps {
+                operand: operand.into(),
+            })
+        };
+        let argument = operands.clone().arg("s", gaps(3), DType::F32);
+        assert_eq!(told(argument), refused("s"));
+        let operands = operands.arg("s", flat(3, 8), DType::F32);
+        let gradient = operands.clone().grad("s", gaps(4), DType::F32);
+        assert_eq!(told(gradient), refused("d_s"));
+        let gradient = operands.grad("s", flat(4, 8), DType::F32);
+        assert_eq!(told(gradient), Ok(1));
     }
 }
