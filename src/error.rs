@@ -1,5 +1,8 @@
 //! The one error type. Every message names the operand or the step, and the numbers.
 
+use crate::pass::Pass;
+use crate::tensor::dtype::DType;
+
 /// What can go wrong. Steps are counted from 1, lengths are in elements, offsets and sizes in bytes.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -12,7 +15,7 @@ pub enum Error {
         "step {step}: unknown activation \"{name}\"; {}",
         match .suggestion {
             Some(known) => format!("did you mean \"{known}\"?"),
-            None => format!("known are {}", crate::chain::known_steps().join(", ")),
+            None => format!("known are {}", .known.join(", ")),
         }
     )]
     UnknownStep {
@@ -22,6 +25,8 @@ pub enum Error {
         name: String,
         /// The known name most like it.
         suggestion: Option<&'static str>,
+        /// All known names.
+        known: Vec<&'static str>,
     },
     /// A parameter that the step does not have.
     #[error(
@@ -174,7 +179,7 @@ pub enum Error {
     #[error("the {pass} pass needs the operand {operand}")]
     MissingOperand {
         /// The pass.
-        pass: crate::Pass,
+        pass: Pass,
         /// The operand.
         operand: String,
     },
@@ -182,7 +187,7 @@ pub enum Error {
     #[error("the {pass} pass has no operand {operand}")]
     UnexpectedOperand {
         /// The pass.
-        pass: crate::Pass,
+        pass: Pass,
         /// The operand.
         operand: String,
     },
@@ -192,15 +197,13 @@ pub enum Error {
         /// The operand; a gradient's is `d_` and the name of what it is the gradient of.
         operand: String,
     },
-    /// The operand's buffer was created without a usage flag that it needs.
-    #[error("the buffer of {operand} lacks usage {missing:?}; it has {usage:?}")]
+    /// The operand's buffer was created without the usage STORAGE.
+    #[error("the buffer of {operand} lacks usage BufferUsages(STORAGE); it has {usage}")]
     MissingUsage {
         /// The operand.
         operand: String,
-        /// The flag.
-        missing: wgpu::BufferUsages,
         /// What the buffer has.
-        usage: wgpu::BufferUsages,
+        usage: String,
     },
     /// The operand does not begin at an element's boundary.
     #[error("{operand} begins at byte {offset}, which is not a multiple of {alignment}")]
@@ -266,7 +269,7 @@ pub enum Error {
         /// The operand.
         operand: String,
         /// Its dtype.
-        dtype: crate::DType,
+        dtype: DType,
         /// Elements in a row.
         row: u64,
         /// Elements from one row to the next.
@@ -275,7 +278,9 @@ pub enum Error {
         offset: u64,
     },
     /// Rows with gaps where elements must lie one behind the other.
-    #[error("{operand} is in rows with gaps; a layer's operands must have none")]
+    #[error(
+        "{operand} is in rows with gaps; only a chain's operands that are as long as x may have them"
+    )]
     Gaps {
         /// The operand.
         operand: String,
@@ -369,14 +374,14 @@ pub enum Error {
         /// The parameters that it has.
         known: Vec<String>,
     },
-    /// An operand in memory that only the host can bind was given to a plan.
-    #[error("an operand is in memory of the host's, which a plan cannot bind; a recipe can")]
+    /// An operand in memory of an embedding engine was given to a plan.
+    #[error("an operand is in an engine's memory, which a plan cannot bind; a recipe can")]
     NotABuffer,
     /// An operand in a buffer was given to a recipe.
     #[error(
-        "an operand is in a buffer; a recipe's are in memory of the host's, and a plan binds buffers"
+        "an operand is in a buffer; a recipe's are in an engine's memory, and a plan binds buffers"
     )]
-    NotOfHost,
+    NotExternal,
     /// wgpu or the driver refused; the text is theirs.
     #[error("{doing}: {message}")]
     Device {

@@ -15,15 +15,18 @@
 //! # Doors
 //! With slices, and nothing else, use [`Gpu`]:
 //! ```no_run
+//! # #[cfg(feature = "wgpu")] {
 //! let gpu = nonlin::Gpu::new()?;
 //! let chain = "scale(0.5) | silu | scale(2)".parse()?;
 //! let y = gpu.forward(&chain, &[1.0, 2.0, 3.0])?;
 //! let dx = gpu.backward(&chain, &[1.0, 2.0, 3.0], &[1.0, 1.0, 1.0])?;
+//! # }
 //! # Ok::<(), nonlin::Error>(())
 //! ```
 //! With a wgpu device, buffers and compute passes of your own, use [`Kernels`]; nothing is submitted and
 //! no queue is needed:
 //! ```no_run
+//! # #[cfg(feature = "wgpu")]
 //! # fn f(device: wgpu::Device, x: wgpu::Buffer, y: wgpu::Buffer, n: u64, pass: &mut wgpu::ComputePass)
 //! # -> Result<(), nonlin::Error> {
 //! use nonlin::{Activation, Chain, DType, Kernels, Operand, Operands, Pass};
@@ -36,7 +39,9 @@
 //! # Ok(())
 //! # }
 //! ```
-//! In a kernel of your own, paste the text of [`Chain::functions`].
+//! In an engine that launches kernels itself, whatever its version of wgpu, use [`Recipe`], which is text and numbers; in a
+//! kernel of your own, paste the text of [`Chain::functions`]. Both are there with `default-features = false`, where the
+//! library does not depend on wgpu (docs/EMBEDDING.md).
 //!
 //! Without a GPU, use [`reference`](mod@reference), which is f64; [`check`] compares results with it.
 //! Whole layers (FReLU, Meta-ACON, dynamic ReLU) are in [`layers`], in f64 on the CPU; on the GPU they go
@@ -51,28 +56,35 @@
 mod act;
 mod chain;
 pub mod check;
-mod custom;
-mod dtype;
 mod error;
+#[cfg(feature = "wgpu")]
 mod gpu;
 pub mod layers;
-mod layout;
+mod pass;
 mod philox;
+mod plan;
 pub mod reference;
+mod tensor;
 pub mod ulp;
-mod values;
 mod wgsl;
 
 pub use act::Activation;
-pub use chain::{Argument, Chain, Function, Pass, Step};
-pub use custom::Custom;
-pub use dtype::{DType, DTypes, Element};
+pub use chain::Chain;
+pub use chain::custom::Custom;
+pub use chain::step::{Argument, Function, Step};
 pub use error::Error;
-pub use gpu::{
-    Bound, Gpu, Kernels, LayerOperands, LayerPlan, Memory, Operand, Operands, Plan, Recipe,
-    RecipeBinding, RecipeDispatch, Shape, adapters, describe,
-};
+#[cfg(feature = "wgpu")]
+pub use gpu::{Bound, Gpu, Kernels, LayerPlan, Plan, adapters, describe};
 pub use half;
-pub use layout::Layout;
-pub use values::Values;
+pub use pass::Pass;
+pub use plan::layer_operands::LayerOperands;
+pub use plan::limits::{Limits, Shape};
+pub use plan::memory::Memory;
+pub use plan::operand::Operand;
+pub use plan::operands::Operands;
+pub use plan::recipe::{Recipe, RecipeBinding, RecipeDispatch};
+pub use tensor::dtype::{DType, DTypes, Element};
+pub use tensor::layout::Layout;
+pub use tensor::values::Values;
+#[cfg(feature = "wgpu")]
 pub use wgpu;

@@ -1,11 +1,18 @@
 //! The reference: the same chain with the same arguments, in f64 on the CPU, from the mathematical
 //! definitions. Nothing of it is shared with the shaders.
 
+use crate::act::Activation;
 use crate::act::{FromY, Room};
-use crate::chain::{Argument, Function};
-use crate::custom::Function64;
-use crate::values::{Spread, Value};
-use crate::{Activation, Chain, Element, Error, Pass, Values, philox};
+use crate::chain::Chain;
+use crate::chain::custom::Function64;
+use crate::chain::step::{Argument, Function};
+use crate::error::Error;
+use crate::pass::Pass;
+use crate::philox;
+use crate::tensor::dtype::Element;
+use crate::tensor::layout::Spread;
+use crate::tensor::values::Value;
+use crate::tensor::values::Values;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -130,6 +137,30 @@ impl Step64 {
     }
 }
 
+/// What a random step does, and what it draws; `ordinal` counts the random steps before it.
+fn drawn_kind(function: &Function, ordinal: u64, constants: &[f64]) -> (Kind64, Random) {
+    let is_dropout = *function == Function::Dropout;
+    let keep = is_dropout.then(|| {
+        // As the kernel is told: rounded to f32.
+        let kept = 1.0 / (1.0 - constants[0] as f32);
+        (constants[0] * 2f64.powi(32), f64::from(kept))
+    });
+    let random = Random {
+        ordinal,
+        keep,
+        bounds: (constants[0], constants.last().copied().unwrap_or(0.0)),
+    };
+    let kind = if is_dropout {
+        Kind64::Product
+    } else {
+        let sloped = Activation::LeakyRelu {
+            negative_slope: 0.0,
+        };
+        Kind64::Activation(sloped.entry().room)
+    };
+    (kind, random)
+}
+
 /// A chain with the values of its operands.
 pub(crate) struct Eval {
     pub(crate) steps: Vec<Step64>,
@@ -145,7 +176,7 @@ impl Eval {
         values: &Values,
     ) -> Result<Eval, Error> {
         chain.validate()?;
-        let given: Vec<(&Value, Spread)> = values.of(chain, pass, len as u64)?;
+        let given: Vec<(&Value, Spread)> = values.of(&chain.operands(), pass, len as u64)?;
         let (mut steps, mut operand, mut ordinal) = (Vec::new(), 0, 0);
         for step in chain.steps() {
             let mut operands = Vec::new();
@@ -167,25 +198,10 @@ impl Eval {
                 Function::Activation(activation) => Kind64::Activation(activation.entry().room),
                 Function::Custom(custom) => Kind64::Custom(custom.reference()?, custom.budget()),
                 drawn => {
-                    let is_dropout = *drawn == Function::Dropout;
-                    random = Some(Random {
-                        ordinal,
-                        keep: is_dropout.then(|| {
-                            // As the kernel is told: rounded to f32.
-                            let kept = 1.0 / (1.0 - constants[0] as f32);
-                            (constants[0] * 2f64.powi(32), f64::from(kept))
-                        }),
-                        bounds: (constants[0], constants.last().copied().unwrap_or(0.0)),
-                    });
+                    let (kind, drawn) = drawn_kind(drawn, ordinal, &constants);
+                    random = Some(drawn);
                     ordinal += 1;
-                    if is_dropout {
-                        Kind64::Product
-                    } else {
-                        let sloped = Activation::LeakyRelu {
-                            negative_slope: 0.0,
-                        };
-                        Kind64::Activation(sloped.entry().room)
-                    }
+                    kind
                 }
             };
             steps.push(Step64 {

@@ -1,6 +1,6 @@
 //! Units in the last place, measured at an f64 value.
 
-use crate::DType;
+use crate::tensor::dtype::DType;
 
 /// The distance between neighbouring f32 values at `y`: 2^-23 of the power of two below |y|, and 2^-149
 /// among the subnormals. Infinite for an infinite `y`, NaN for NaN.

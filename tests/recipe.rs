@@ -8,7 +8,7 @@ use common::{Trials, download, submit, upload};
 use libtest_mimic::Failed;
 use nonlin::layers::{DynamicRelu, Frelu, Images, Layer, MetaAcon, Variant};
 use nonlin::{
-    Chain, DType, Gpu, LayerOperands, Layout, Memory, Operand, Operands, Pass, Recipe, wgpu,
+    Chain, DType, Gpu, LayerOperands, Layout, Limits, Memory, Operand, Operands, Pass, Recipe, wgpu,
 };
 
 /// Launches a recipe: buffer `id` is operand `id`. Layouts are taken from the text, pipelines are not kept.
@@ -80,7 +80,7 @@ fn values(count: u64, seed: u32) -> Vec<u32> {
 }
 
 fn host(id: usize, buffer: &wgpu::Buffer, len: u64) -> Operand<'static> {
-    let memory = Memory::Host {
+    let memory = Memory::External {
         id: id as u64,
         size: buffer.size(),
     };
@@ -156,7 +156,7 @@ fn chain(gpu: &Gpu, text: &str, layout: Layout, shared: bool) -> Result<(), Fail
 
         let at = |id: usize, len| host(id, &by_recipe[id], len);
         let operands = of_chain(&names, pass, layout, lens, &at);
-        let limits = gpu.device().limits();
+        let limits = Limits::from(&gpu.device().limits());
         let recipe = Recipe::new(&chain, pass, DType::F32, &operands, &limits)?;
         launch(gpu, &recipe, &by_recipe.iter().collect::<Vec<_>>())?;
         for id in inputs.len()..by_plan.len() {
@@ -212,7 +212,7 @@ fn layer<L: Layer>(gpu: &Gpu, layer: &L, images: Images) -> Result<(), Failed> {
     let (by_plan, by_recipe) = (buffers(), buffers());
     for pass in Pass::FROM_X {
         let operands = of_layer(pass, lens, &|id, len| host(id, &by_recipe[id], len));
-        let limits = gpu.device().limits();
+        let limits = Limits::from(&gpu.device().limits());
         let recipe = Recipe::layer(layer, &images, pass, DType::F32, &operands, &limits)?;
         launch(gpu, &recipe, &by_recipe.iter().collect::<Vec<_>>())?;
 
@@ -297,7 +297,7 @@ fn add(on: &mut Trials) {
         for factor in [2.0, 2.5] {
             let chain = Chain::new().scale(factor);
             let told = Operands::new().x(host(0, &x, 64)).y(host(1, &y, 64));
-            let limits = gpu.device().limits();
+            let limits = Limits::from(&gpu.device().limits());
             let recipe = Recipe::new(&chain, Pass::Forward, DType::F32, &told, &limits)?;
             launch(gpu, &recipe, &[&x, &y])?;
             results.push(download(gpu, &y));
@@ -308,11 +308,12 @@ fn add(on: &mut Trials) {
         }
     });
     on.add("other_operands_are_refused", |gpu| {
-        let (x, limits) = (upload(gpu, &[0; 4]), gpu.device().limits());
+        let x = upload(gpu, &[0; 4]);
+        let limits = Limits::from(&gpu.device().limits());
         let chain = Chain::new().scale(2.0);
         let told = Operands::new().x(host(0, &x, 4)).y(Operand::new(&x, 0, 4));
         let refused = Recipe::new(&chain, Pass::Forward, DType::F32, &told, &limits);
-        if !matches!(refused, Err(nonlin::Error::NotOfHost)) {
+        if !matches!(refused, Err(nonlin::Error::NotExternal)) {
             return Err(format!("{refused:?}").into());
         }
         let plan = gpu.kernels().plan(&chain, Pass::Forward, DType::F32)?;

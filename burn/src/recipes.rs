@@ -8,7 +8,7 @@ use burn_cubecl::cubecl::prelude::*;
 use burn_cubecl::cubecl::{CubeKernel, PrecompiledSource};
 use nonlin::layers::{Images, Order};
 use nonlin::{
-    DType, DTypes, Error, LayerOperands, Layout, Memory, Operand, Operands, Pass, Recipe, wgpu,
+    DType, DTypes, Error, LayerOperands, Layout, Limits, Memory, Operand, Operands, Pass, Recipe,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -74,22 +74,22 @@ impl Key {
         operand(index, view, *dtype)
     }
 
-    fn limits(&self) -> wgpu::Limits {
+    fn limits(&self) -> Limits {
         let [groups, lanes, binding, alignment, bindings] = self.limits;
-        wgpu::Limits {
+        Limits {
             max_compute_workgroups_per_dimension: groups as u32,
             max_compute_invocations_per_workgroup: lanes as u32,
             max_storage_buffer_binding_size: binding,
             min_storage_buffer_offset_alignment: alignment as u32,
             max_storage_buffers_per_shader_stage: bindings as u32,
-            ..wgpu::Limits::default()
+            ..Limits::default()
         }
     }
 }
 
 /// The operand of index `id`, which lies as the view tells, in memory that begins with it.
 fn operand(id: usize, view: &View, dtype: DType) -> Operand<'static> {
-    let memory = Memory::Host {
+    let memory = Memory::External {
         id: id as u64,
         size: view.bytes(dtype.size()),
     };
@@ -180,7 +180,8 @@ fn gated(call: &ChainCall, key: &Key) -> Result<Recipe, Error> {
     let rows = len.checked_div(last).unwrap_or(0);
     let halves = |id| {
         let size = len * dtype.size();
-        let part = |at| Operand::rows_in_memory(Memory::Host { id, size }, at, rows, half, last);
+        let part =
+            |at| Operand::rows_in_memory(Memory::External { id, size }, at, rows, half, last);
         (part(0), part(half * dtype.size()))
     };
     let names = call.chain.operands();

@@ -1,8 +1,6 @@
 //! The activations. Each has a room: `shaders/act/<name>.wgsl` holds its f32 functions,
 //! `src/act/<name>.rs` its f64 definition, and one line below makes it known to everything else.
 
-use crate::Error;
-
 /// What the library must know of an activation beside its WGSL.
 ///
 /// Functions take the parameters in the order of the list below, and are written from the
@@ -283,25 +281,6 @@ impl Activation {
 
     pub(crate) fn values_f64(&self) -> Vec<f64> {
         self.values().into_iter().map(f64::from).collect()
-    }
-}
-
-impl std::fmt::Display for Activation {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        crate::Step::from(*self).fmt(f)
-    }
-}
-
-impl std::str::FromStr for Activation {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let step = crate::chain::parse_step(1, text, &[])?;
-        step.activation().ok_or_else(|| Error::UnknownStep {
-            step: 1,
-            name: text.trim().to_owned(),
-            suggestion: None,
-        })
     }
 }
 

@@ -16,9 +16,11 @@
 //! there is another. If it is the reference itself that turns, what is allowed becomes as large as the tensor: such a
 //! comparison says nothing, and neither does one of zeros; they are [no pass](LayerReport::passes).
 
+use crate::error::Error;
 use crate::layers::sealed::Normed;
 use crate::layers::{Images, Layer, Parameters};
-use crate::{DType, Element, Error, Pass};
+use crate::pass::Pass;
+use crate::tensor::dtype::{DType, Element};
 
 /// Roundings of f32 allowed to every tensor, in units of its largest magnitude.
 pub const ROUNDINGS: f64 = 32.0;

@@ -1,32 +1,21 @@
 //! The cache of compiled kernels of one device.
 
-use super::launch::{Code, Machine};
-use super::{LayerPlan, Plan, guarded};
+use super::guarded;
+use super::layer_plan::LayerPlan;
+use super::plan::Plan;
+use crate::chain::Chain;
+use crate::chain::step::{Argument, Function};
+use crate::error::Error;
 use crate::layers::{Images, Layer};
+use crate::pass::Pass;
+use crate::plan::launch::{Code, FINISH, label};
+use crate::plan::limits::{Limits, Machine, Shape};
+use crate::plan::task::Task;
+use crate::tensor::dtype::{DType, DTypes};
 use crate::wgsl::{self, Body, Form, Sweep};
-use crate::{Chain, DType, DTypes, Error, Pass};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-
-/// How a kernel is cut into invocations. The default serves; measure before choosing another
-/// (`nonlin bench --workgroup 64 --words 4`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Shape {
-    /// Invocations in a workgroup.
-    pub workgroup: u32,
-    /// Words (of 4 elements where the operands' places allow it) that each invocation handles.
-    pub words: u32,
-}
-
-impl Default for Shape {
-    fn default() -> Self {
-        Shape {
-            workgroup: 256,
-            words: 1,
-        }
-    }
-}
 
 /// The compiled kernels of one device, to be kept as long as the device. Clones share them.
 ///
@@ -41,29 +30,35 @@ pub struct Kernels {
 pub(super) struct Inner {
     pub(super) device: wgpu::Device,
     pub(super) machine: Machine,
-    families: Mutex<HashMap<Key, Arc<Family>>>,
+    kernels: Mutex<HashMap<Key, Arc<Compiled>>>,
     compiled: AtomicUsize,
 }
 
-/// What a kernel's text depends on, beside its operands' places.
+/// What a kernel's text depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Key {
-    /// The chain's structure; none for a plain copy.
-    Pass(Option<String>, Pass),
+    /// The chain's structure, none for a plain copy; the pass; and the form that the operands' places ask for.
+    Pass(Option<String>, Pass, Form),
     /// What adds up partial sums, to gradients of these dtypes.
     Finish(Vec<DType>),
     /// A layer's kernel: its text, and whether it writes each operand.
     Text(String, Vec<bool>),
 }
 
+impl Key {
+    fn of(code: &Code<'_>) -> Self {
+        match code {
+            Code::Pass(body, form) => {
+                Key::Pass(body.chain().map(structure), body.pass(), form.clone())
+            }
+            Code::Finish(dtypes) => Key::Finish(dtypes.clone()),
+            Code::Text { text, written, .. } => Key::Text(text.clone(), written.clone()),
+        }
+    }
+}
+
 /// What compiling came to, once it was tried.
 type Compiled = OnceLock<Result<Kernel, Error>>;
-
-/// A kernel in all its forms, each compiled when first needed.
-#[derive(Debug, Default)]
-pub(super) struct Family {
-    forms: Mutex<HashMap<Option<Form>, Arc<Compiled>>>,
-}
 
 /// A compiled kernel.
 #[derive(Clone, Debug)]
@@ -76,7 +71,7 @@ impl Kernels {
     /// An empty cache for a device. The device needs no feature; with wgpu's default limits or better it
     /// serves.
     pub fn new(device: &wgpu::Device) -> Self {
-        Self::of(device, Machine::new(device.limits()))
+        Self::of(device, Machine::new(Limits::from(&device.limits())))
     }
 
     /// The same with a kernel shape of the caller's choice.
@@ -94,6 +89,7 @@ impl Kernels {
         } else if words == 0 || words > 16 {
             "an invocation handles 1 to 16 words".into()
         } else {
+            let limits = Limits::from(&limits);
             return Ok(Self::of(device, Machine { limits, shape }));
         };
         Err(Error::BadShape {
@@ -104,11 +100,11 @@ impl Kernels {
     }
 
     fn of(device: &wgpu::Device, machine: Machine) -> Self {
-        let (families, compiled) = Default::default();
+        let (kernels, compiled) = Default::default();
         let inner = Inner {
             device: device.clone(),
             machine,
-            families,
+            kernels,
             compiled,
         };
         Kernels {
@@ -127,10 +123,7 @@ impl Kernels {
         pass: Pass,
         dtypes: impl Into<DTypes>,
     ) -> Result<Plan, Error> {
-        chain.validate()?;
-        chain.supports(pass)?;
-        let family = self.family(Key::Pass(Some(chain.structure()), pass));
-        Plan::new(self, family, Some(chain), pass, dtypes.into())
+        Plan::new(self, Task::of_chain(chain, pass, dtypes.into())?)
     }
 
     /// A plan that reads and writes what a chain's pass does, and computes nothing (backward combines
@@ -139,8 +132,12 @@ impl Kernels {
     /// # Errors
     /// [`Error::Device`] where the driver refuses.
     pub fn copy(&self, pass: Pass, dtype: DType) -> Result<Plan, Error> {
-        let family = self.family(Key::Pass(None, pass));
-        Plan::new(self, family, None, pass, dtype.into())
+        let task = Task {
+            chain: None,
+            pass,
+            dtypes: dtype.into(),
+        };
+        Plan::new(self, task)
     }
 
     /// Makes a layer's pass ready for such images. The dtypes are those of x, y, dy and dx; parameters,
@@ -168,92 +165,37 @@ impl Kernels {
     pub fn shape(&self) -> Shape {
         self.inner.machine.shape
     }
-
-    fn family(&self, key: Key) -> Arc<Family> {
-        self.inner.family(key)
-    }
-}
-
-impl Family {
-    /// The kernel in this form, compiled if need be.
-    pub(super) fn kernel(
-        &self,
-        inner: &Inner,
-        body: Body<'_>,
-        form: &Form,
-    ) -> Result<Kernel, Error> {
-        self.get(Some(form), || inner.compile(body, form))
-    }
-
-    fn get(
-        &self,
-        form: Option<&Form>,
-        compile: impl FnOnce() -> Result<Kernel, Error>,
-    ) -> Result<Kernel, Error> {
-        let cell = {
-            let mut forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(forms.entry(form.cloned()).or_default())
-        };
-        cell.get_or_init(compile).clone()
-    }
-}
-
-/// A kernel's name, for labels: wgpu's messages and debuggers show it.
-pub(super) fn label(body: Body<'_>, form: &Form) -> String {
-    let steps = body
-        .chain()
-        .map_or("copy".into(), |chain| chain.names().join("|"));
-    let inputs = form.inputs.iter().map(|input| input.dtype.name());
-    let outputs = form.outputs.iter().map(|output| output.dtype.name());
-    let mut dtypes: Vec<_> = inputs.chain(outputs).collect();
-    if dtypes.windows(2).all(|pair| pair[0] == pair[1]) {
-        dtypes.truncate(1);
-    }
-    let mut label = format!("nonlin {steps} {} {}", body.pass(), dtypes.join(","));
-    if !form.sums.is_empty() {
-        label += &format!(" with {}", form.sums.join(", "));
-    }
-    label
 }
 
 impl Inner {
-    fn family(&self, key: Key) -> Arc<Family> {
-        let mut families = self.families.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(families.entry(key).or_default())
-    }
-
-    /// The kernel that adds up partial sums.
-    pub(super) fn finish(&self, dtypes: &[DType]) -> Result<Kernel, Error> {
-        let family = self.family(Key::Finish(dtypes.to_vec()));
-        family.get(None, || {
-            let written = Code::Finish(dtypes.to_vec()).written();
-            self.pipeline("nonlin finish", wgsl::finish(dtypes), &written, &[])
-        })
-    }
-
-    /// A kernel of which all is said by its text.
-    pub(super) fn text(&self, label: &str, text: &str, written: &[bool]) -> Result<Kernel, Error> {
-        let family = self.family(Key::Text(text.to_owned(), written.to_vec()));
-        family.get(None, || self.pipeline(label, text.to_owned(), written, &[]))
-    }
-
-    fn compile(&self, body: Body<'_>, form: &Form) -> Result<Kernel, Error> {
-        let source = wgsl::kernel(body, form);
-        let shared = if form.shared { " in one buffer" } else { "" };
-        let in_place = form.outputs.iter().any(|output| output.in_place.is_some());
-        let in_place = if in_place { " in place" } else { "" };
-        let label = format!("{} {:?}{shared}{in_place}", label(body, form), form.access);
-        let written = form.written().into_iter();
-        let written: Vec<_> = written.map(|w| w || form.shared).collect();
-        let shape = [
-            ("WORKGROUP", f64::from(self.machine.shape.workgroup)),
-            ("WORDS", f64::from(form.words)),
-        ];
-        let constants = match form.sweep {
-            Sweep::Each => &shape[..],
-            _ => &[],
+    /// The kernel of a dispatch, compiled if need be. Others that ask for it meanwhile wait.
+    pub(super) fn kernel(&self, code: &Code<'_>) -> Result<Kernel, Error> {
+        let cell = {
+            let mut kernels = self.kernels.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(kernels.entry(Key::of(code)).or_default())
         };
-        self.pipeline(&label, source, &written, constants)
+        cell.get_or_init(|| self.compile(code)).clone()
+    }
+
+    fn compile(&self, code: &Code<'_>) -> Result<Kernel, Error> {
+        let written = code.written();
+        match code {
+            Code::Pass(body, form) => {
+                let written: Vec<_> = written.into_iter().map(|w| w || form.shared).collect();
+                let shape = [
+                    ("WORKGROUP", f64::from(self.machine.shape.workgroup)),
+                    ("WORDS", f64::from(form.words)),
+                ];
+                let constants = match form.sweep {
+                    Sweep::Each => &shape[..],
+                    _ => &[],
+                };
+                let text = wgsl::kernel(*body, form);
+                self.pipeline(&told(*body, form), text, &written, constants)
+            }
+            Code::Finish(dtypes) => self.pipeline(FINISH, wgsl::finish(dtypes), &written, &[]),
+            Code::Text { label, text, .. } => self.pipeline(label, text.clone(), &written, &[]),
+        }
     }
 
     /// Compiles a kernel whose operands are storage, written or only read, and whose arguments are a uniform
@@ -273,26 +215,7 @@ impl Inner {
                 limit: most,
             });
         }
-        let entry = |binding: usize, ty| wgpu::BindGroupLayoutEntry {
-            binding: binding as u32,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer {
-                ty,
-                has_dynamic_offset: false,
-                min_binding_size: None,
-            },
-            count: None,
-        };
-        let storage = |written: &bool| wgpu::BufferBindingType::Storage {
-            read_only: !written,
-        };
-        let entries: Vec<_> = written
-            .iter()
-            .map(storage)
-            .chain([wgpu::BufferBindingType::Uniform])
-            .enumerate()
-            .map(|(binding, ty)| entry(binding, ty))
-            .collect();
+        let entries = layout_entries(written);
         let label = Some(label);
         guarded(device, "compiling a kernel", || {
             let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
@@ -323,4 +246,54 @@ impl Inner {
             Ok(Kernel { pipeline, layout })
         })
     }
+}
+
+/// All of a chain that its kernels' text depends on.
+fn structure(chain: &Chain) -> String {
+    let mut text = String::new();
+    for step in chain.steps() {
+        text += match step.function() {
+            Function::Custom(custom) => custom.wgsl(),
+            function => function.name(),
+        };
+        for argument in step.arguments() {
+            text.push(' ');
+            match argument {
+                Argument::Constant(_) => text.push('#'),
+                Argument::Operand(name) => text += name,
+            }
+        }
+        text.push('|');
+    }
+    text
+}
+
+/// Storage, written or only read, and a uniform behind it.
+fn layout_entries(written: &[bool]) -> Vec<wgpu::BindGroupLayoutEntry> {
+    let storage = written
+        .iter()
+        .map(|written| wgpu::BufferBindingType::Storage {
+            read_only: !written,
+        });
+    let all = storage.chain([wgpu::BufferBindingType::Uniform]);
+    all.zip(0..)
+        .map(|(ty, binding)| wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer {
+                ty,
+                has_dynamic_offset: false,
+                min_binding_size: None,
+            },
+            count: None,
+        })
+        .collect()
+}
+
+/// A kernel's label, which tells its forms apart.
+fn told(body: Body<'_>, form: &Form) -> String {
+    let shared = if form.shared { " in one buffer" } else { "" };
+    let in_place = form.outputs.iter().any(|output| output.in_place.is_some());
+    let in_place = if in_place { " in place" } else { "" };
+    format!("{} {:?}{shared}{in_place}", label(body, form), form.access)
 }

@@ -1,23 +1,22 @@
-//! The GPU side: kernels and plans, operands, and the blocking door for slices.
+//! The only floor that knows wgpu: compiled kernels, plans bound to buffers, and the blocking door for slices.
 
-mod host;
+mod adapters;
+mod bind;
+mod buffers;
 mod kernels;
-mod launch;
-mod layer;
-mod operand;
+mod layer_plan;
 mod plan;
-mod recipe;
+mod slices;
+mod slices_layer;
 
-pub use host::{Gpu, adapters, describe};
-pub use kernels::{Kernels, Shape};
-pub use layer::{LayerOperands, LayerPlan};
-pub use operand::{Memory, Operand, Operands};
-pub use plan::{Bound, Plan};
-pub use recipe::{Recipe, RecipeBinding, RecipeDispatch};
+pub use adapters::{adapters, describe};
+pub use bind::Bound;
+pub use kernels::Kernels;
+pub use layer_plan::LayerPlan;
+pub use plan::Plan;
+pub use slices::Gpu;
 
-pub(crate) use layer::saved_len;
-
-use crate::Error;
+use crate::error::Error;
 
 /// Runs `work` and turns what wgpu reports meanwhile into an error; wgpu's default is a panic.
 fn guarded<T>(

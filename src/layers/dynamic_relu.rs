@@ -2,7 +2,8 @@
 
 use super::parts::{Dense, means, means_backward, sigmoid_slope};
 use super::{Gradients, Images, Input, Layer, Outputs, Parameter, Parameters, bad_setting};
-use crate::{Element, Error};
+use crate::error::Error;
+use crate::tensor::dtype::Element;
 
 /// Who shares a dynamic ReLU's coefficients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -370,21 +371,26 @@ impl Layer for DynamicRelu {
 
         if let Some(softmax) = &lines.softmax {
             let ds = self.softmax_backward(gamma, &input, softmax, &dfactors);
-            let weight = input.parameter("spatial_weight");
-            let mut dweight = vec![0.0; weight.len()];
-            for (n, c) in shape.planes() {
-                for i in shape.plane(n, c) {
-                    let ds = ds[spot(&input, n, i)];
-                    dweight[c] += ds * input.x[i];
-                    dx[i] += ds * weight[c];
-                }
-            }
-            gradients.set("spatial_weight", dweight);
-            gradients.set("spatial_bias", vec![ds.iter().sum()]);
+            logits_backward(&input, &ds, &mut dx, &mut gradients);
         }
         Ok(Gradients {
             dx: input.stored(&dx),
             parameters: gradients,
         })
     }
+}
+
+/// Gradients of the places' logits, which are a product of x and a weight for each channel.
+fn logits_backward(input: &Input<'_>, ds: &[f64], dx: &mut [f64], gradients: &mut Parameters) {
+    let weight = input.parameter("spatial_weight");
+    let mut dweight = vec![0.0; weight.len()];
+    for (n, c) in input.shape.planes() {
+        for i in input.shape.plane(n, c) {
+            let ds = ds[spot(input, n, i)];
+            dweight[c] += ds * input.x[i];
+            dx[i] += ds * weight[c];
+        }
+    }
+    gradients.set("spatial_weight", dweight);
+    gradients.set("spatial_bias", vec![ds.iter().sum()]);
 }

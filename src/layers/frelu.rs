@@ -4,7 +4,8 @@ use super::parts::{Normalized, per_channel};
 use super::{
     BatchNorm, Gradients, Images, Input, Layer, Outputs, Parameter, Parameters, Shape, bad_setting,
 };
-use crate::{Element, Error};
+use crate::error::Error;
+use crate::tensor::dtype::Element;
 
 /// FReLU, the funnel activation: y = max(x, T(x)).
 ///

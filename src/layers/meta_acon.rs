@@ -4,7 +4,8 @@ use super::parts::{Dense, Normalized, means, means_backward, per_channel, sigmoi
 use super::{
     BatchNorm, Gradients, Images, Input, Layer, Outputs, Parameter, Parameters, Shape, bad_setting,
 };
-use crate::{Element, Error};
+use crate::error::Error;
+use crate::tensor::dtype::Element;
 
 /// Meta-ACON: ACON-C, y = (p1 - p2) x sigmoid(beta (p1 - p2) x) + p2 x, with p1 and p2 per channel and a beta
 /// for each sample and channel that two small layers make from the image.

@@ -37,7 +37,8 @@ pub use frelu::Frelu;
 pub use meta_acon::MetaAcon;
 pub use parts::BatchNorm;
 
-use crate::{Element, Error};
+use crate::error::Error;
+use crate::tensor::dtype::Element;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -250,7 +251,7 @@ pub struct Gradients {
 pub(crate) mod sealed {
     use super::BatchNorm;
     use super::gpu::{Form, Program};
-    use crate::Error;
+    use crate::error::Error;
 
     /// What a layer is on the GPU.
     pub trait OnGpu {
@@ -346,7 +347,7 @@ pub trait Layer: sealed::OnGpu + sealed::Normed {
     where
         Self: Sized,
     {
-        crate::gpu::saved_len(self, images)
+        gpu::saved_len(self, images)
     }
 
     /// The layer's values.

@@ -1,7 +1,7 @@
 //! What the layers share: means of images, small fully connected layers, batch norm.
 
 use super::{Images, Input, Parameter, Parameters, Shape, bad_setting};
-use crate::Error;
+use crate::error::Error;
 
 pub(super) fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())

@@ -2,8 +2,10 @@
 
 use super::files::Text;
 use super::items::prefixed;
-use crate::chain::{Argument, Function, Step};
-use crate::{Activation, Chain, Pass};
+use crate::act::Activation;
+use crate::chain::Chain;
+use crate::chain::step::{Argument, Function, Step};
+use crate::pass::Pass;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 

@@ -8,8 +8,9 @@
 
 use super::chain::{random, scalar};
 use super::form::{Access, At, Form, Input, Output, Sweep};
-use crate::chain::Function;
-use crate::{Chain, DType};
+use crate::chain::Chain;
+use crate::chain::step::Function;
+use crate::tensor::dtype::DType;
 use std::fmt::Write;
 
 /// What is generated for a form.

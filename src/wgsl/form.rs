@@ -1,7 +1,9 @@
 //! What a chain's kernel depends on beside its steps: operands, how they are reached, and the order of work.
 
 use super::chain::{ChainCode, arg};
-use crate::{Chain, DType, DTypes, Pass};
+use crate::chain::Chain;
+use crate::pass::Pass;
+use crate::tensor::dtype::{DType, DTypes};
 
 /// How elements are reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -4,7 +4,7 @@ use super::element::Element;
 use super::files::Text;
 use super::form::{Access, Args, Body, Form, Sweep, SweepArgs, fields};
 use super::{chain, form};
-use crate::DType;
+use crate::tensor::dtype::DType;
 use std::fmt::Write;
 
 /// A chain's kernel, or a copy's.

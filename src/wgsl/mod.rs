@@ -2,18 +2,20 @@
 //! there are.
 
 mod chain;
+mod custom;
 mod element;
 mod files;
 mod form;
 mod items;
 mod kernel;
+mod printed;
 #[cfg(test)]
 mod lint;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(crate) use chain::{arg, functions};
-pub(crate) use files::{Kernel, Text, standing_alone};
+pub(crate) use chain::arg;
+pub(crate) use files::{Kernel, Text};
 pub(crate) use form::{
     Access, Args, At, Body, Form, Input, LANES, Output, Place, Sweep, SweepArgs, divisor, fields,
 };

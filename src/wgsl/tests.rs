@@ -1,8 +1,14 @@
+use super::chain::functions;
 use super::*;
-use crate::{Activation, Chain, DType, Pass};
+use crate::act::Activation;
+use crate::chain::Chain;
+use crate::pass::Pass;
+use crate::tensor::dtype::DType;
+use naga::Module;
 use naga::ShaderStage::Compute;
 use naga::back::{glsl, hlsl, msl, pipeline_constants::process_overrides, spv};
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
+use naga::valid::ModuleInfo;
 
 /// Holds a kernel to the lint, and translates it to every backend's language, with the options that wgpu uses there.
 pub(crate) fn translate(source: &str) {
@@ -20,70 +26,82 @@ pub(crate) fn translate(source: &str) {
     let constants = workgroup.into_iter().collect();
     let (module, info) =
         process_overrides(&module, &info, Some((Compute, "main")), &constants).unwrap();
-    let entry_point = "main".to_owned();
-
     for buffer in [BoundsCheckPolicy::Restrict, BoundsCheckPolicy::Unchecked] {
-        let bounds_check_policies = BoundsCheckPolicies {
+        let policies = BoundsCheckPolicies {
             index: BoundsCheckPolicy::Restrict,
             buffer,
             ..Default::default()
         };
-        for lang_version in [(1, 0), (1, 3), (1, 6)] {
-            let options = spv::Options {
-                lang_version,
-                bounds_check_policies,
-                ..Default::default()
-            };
-            let pipeline = spv::PipelineOptions {
-                shader_stage: Compute,
-                entry_point: entry_point.clone(),
-            };
-            spv::write_vec(&module, &info, &options, Some(&pipeline)).unwrap();
-        }
-        for lang_version in [(2, 4), (3, 0)] {
-            let resource = |mutable| msl::BindTarget {
-                buffer: Some(0),
-                mutable,
-                ..Default::default()
-            };
-            let resources = (0..9).map(|binding| {
-                let at = naga::ResourceBinding { group: 0, binding };
-                (at, resource(binding > 0))
-            });
-            let entry_resources = msl::EntryPointResources {
-                resources: resources.collect(),
-                sizes_buffer: Some(8),
-                ..Default::default()
-            };
-            let options = msl::Options {
-                lang_version,
-                per_entry_point_map: [(entry_point.clone(), entry_resources)]
-                    .into_iter()
-                    .collect(),
-                bounds_check_policies,
-                fake_missing_bindings: false,
-                ..Default::default()
-            };
-            let pipeline = msl::PipelineOptions {
-                entry_point: Some((Compute, entry_point.clone())),
-                ..Default::default()
-            };
-            msl::write_string(&module, &info, &options, &pipeline).unwrap();
-        }
+        to_spirv(&module, &info, policies);
+        to_metal(&module, &info, policies);
     }
+    to_hlsl(&module, &info);
+    to_glsl(&module, &info);
+}
+
+fn to_spirv(module: &Module, info: &ModuleInfo, bounds_check_policies: BoundsCheckPolicies) {
+    for lang_version in [(1, 0), (1, 3), (1, 6)] {
+        let options = spv::Options {
+            lang_version,
+            bounds_check_policies,
+            ..Default::default()
+        };
+        let pipeline = spv::PipelineOptions {
+            shader_stage: Compute,
+            entry_point: "main".into(),
+        };
+        spv::write_vec(module, info, &options, Some(&pipeline)).unwrap();
+    }
+}
+
+fn to_metal(module: &Module, info: &ModuleInfo, bounds_check_policies: BoundsCheckPolicies) {
+    for lang_version in [(2, 4), (3, 0)] {
+        let resource = |mutable| msl::BindTarget {
+            buffer: Some(0),
+            mutable,
+            ..Default::default()
+        };
+        let resources = (0..9).map(|binding| {
+            let at = naga::ResourceBinding { group: 0, binding };
+            (at, resource(binding > 0))
+        });
+        let entry_resources = msl::EntryPointResources {
+            resources: resources.collect(),
+            sizes_buffer: Some(8),
+            ..Default::default()
+        };
+        let options = msl::Options {
+            lang_version,
+            per_entry_point_map: [("main".to_owned(), entry_resources)].into_iter().collect(),
+            bounds_check_policies,
+            fake_missing_bindings: false,
+            ..Default::default()
+        };
+        let pipeline = msl::PipelineOptions {
+            entry_point: Some((Compute, "main".into())),
+            ..Default::default()
+        };
+        msl::write_string(module, info, &options, &pipeline).unwrap();
+    }
+}
+
+fn to_hlsl(module: &Module, info: &ModuleInfo) {
     for shader_model in [hlsl::ShaderModel::V5_1, hlsl::ShaderModel::V6_2] {
         let options = hlsl::Options {
             shader_model,
             ..Default::default()
         };
         let pipeline = hlsl::PipelineOptions {
-            entry_point: Some((Compute, entry_point.clone())),
+            entry_point: Some((Compute, "main".into())),
         };
         let mut text = String::new();
         hlsl::Writer::new(&mut text, &options, &pipeline)
-            .write(&module, &info, None)
+            .write(module, info, None)
             .unwrap();
     }
+}
+
+fn to_glsl(module: &Module, info: &ModuleInfo) {
     let options = glsl::Options {
         version: glsl::Version::Embedded {
             version: 310,
@@ -93,12 +111,12 @@ pub(crate) fn translate(source: &str) {
     };
     let pipeline = glsl::PipelineOptions {
         shader_stage: Compute,
-        entry_point,
+        entry_point: "main".into(),
         multiview: None,
     };
     let mut text = String::new();
     let policies = BoundsCheckPolicies::default();
-    glsl::Writer::new(&mut text, &module, &info, &options, &pipeline, policies)
+    glsl::Writer::new(&mut text, module, info, &options, &pipeline, policies)
         .unwrap()
         .write()
         .unwrap();
@@ -206,9 +224,55 @@ fn a_chain_of_everything_and_the_copies_translate() {
     }
 }
 
+/// The forms of a backward pass with all gradients whose operands' values are at these places: element by element, and
+/// swept, with and without sums.
+fn learned_forms(body: Body<'_>, names: &[&str], access: Access, at: At) -> Vec<Form> {
+    let plain = |body| Form::plain(body, DType::F32.into());
+    let mut form = Form {
+        access,
+        ..plain(body)
+    };
+    let needs = body.needs(names).into_iter();
+    let inputs = needs.map(|name| Input {
+        name: arg(&name),
+        dtype: DType::F16,
+        at,
+    });
+    form.inputs = plain(Body::Copy(Pass::Backward)).inputs;
+    form.inputs.extend(inputs);
+    let mut forms = Vec::new();
+    if !matches!(at, At::Held | At::HeldSample) {
+        let mut each = form.clone();
+        each.outputs.extend(names.iter().map(|name| Output {
+            name: format!("d_{name}"),
+            dtype: DType::F32,
+            rows: at == At::Rows,
+            in_place: None,
+        }));
+        forms.push(each);
+    }
+    for sweep in [Sweep::Rows, Sweep::Columns] {
+        let swept = Form {
+            sweep,
+            ..form.clone()
+        };
+        let with_sums = Form {
+            sums: names.iter().map(ToString::to_string).collect(),
+            ..swept.clone()
+        };
+        let sums_alone = Form {
+            outputs: Vec::new(),
+            ..with_sums.clone()
+        };
+        forms.extend([swept, with_sums, sums_alone]);
+    }
+    forms
+}
+
 /// Operands of all kinds, random numbers, sums in every order, rows with gaps, several outputs.
 #[test]
 fn learned_and_random_chains_translate() {
+    use At::*;
     let texts = [
         "scale(@s) | bias(@b) | mish | dropout(0.1) | residual(@r)",
         "acon_c(p1=@p1, p2=@p2, beta=@b)",
@@ -225,62 +289,13 @@ fn learned_and_random_chains_translate() {
             every_form(Body::Chain(&chain, pass));
         }
         let body = Body::Chain(&chain, Pass::Backward);
-        let names = chain.operands();
         for access in [Access::Vec4, Access::Scalar] {
-            for at in [
-                At::Each,
-                At::Rows,
-                At::Shared,
-                At::Channel,
-                At::Channels,
-                At::Held,
-                At::HeldSample,
-            ] {
-                if (access, at) == (Access::Scalar, At::Channels) {
+            for at in [Each, Rows, Shared, Channel, Channels, Held, HeldSample] {
+                if (access, at) == (Access::Scalar, Channels) {
                     continue;
                 }
-                let mut form = Form {
-                    access,
-                    ..Form::plain(body, DType::F32.into())
-                };
-                form.inputs = body
-                    .needs(&names)
-                    .into_iter()
-                    .map(|name| Input {
-                        name: arg(&name),
-                        dtype: DType::F16,
-                        at,
-                    })
-                    .collect();
-                let passed = Form::plain(Body::Copy(Pass::Backward), DType::F32.into()).inputs;
-                form.inputs.splice(0..0, passed);
-                let mut each = form.clone();
-                each.outputs.extend(names.iter().map(|name| Output {
-                    name: format!("d_{name}"),
-                    dtype: DType::F32,
-                    rows: at == At::Rows,
-                    in_place: None,
-                }));
-                if !matches!(at, At::Held | At::HeldSample) {
-                    try_form(body, &each);
-                }
-                for sweep in [Sweep::Rows, Sweep::Columns] {
-                    try_form(
-                        body,
-                        &Form {
-                            sweep,
-                            ..form.clone()
-                        },
-                    );
-                    let sums = names.iter().map(ToString::to_string).collect();
-                    let mut sums = Form {
-                        sweep,
-                        sums,
-                        ..form.clone()
-                    };
-                    try_form(body, &sums);
-                    sums.outputs.clear();
-                    try_form(body, &sums);
+                for form in learned_forms(body, &chain.operands(), access, at) {
+                    try_form(body, &form);
                 }
             }
         }

@@ -244,6 +244,14 @@ fn docs(packages: &[&str]) -> Step {
     Step::new("docs", why, &line).with("RUSTDOCFLAGS", "-D warnings")
 }
 
+/// The library without wgpu. It has a target folder of its own, so that its dependencies, which have other features, do not
+/// take the place of those of the other steps.
+fn core() -> Step {
+    let line = cargo(&[&["test", "-p", "nonlin", "--no-default-features"]]);
+    let why = "chains, layers, recipes, the reference and the checker, without wgpu";
+    Step::new("core", why, &line).with("CARGO_TARGET_DIR", "target/core")
+}
+
 fn library_steps(examples: &Path, variables: &[(&'static str, String)]) -> Vec<Step> {
     let example = |name: &str, why, more: &[&str]| {
         let program = examples.join(name).display().to_string();
@@ -256,6 +264,7 @@ fn library_steps(examples: &Path, variables: &[(&'static str, String)]) -> Vec<S
         lints(&LIBRARY),
         docs(&LIBRARY),
         Step::new("tests", tests, &cargo(&[&["test"], &LIBRARY])).with_all(variables),
+        core(),
         example("embed", "the library inside another wgpu program", &[]),
         example(
             "matmul_epilogue",
@@ -375,6 +384,7 @@ mod tests {
         let wanted = [
             "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --lib --examples -p nonlin -p nonlin-cli -p xtask",
             "REQUIRE_GPU=1 cargo test -p nonlin -p nonlin-cli -p xtask",
+            "CARGO_TARGET_DIR=target/core cargo test -p nonlin --no-default-features",
             "target/debug/examples/train_mlp --epochs 2 --seeds 1",
         ];
         for line in wanted {

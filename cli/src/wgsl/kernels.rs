@@ -5,7 +5,7 @@ use crate::layers::{AnyLayer, Known, on};
 use crate::subject::{Lengths, Order, Spread, refuse};
 use crate::{Failure, Result};
 use nonlin::layers::{Images, Layer};
-use nonlin::{Chain, DType, LayerOperands, Memory, Operand, Operands, Recipe, wgpu};
+use nonlin::{Chain, DType, LayerOperands, Limits, Memory, Operand, Operands, Recipe};
 
 /// The images, if --shape is not given: those of `nonlin bench`.
 const IMAGES: [u64; 4] = [16, 64, 56, 56];
@@ -32,7 +32,7 @@ struct Memories(u64);
 impl Memories {
     fn operand(&mut self, len: u64, dtype: DType) -> Operand<'static> {
         self.0 += 1;
-        let memory = Memory::Host {
+        let memory = Memory::External {
             id: self.0,
             size: len.saturating_mul(dtype.size()).next_multiple_of(16),
         };
@@ -76,7 +76,7 @@ fn layer_recipe(layer: &AnyLayer, images: &Images, pass: Pass, dtype: DType) -> 
     if saved > 0 {
         operands = operands.saved(of(saved, DType::F32));
     }
-    let limits = wgpu::Limits::default();
+    let limits = Limits::default();
     let recipe = on!(layer, layer => {
         Recipe::layer(layer, images, pass.into(), dtype, &operands, &limits)
     })?;
@@ -106,7 +106,7 @@ pub(super) fn of_chain(args: &Args, chain: &Chain, shape: &Lengths) -> Result<Ve
             operands = operands.grad(name, of(*len, DType::F32), DType::F32);
         }
     }
-    let limits = wgpu::Limits::default();
+    let limits = Limits::default();
     let recipe = Recipe::new(chain, args.pass.into(), dtype, &operands, &limits)?;
     Ok(dispatched(&recipe))
 }

@@ -12,8 +12,11 @@ mod text;
 
 pub(crate) use text::{Access, Buffer, Form, Program, Stage};
 
+use super::sealed::OnGpu;
 use super::{Images, Order};
-use crate::{DType, Error};
+use crate::error::Error;
+use crate::pass::Pass;
+use crate::tensor::dtype::{DType, DTypes};
 
 /// What kernels that divide can count to.
 const COUNTABLE: u64 = 1 << 31;
@@ -49,20 +52,51 @@ impl Sizes {
 }
 
 /// Whether words of four elements lie in one plane (NCHW), or are channels of one place (NHWC).
-pub(crate) fn is_whole(images: &Images) -> bool {
+fn is_whole(images: &Images) -> bool {
     match images.order {
         Order::Nchw => (images.height * images.width).is_multiple_of(4),
         Order::Nhwc => images.channels.is_multiple_of(4),
     }
 }
 
+/// A layer's programs: for operands at any place, and for operands at the best of places, if the shape allows such.
+pub(crate) fn programs<L: OnGpu>(
+    layer: &L,
+    images: &Images,
+    pass: Pass,
+    dtypes: DTypes,
+) -> Result<[Program; 2], Error> {
+    let program = |access| {
+        layer.program(&Form {
+            images: *images,
+            pass,
+            dtypes,
+            access,
+        })
+    };
+    let any = program(Access::Scalar)?;
+    let best = if is_whole(images) {
+        program(Access::Vec4)?
+    } else {
+        any.clone()
+    };
+    Ok([any, best])
+}
+
+/// Elements of what a layer's forward pass leaves for backward.
+pub(crate) fn saved_len<L: OnGpu>(layer: &L, images: &Images) -> Result<u64, Error> {
+    let programs = programs(layer, images, Pass::Forward, DType::F32.into())?;
+    let lengths = programs
+        .iter()
+        .map(|program| program.elements(Buffer::Saved));
+    Ok(lengths.fold(0, u64::max))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layers::sealed::OnGpu;
     use crate::layers::{BatchNorm, DynamicRelu, Frelu, MetaAcon, Variant};
     use crate::wgsl::tests::{tint, translate};
-    use crate::{DTypes, Pass};
 
     fn every_form(layer: &dyn OnGpu) {
         let mixed = DTypes {

@@ -1,7 +1,7 @@
 //! How elements are stored. Arithmetic is f32 whatever the storage; a result is rounded once, when it is
 //! stored.
 
-use crate::Error;
+use crate::error::Error;
 
 /// The type in which an operand's elements are stored.
 #[non_exhaustive]

@@ -1,6 +1,9 @@
 //! What a chain needs beside x and dy where its arguments are operands: their values as slices.
 
-use crate::{Chain, DType, Element, Error, Layout, Pass};
+use super::dtype::{DType, Element};
+use super::layout::{Layout, Spread};
+use crate::error::Error;
+use crate::pass::Pass;
 
 /// The values of a chain's operands, how x is laid out, and the seed of its random steps, for the doors
 /// that take slices.
@@ -25,6 +28,10 @@ pub struct Values {
 }
 
 /// One operand's values.
+#[cfg_attr(
+    not(feature = "wgpu"),
+    expect(dead_code, reason = "what the door for slices uploads")
+)]
 #[derive(Clone, Debug)]
 pub(crate) struct Value {
     pub(crate) name: String,
@@ -67,16 +74,15 @@ impl Values {
         self
     }
 
-    /// The values of a chain's operands, in the chain's order, each with the way from an element to its
+    /// The values of a chain's operands, which are `known`, in their order, each with the way from an element to its
     /// value. The pass is named where one is missing.
     pub(crate) fn of(
         &self,
-        chain: &Chain,
+        known: &[&str],
         pass: Pass,
         len: u64,
     ) -> Result<Vec<(&Value, Spread)>, Error> {
         let layout = self.checked(len)?;
-        let known = chain.operands();
         for (index, Value { name, .. }) in self.args.iter().enumerate() {
             let operand = name.clone();
             if !known.contains(&name.as_str()) {
@@ -86,10 +92,10 @@ impl Values {
                 return Err(Error::GivenTwice { operand });
             }
         }
-        let names = known.into_iter();
-        names
+        known
+            .iter()
             .map(|name| {
-                let value = self.args.iter().find(|value| value.name == name);
+                let value = self.args.iter().find(|value| value.name == *name);
                 let value = value.ok_or_else(|| Error::MissingOperand {
                     pass,
                     operand: format!("@{name}"),
@@ -105,18 +111,5 @@ impl Values {
         let layout = self.layout.unwrap_or_else(|| Layout::flat(len));
         layout.check("x", len)?;
         Ok(layout)
-    }
-}
-
-/// The value of element i is that of index (i / inner) % count.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Spread {
-    pub(crate) inner: u64,
-    pub(crate) count: u64,
-}
-
-impl Spread {
-    pub(crate) fn index(self, element: usize) -> usize {
-        ((element as u64 / self.inner) % self.count) as usize
     }
 }

@@ -1,26 +1,30 @@
 //! Recipes: a pass as text and numbers, for hosts that launch kernels themselves.
 
-use super::launch::{From, Launch, Launches, Machine};
+use super::launch::{Launch, Launches, Source, random_words};
 use super::layer::LayerTask;
-use super::operand::Memory;
-use super::plan::{Task, random_words};
-use super::{LayerOperands, Operands};
+use super::layer_operands::LayerOperands;
+use super::limits::{Limits, Machine};
+use super::operands::Operands;
+use super::task::Task;
+use crate::chain::Chain;
+use crate::error::Error;
 use crate::layers::{Images, Layer};
-use crate::{Chain, DTypes, Error, Pass};
+use crate::pass::Pass;
+use crate::tensor::dtype::DTypes;
 
 /// A pass as kernels' text and numbers, for a host that launches kernels itself: one with a stream, a pipeline
 /// cache or a render graph of its own. Nothing of it is on a device.
 ///
-/// It needs a host that runs WGSL. The operands are in [`Memory::Host`]; which of them share a buffer, the
-/// recipe need not know, since it binds all of them read_write.
+/// It needs a host that runs WGSL. The operands are in [`Memory::External`](crate::Memory::External); which of them share a
+/// buffer, the recipe need not know, since it binds all of them read_write.
 ///
 /// ```
-/// use nonlin::{Chain, DType, Memory, Operand, Operands, Pass, Recipe, wgpu};
+/// use nonlin::{Chain, DType, Limits, Memory, Operand, Operands, Pass, Recipe};
 ///
 /// let chain: Chain = "scale(0.5) | silu".parse()?;
-/// let at = |id| Operand::in_memory(Memory::Host { id, size: 4000 }, 0, 1000);
+/// let at = |id| Operand::in_memory(Memory::External { id, size: 4000 }, 0, 1000);
 /// let operands = Operands::new().x(at(0)).y(at(1));
-/// let recipe = Recipe::new(&chain, Pass::Forward, DType::F32, &operands, &wgpu::Limits::default())?;
+/// let recipe = Recipe::new(&chain, Pass::Forward, DType::F32, &operands, &Limits::default())?;
 /// let [dispatch] = recipe.dispatches() else { panic!("one dispatch") };
 /// assert_eq!(dispatch.workgroups(), [1, 1, 1]);
 /// let bound: Vec<_> = dispatch.bindings().iter().map(|binding| binding.id).collect();
@@ -58,31 +62,23 @@ pub struct RecipeBinding {
 }
 
 impl Recipe {
-    /// The recipe of a chain's pass. Of the limits, these count: `max_compute_workgroups_per_dimension`,
-    /// `max_compute_invocations_per_workgroup`, `max_storage_buffer_binding_size`,
-    /// `max_uniform_buffer_binding_size`, `max_storage_buffers_per_shader_stage` and
-    /// `min_storage_buffer_offset_alignment`.
+    /// The recipe of a chain's pass, for a device with these limits: `&Limits::from(&device.limits())` where the device is
+    /// wgpu's.
     ///
     /// # Errors
     /// As [`Kernels::plan`](crate::Kernels::plan) and [`Plan::bind`](crate::Plan::bind), without
-    /// [`Error::Device`]; [`Error::NotOfHost`] for an operand in a buffer.
+    /// [`Error::Device`]; [`Error::NotExternal`] for an operand in a buffer.
     pub fn new(
         chain: &Chain,
         pass: Pass,
         dtypes: impl Into<DTypes>,
         operands: &Operands<'_>,
-        limits: &wgpu::Limits,
+        limits: &Limits,
     ) -> Result<Self, Error> {
-        chain.validate()?;
-        chain.supports(pass)?;
-        let task = Task {
-            chain: Some(chain.clone()),
-            pass,
-            dtypes: dtypes.into(),
-        };
-        let machine = Machine::new(limits.clone());
+        let task = Task::of_chain(chain, pass, dtypes.into())?;
+        let machine = Machine::new(*limits);
         let (launches, _) = task.launches(&machine, operands)?;
-        Self::of(launches, Some(&task), &machine)
+        Self::of(launches, &machine)
     }
 
     /// The recipe of a layer's pass. All parameters are one operand, in the order of
@@ -91,24 +87,24 @@ impl Recipe {
     ///
     /// # Errors
     /// As [`Kernels::layer`](crate::Kernels::layer) and [`LayerPlan::bind`](crate::LayerPlan::bind), without
-    /// [`Error::Device`]; [`Error::NotOfHost`] for an operand in a buffer.
+    /// [`Error::Device`]; [`Error::NotExternal`] for an operand in a buffer.
     pub fn layer<L: Layer>(
         layer: &L,
         images: &Images,
         pass: Pass,
         dtypes: impl Into<DTypes>,
         operands: &LayerOperands<'_>,
-        limits: &wgpu::Limits,
+        limits: &Limits,
     ) -> Result<Self, Error> {
         let task = LayerTask::new(layer, images, pass, dtypes.into())?;
-        let machine = Machine::new(limits.clone());
+        let machine = Machine::new(*limits);
         let (launches, _) = task.launches(&machine, operands)?;
-        Self::of(launches, None, &machine)
+        Self::of(launches, &machine)
     }
 
-    fn of(launches: Launches<'_>, task: Option<&Task>, machine: &Machine) -> Result<Self, Error> {
+    fn of(launches: Launches<'_>, machine: &Machine) -> Result<Self, Error> {
         let dispatches = launches.all.into_iter();
-        let dispatches = dispatches.map(|launch| RecipeDispatch::of(launch, task, machine));
+        let dispatches = dispatches.map(|launch| RecipeDispatch::of(launch, machine));
         Ok(Recipe {
             dispatches: dispatches.collect::<Result<_, _>>()?,
             scratch: launches.scratch,
@@ -127,15 +123,14 @@ impl Recipe {
 }
 
 impl RecipeDispatch {
-    fn of(launch: Launch<'_>, task: Option<&Task>, machine: &Machine) -> Result<Self, Error> {
-        let (label, wgsl) = launch.code.text(task, machine);
+    fn of(launch: Launch<'_>, machine: &Machine) -> Result<Self, Error> {
+        let (label, wgsl) = launch.code.text(machine.shape);
         let written = launch.code.written();
         let mut bindings = Vec::with_capacity(launch.bindings.len());
         for (binding, written) in launch.bindings.iter().zip(written) {
             let id = match binding.from {
-                From::Memory(Memory::Host { id, .. }) => Some(id),
-                From::Scratch => None,
-                From::Memory(Memory::Buffer(_)) => return Err(Error::NotOfHost),
+                Source::Operand(memory) => Some(memory.external().ok_or(Error::NotExternal)?),
+                Source::Scratch => None,
             };
             bindings.push(RecipeBinding {
                 id,
@@ -209,10 +204,12 @@ impl RecipeDispatch {
 mod tests {
     use super::*;
     use crate::layers::{DynamicRelu, Frelu, MetaAcon};
-    use crate::{DType, Memory, Operand};
+    use crate::plan::memory::Memory;
+    use crate::plan::operand::Operand;
+    use crate::tensor::dtype::DType;
 
     fn operand(id: u64, len: u64) -> Operand<'static> {
-        Operand::in_memory(Memory::Host { id, size: 4 * len }, 0, len)
+        Operand::in_memory(Memory::External { id, size: 4 * len }, 0, len)
     }
 
     fn is_as_planned(layer: &impl Layer, pass: Pass) {
@@ -232,7 +229,7 @@ mod tests {
         if task.saved_len() > 0 {
             operands = operands.saved(operand(5, task.saved_len()));
         }
-        let limits = wgpu::Limits::default();
+        let limits = Limits::default();
         let recipe = Recipe::layer(layer, &images, pass, DType::F32, &operands, &limits).unwrap();
         assert_eq!(recipe.dispatches().len(), task.stages().count());
         for (dispatch, planned) in recipe.dispatches().iter().zip(task.stages()) {

@@ -1,6 +1,6 @@
 //! How a tensor's elements are grouped, and whose the values of an operand are.
 
-use crate::Error;
+use crate::error::Error;
 
 /// How x's elements are grouped, for values per channel: `outer` samples of `channels` of `inner` elements, as in
 /// NCHW (inner is H W); NHWC and N x C have inner = 1.
@@ -62,14 +62,14 @@ impl Layout {
     }
 
     /// How the values of an operand are spread over `len` elements.
-    pub(crate) fn spread(self, whose: Whose, len: u64) -> crate::values::Spread {
+    pub(crate) fn spread(self, whose: Whose, len: u64) -> Spread {
         let (inner, count) = match whose {
             Whose::Each => (1, len),
             Whose::Shared => (len, 1),
             Whose::Channel => (self.inner, self.channels),
             Whose::SampleChannel => (self.inner, self.outer * self.channels),
         };
-        crate::values::Spread {
+        Spread {
             inner: inner.max(1),
             count: count.max(1),
         }
@@ -116,5 +116,18 @@ impl Layout {
             inner: self.inner,
             allowed,
         }
+    }
+}
+
+/// The value of element i is that of index (i / inner) % count.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spread {
+    pub(crate) inner: u64,
+    pub(crate) count: u64,
+}
+
+impl Spread {
+    pub(crate) fn index(self, element: usize) -> usize {
+        ((element as u64 / self.inner) % self.count) as usize
     }
 }

@@ -1,8 +1,18 @@
 //! The blocking door: slices in, vectors out.
 
-use super::{Bound, Kernels, LayerOperands, Operand, Operands, guarded};
-use crate::layers::{Images, Layer, Parameters, has_parameters, has_shape};
-use crate::{Chain, DType, Element, Error, Pass, Values};
+use super::adapters::{adapters, describe};
+use super::bind::Bound;
+use super::guarded;
+use super::kernels::Kernels;
+use crate::chain::Chain;
+use crate::error::{Error, same_length};
+use crate::pass::Pass;
+use crate::plan::limits::Shape;
+use crate::plan::operand::Operand;
+use crate::plan::operands::Operands;
+use crate::plan::placed::missing;
+use crate::tensor::dtype::{DType, Element};
+use crate::tensor::values::Values;
 
 /// Elements that are on the device at one time: 64 MiB an f32 operand.
 const CHUNK: usize = 16 << 20;
@@ -13,42 +23,6 @@ pub struct Gpu {
     device: wgpu::Device,
     queue: wgpu::Queue,
     kernels: Kernels,
-}
-
-/// All adapters that can run compute shaders: hardware before software, GL after everything else. The
-/// variables that wgpu reads, such as `WGPU_BACKEND`, are honoured.
-pub fn adapters() -> Vec<wgpu::Adapter> {
-    let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
-    let instance = wgpu::Instance::new(descriptor);
-    let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
-    adapters.retain(|adapter| {
-        let flags = adapter.get_downlevel_capabilities().flags;
-        flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
-            && adapter.limits().max_storage_buffers_per_shader_stage >= 3
-    });
-    adapters.sort_by_key(|adapter| {
-        let info = adapter.get_info();
-        let kind = match info.device_type {
-            wgpu::DeviceType::DiscreteGpu => 0,
-            wgpu::DeviceType::IntegratedGpu => 1,
-            wgpu::DeviceType::VirtualGpu => 2,
-            wgpu::DeviceType::Other => 3,
-            wgpu::DeviceType::Cpu => 4,
-        };
-        (info.backend == wgpu::Backend::Gl, kind)
-    });
-    adapters
-}
-
-/// An adapter in one line: its name, backend and driver.
-pub fn describe(info: &wgpu::AdapterInfo) -> String {
-    let driver = format!("{} {}", info.driver, info.driver_info);
-    let driver = if driver.trim().is_empty() {
-        "driver unknown"
-    } else {
-        driver.trim()
-    };
-    format!("{} / {} / {driver}", info.name, info.backend)
 }
 
 impl Gpu {
@@ -129,7 +103,7 @@ impl Gpu {
     ///
     /// # Errors
     /// [`Error::BadShape`].
-    pub fn with_shape(self, shape: super::Shape) -> Result<Self, Error> {
+    pub fn with_shape(self, shape: Shape) -> Result<Self, Error> {
         let kernels = Kernels::with_shape(&self.device, shape)?;
         Ok(Gpu { kernels, ..self })
     }
@@ -164,7 +138,7 @@ impl Gpu {
     /// The chain's value, with the values of its operands. All of it has to fit on the device.
     ///
     /// # Errors
-    /// Those of [`Kernels::plan`] and [`Plan::bind`](super::Plan::bind).
+    /// Those of [`Kernels::plan`] and [`Plan::bind`](crate::Plan::bind).
     pub fn forward_with<T: Element>(
         &self,
         chain: &Chain,
@@ -188,7 +162,7 @@ impl Gpu {
         values: &Values,
         gradients: &[&str],
     ) -> Result<(Vec<T>, Vec<Vec<f32>>), Error> {
-        crate::error::same_length("x", x.len() as u64, "dy", dy.len() as u64)?;
+        same_length("x", x.len() as u64, "dy", dy.len() as u64)?;
         self.run_with(chain, Pass::Backward, &[x, dy], values, gradients)
     }
 
@@ -203,7 +177,7 @@ impl Gpu {
         y: &[T],
         dy: &[T],
     ) -> Result<Vec<T>, Error> {
-        crate::error::same_length("y", y.len() as u64, "dy", dy.len() as u64)?;
+        same_length("y", y.len() as u64, "dy", dy.len() as u64)?;
         self.run(chain, Pass::BackwardFromY, &[y, dy])
     }
 
@@ -213,133 +187,11 @@ impl Gpu {
     /// # Errors
     /// [`Error::LengthMismatch`], and those of [`forward`](Self::forward).
     pub fn backward<T: Element>(&self, chain: &Chain, x: &[T], dy: &[T]) -> Result<Vec<T>, Error> {
-        crate::error::same_length("x", x.len() as u64, "dy", dy.len() as u64)?;
+        same_length("x", x.len() as u64, "dy", dy.len() as u64)?;
         if chain.is_random() {
             return Ok(self.backward_with(chain, x, dy, &Values::new(), &[])?.0);
         }
         self.run(chain, Pass::Backward, &[x, dy])
-    }
-
-    /// A layer's value for images of f32, `half::f16` or `half::bf16`, and the running statistics as they are then,
-    /// if it trains any. Blocks until it is there.
-    ///
-    /// # Errors
-    /// Those of [`Layer::forward`], of [`Kernels::layer`] and of [`LayerPlan::bind`](super::LayerPlan::bind).
-    ///
-    /// ```no_run
-    /// use nonlin::layers::{Frelu, Images, Parameters};
-    ///
-    /// let gpu = nonlin::Gpu::new()?;
-    /// let layer = Frelu { norm: None, ..Frelu::default() };
-    /// let parameters = Parameters::new().with("weight", &[0.25f32; 9]);
-    /// let (y, _) = gpu.layer_forward(&layer, &Images::nchw(1, 1, 4, 4), &parameters, &[1.0f32; 16])?;
-    /// # Ok::<(), nonlin::Error>(())
-    /// ```
-    pub fn layer_forward<L: Layer, T: Element>(
-        &self,
-        layer: &L,
-        images: &Images,
-        parameters: &Parameters,
-        x: &[T],
-    ) -> Result<(Vec<T>, Parameters), Error> {
-        self.run_layer(layer, images, parameters, x, None)
-    }
-
-    /// The gradient with respect to `x`, given that with respect to the layer's value, and those of the learned
-    /// parameters.
-    ///
-    /// # Errors
-    /// Those of [`layer_forward`](Self::layer_forward).
-    pub fn layer_backward<L: Layer, T: Element>(
-        &self,
-        layer: &L,
-        images: &Images,
-        parameters: &Parameters,
-        x: &[T],
-        dy: &[T],
-    ) -> Result<(Vec<T>, Parameters), Error> {
-        self.run_layer(layer, images, parameters, x, Some(dy))
-    }
-
-    fn run_layer<L: Layer, T: Element>(
-        &self,
-        layer: &L,
-        images: &Images,
-        parameters: &Parameters,
-        x: &[T],
-        dy: Option<&[T]>,
-    ) -> Result<(Vec<T>, Parameters), Error> {
-        images.elements()?;
-        has_parameters(layer, images, parameters)?;
-        has_shape("x", &images.shape(), x.len())?;
-        if let Some(dy) = dy {
-            has_shape("dy", &images.shape(), dy.len())?;
-        }
-        let forward = self.kernels.layer(layer, images, Pass::Forward, T::DTYPE)?;
-        let mut values = Vec::new();
-        for (parameter, _) in forward.parameters() {
-            let tensor = parameters.get(&parameter.name).unwrap_or_default();
-            values.extend(tensor.iter().map(|value| *value as f32));
-        }
-        guarded(&self.device, "running a layer", || {
-            let usage = wgpu::BufferUsages::STORAGE
-                | wgpu::BufferUsages::COPY_DST
-                | wgpu::BufferUsages::COPY_SRC;
-            let buffer = |what, bytes, usage| self.buffer(what, bytes, usage);
-            let upload = |what, bytes: &[u8]| self.upload(what, bytes, usage);
-            let bytes = size_of_val(x);
-            let len = x.len() as u64;
-            let weights = upload("the parameters", bytemuck::cast_slice(&values))?;
-            let input = upload("x", bytemuck::cast_slice(x))?;
-            let output = buffer("y", bytes, usage)?;
-            let saved = buffer("saved", forward.saved_len() as usize * 4, usage)?;
-            let count = values.len() as u64;
-            let mut operands = LayerOperands::new()
-                .x(Operand::new(&input, 0, len))
-                .y(Operand::new(&output, 0, len))
-                .parameters(Operand::new(&weights, 0, count));
-            if forward.saved_len() > 0 {
-                operands = operands.saved(Operand::new(&saved, 0, forward.saved_len()));
-            }
-            self.submit(&forward.bind(operands)?);
-            let gradients = buffer("the gradients", values.len() * 4, usage)?;
-            if let Some(dy) = dy {
-                let backward = self
-                    .kernels
-                    .layer(layer, images, Pass::Backward, T::DTYPE)?;
-                let dy = upload("dy", bytemuck::cast_slice(dy))?;
-                let mut operands = LayerOperands::new()
-                    .x(Operand::new(&input, 0, len))
-                    .dy(Operand::new(&dy, 0, len))
-                    .dx(Operand::new(&output, 0, len))
-                    .parameters(Operand::new(&weights, 0, count))
-                    .gradients(Operand::new(&gradients, 0, count));
-                if backward.saved_len() > 0 {
-                    operands = operands.saved(Operand::new(&saved, 0, backward.saved_len()));
-                }
-                self.submit(&backward.bind(operands)?);
-            }
-            let readback = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-            let readback = buffer("a readback", bytes.max(values.len() * 4), readback)?;
-            let result = self.read(&output, &readback, x.len())?;
-            let from = if dy.is_some() { &gradients } else { &weights };
-            let numbers: Vec<f32> = if values.is_empty() {
-                Vec::new()
-            } else {
-                self.read(from, &readback, values.len())?
-            };
-            let mut tensors = Parameters::new();
-            for (parameter, range) in forward.parameters() {
-                if parameter.learned == dy.is_some() {
-                    let numbers = &numbers[range.start as usize..range.end as usize];
-                    tensors = tensors.with(&parameter.name, numbers);
-                }
-            }
-            if dy.is_none() && !forward.trains() {
-                tensors = Parameters::new();
-            }
-            Ok((result, tensors))
-        })
     }
 
     fn run<T: Element>(&self, chain: &Chain, pass: Pass, inputs: &[&[T]]) -> Result<Vec<T>, Error> {
@@ -385,7 +237,7 @@ impl Gpu {
     }
 
     /// A buffer with room for so many bytes, in whole words of four elements.
-    fn buffer(
+    pub(super) fn buffer(
         &self,
         what: &str,
         bytes: usize,
@@ -409,7 +261,7 @@ impl Gpu {
     }
 
     /// A buffer with these bytes in it.
-    fn upload(
+    pub(super) fn upload(
         &self,
         what: &str,
         bytes: &[u8],
@@ -443,45 +295,29 @@ impl Gpu {
         let plan = self.kernels.plan(chain, pass, T::DTYPE)?;
         let len = inputs[0].len();
         guarded(&self.device, "running a chain", || {
-            let storage = wgpu::BufferUsages::STORAGE;
-            let buffer = |what, bytes, usage| self.buffer(what, bytes, usage);
-            let upload = |bytes: &[u8]| {
-                self.upload(
-                    "nonlin input",
-                    bytes,
-                    storage | wgpu::BufferUsages::COPY_DST,
-                )
-            };
-            let written = storage | wgpu::BufferUsages::COPY_SRC;
-            let sources: Vec<_> = inputs
-                .iter()
+            let read = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+            let upload = |bytes: &[u8]| self.upload("nonlin input", bytes, read);
+            let written = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
+            let output = |what, bytes| self.buffer(what, bytes, written);
+            let sources = inputs.iter();
+            let sources: Vec<_> = sources
                 .map(|input| upload(bytemuck::cast_slice(input)))
                 .collect::<Result<_, _>>()?;
-            let target = buffer("nonlin output", size_of_val(inputs[0]), written)?;
-            let mut operands = operands(pass, &sources, &target, len as u64);
-            if let Some(layout) = values.layout {
-                operands = operands.layout(layout);
-            }
-            let [seed, offset] = values.random;
-            operands = operands.random(seed, offset);
-            let args: Vec<_> = values
-                .args
-                .iter()
-                .map(|value| upload(&value.bytes))
-                .collect::<Result<_, _>>()?;
-            for (value, buffer) in values.args.iter().zip(&args) {
-                let operand = Operand::new(buffer, 0, value.values.len() as u64);
-                operands = operands.arg(&value.name, operand, value.dtype);
-            }
+            let target = output("nonlin output", size_of_val(inputs[0]))?;
+            let args = values.args.iter().map(|value| upload(&value.bytes));
+            let args: Vec<_> = args.collect::<Result<_, _>>()?;
             let mut grads = Vec::new();
             for name in gradients {
                 let value = values.args.iter().find(|value| value.name == *name);
-                let value = value.ok_or_else(|| Error::MissingOperand {
-                    pass,
-                    operand: format!("@{name}"),
-                })?;
+                let value = value.ok_or_else(|| missing(pass, &format!("@{name}")))?;
                 let count = value.values.len();
-                grads.push((*name, buffer("nonlin gradient", count * 4, written)?, count));
+                grads.push((*name, output("nonlin gradient", count * 4)?, count));
+            }
+
+            let mut operands = with_values(operands(pass, &sources, &target, len as u64), values);
+            for (value, buffer) in values.args.iter().zip(&args) {
+                let operand = Operand::new(buffer, 0, value.values.len() as u64);
+                operands = operands.arg(&value.name, operand, value.dtype);
             }
             for (name, buffer, count) in &grads {
                 let operand = Operand::new(buffer, 0, *count as u64);
@@ -489,35 +325,30 @@ impl Gpu {
             }
             let bound = plan.bind(operands)?;
             if len == 0 {
-                return Ok((
-                    Vec::new(),
-                    grads.iter().map(|(.., count)| vec![0.0; *count]).collect(),
-                ));
+                let zeros = grads.iter().map(|(.., count)| vec![0.0; *count]);
+                return Ok((Vec::new(), zeros.collect()));
             }
             self.submit(&bound);
+            let sizes = grads.iter().map(|(.., count)| count * 4);
+            let largest = sizes.fold(size_of_val(inputs[0]), usize::max);
             let readback = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-            let largest = grads
-                .iter()
-                .map(|(.., count)| count * 4)
-                .fold(size_of_val(inputs[0]), usize::max);
-            let readback = buffer("nonlin readback", largest, readback)?;
+            let readback = self.buffer("nonlin readback", largest, readback)?;
             let result = self.read(&target, &readback, len)?;
-            let grads = grads
-                .iter()
-                .map(|(_, buffer, count)| self.read(buffer, &readback, *count));
+            let grads = grads.iter();
+            let grads = grads.map(|(_, buffer, count)| self.read(buffer, &readback, *count));
             Ok((result, grads.collect::<Result<_, _>>()?))
         })
     }
 
     /// Runs a bound plan once.
-    fn submit(&self, bound: &Bound) {
+    pub(super) fn submit(&self, bound: &Bound) {
         let mut encoder = self.device.create_command_encoder(&Default::default());
         bound.record(&mut encoder.begin_compute_pass(&Default::default()));
         self.queue.submit([encoder.finish()]);
     }
 
     /// The first `count` elements of `target`.
-    fn read<T: Element>(
+    pub(super) fn read<T: Element>(
         &self,
         target: &wgpu::Buffer,
         readback: &wgpu::Buffer,
@@ -552,6 +383,15 @@ impl Gpu {
         readback.unmap();
         Ok(result)
     }
+}
+
+/// The same with the values' layout and random numbers.
+fn with_values<'a>(mut operands: Operands<'a>, values: &Values) -> Operands<'a> {
+    if let Some(layout) = values.layout {
+        operands = operands.layout(layout);
+    }
+    let [seed, offset] = values.random;
+    operands.random(seed, offset)
 }
 
 /// The operands of a pass, each at the beginning of its buffer.

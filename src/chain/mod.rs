@@ -1,0 +1,258 @@
+//! Chains: short lists of steps, as data ([`step`]) and as text ([`text`]).
+
+pub(crate) mod custom;
+pub(crate) mod step;
+pub(crate) mod text;
+
+use crate::act::{Activation, FromY};
+use crate::error::Error;
+use crate::pass::Pass;
+use step::{Argument, Function, Step};
+
+/// A short list of steps, applied in order to each element, as one dispatch.
+///
+/// ```
+/// use nonlin::{Activation, Chain};
+///
+/// let chain = Chain::new().scale(0.5).act(Activation::Silu).scale(2.0);
+/// assert_eq!(chain, "scale(0.5) | silu | scale(2)".parse()?);
+/// assert_eq!(chain.to_string(), "scale(0.5) | silu | scale(2)");
+///
+/// let leaky: Chain = "leaky_relu(0.1)".parse()?;
+/// assert_eq!(leaky.to_string(), "leaky_relu(negative_slope=0.1)");
+///
+/// // Values from operands, whose gradients the backward pass can have too.
+/// let learned: Chain = "scale(@s) | bias(@b) | prelu(weight=@w)".parse()?;
+/// assert_eq!(learned.operands(), ["s", "b", "w"]);
+/// # Ok::<(), nonlin::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Chain {
+    steps: Vec<Step>,
+}
+
+impl Chain {
+    /// A chain without steps, to be given some.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a step that multiplies by a number or, given a name, an operand.
+    #[must_use]
+    pub fn scale(self, factor: impl Into<Argument>) -> Self {
+        self.step(Step::scale(factor))
+    }
+
+    /// Adds a step that adds a number or, given a name, an operand.
+    #[must_use]
+    pub fn bias(self, value: impl Into<Argument>) -> Self {
+        self.step(Step::bias(value))
+    }
+
+    /// Adds a step that multiplies by the element of an operand as long as x.
+    #[must_use]
+    pub fn gate(self, tensor: &str) -> Self {
+        self.step(Step::gate(tensor))
+    }
+
+    /// Adds a step that adds the element of an operand as long as x.
+    #[must_use]
+    pub fn residual(self, tensor: &str) -> Self {
+        self.step(Step::residual(tensor))
+    }
+
+    /// Adds a step that puts zero with probability `p`.
+    #[must_use]
+    pub fn dropout(self, p: f32) -> Self {
+        self.step(Step::dropout(p))
+    }
+
+    /// Adds an activation.
+    #[must_use]
+    pub fn act(self, activation: Activation) -> Self {
+        self.step(activation)
+    }
+
+    /// Adds any step: a [`Step`], an [`Activation`] or a [`Custom`](crate::Custom).
+    #[must_use]
+    pub fn step(mut self, step: impl Into<Step>) -> Self {
+        self.steps.push(step.into());
+        self
+    }
+
+    /// The steps, in order.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The names of the operands that steps take their values from, in order.
+    pub fn operands(&self) -> Vec<&str> {
+        self.arguments().map(|(.., name)| name).collect()
+    }
+
+    /// The operands whose gradients the backward pass can be asked for.
+    ///
+    /// ```
+    /// let chain: nonlin::Chain = "hardtanh(min_val=@low) | scale(@s) | residual(@r)".parse()?;
+    /// assert_eq!(chain.learnable(), ["s", "r"]);
+    /// # Ok::<(), nonlin::Error>(())
+    /// ```
+    pub fn learnable(&self) -> Vec<&str> {
+        let learns = |(step, parameter, _): &(usize, usize, &str)| {
+            self.steps[*step].has_gradient(*parameter)
+        };
+        self.arguments()
+            .filter(learns)
+            .map(|(.., name)| name)
+            .collect()
+    }
+
+    /// The operands that steps take their values from: step, parameter, name.
+    pub(crate) fn arguments(&self) -> impl Iterator<Item = (usize, usize, &str)> {
+        self.steps.iter().enumerate().flat_map(|(index, step)| {
+            let arguments = step.arguments.iter().enumerate();
+            arguments.filter_map(move |(parameter, argument)| match argument {
+                Argument::Operand(name) => Some((index, parameter, name.as_str())),
+                Argument::Constant(_) => None,
+            })
+        })
+    }
+
+    /// Whether an operand can only be as long as x.
+    pub(crate) fn is_elementwise(&self, operand: &str) -> bool {
+        self.arguments().any(|(step, _, name)| {
+            let function = self.steps[step].function();
+            name == operand && matches!(function, Function::Gate | Function::Residual)
+        })
+    }
+
+    /// Whether steps draw random numbers.
+    pub fn is_random(&self) -> bool {
+        self.steps.iter().any(|step| step.function.is_random())
+    }
+
+    /// The chain as it is evaluated after training: without dropout, and with the mean slope for rrelu.
+    ///
+    /// ```
+    /// let chain: nonlin::Chain = "rrelu(0.2, 0.4) | dropout(0.1)".parse()?;
+    /// assert_eq!(chain.evaluation().to_string(), "leaky_relu(negative_slope=0.3)");
+    /// # Ok::<(), nonlin::Error>(())
+    /// ```
+    #[must_use]
+    pub fn evaluation(&self) -> Chain {
+        let step = |step: &Step| match (&step.function, step.arguments.as_slice()) {
+            (Function::Rrelu, [Argument::Constant(lower), Argument::Constant(upper)]) => {
+                let negative_slope = (lower + upper) / 2.0;
+                Some(Activation::LeakyRelu { negative_slope }.into())
+            }
+            (Function::Dropout, _) => None,
+            _ => Some(step.clone()),
+        };
+        let mut steps: Vec<Step> = self.steps.iter().filter_map(step).collect();
+        if steps.is_empty() && !self.steps.is_empty() {
+            steps.push(Activation::Identity.into());
+        }
+        Chain { steps }
+    }
+
+    /// Whether a pass can be had of this chain: an error says why not. Forward and backward from x can
+    /// be had of all; backward from y needs at most one activation, one whose derivative is a function
+    /// of its value, and neither operands nor random steps beside it; scales behind it must not be zero.
+    ///
+    /// ```
+    /// use nonlin::{Activation, Chain, Pass};
+    ///
+    /// assert!(Chain::from(Activation::Tanh).supports(Pass::BackwardFromY).is_ok());
+    /// let error = Chain::from(Activation::Silu).supports(Pass::BackwardFromY).unwrap_err();
+    /// assert!(error.to_string().starts_with("silu cannot work backward from its value"), "{error}");
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NeedsInput`].
+    pub fn supports(&self, pass: Pass) -> Result<(), Error> {
+        if pass != Pass::BackwardFromY {
+            return Ok(());
+        }
+        let needs_input = |step: &Step, why: &str| Error::NeedsInput {
+            name: step.name().to_owned(),
+            why: why.to_owned(),
+        };
+        let mut found = false;
+        for step in &self.steps {
+            if step
+                .arguments
+                .iter()
+                .any(|a| matches!(a, Argument::Operand(_)))
+            {
+                return Err(needs_input(step, "its argument is an operand"));
+            }
+            match &step.function {
+                Function::Activation(_) | Function::Custom(_) if found => {
+                    return Err(needs_input(step, "another activation stands before it"));
+                }
+                Function::Activation(activation) => {
+                    found = true;
+                    let values = step.scalars().into_iter().map(|(_, v)| f64::from(v));
+                    let values: Vec<_> = values.collect();
+                    match &activation.entry().room.from_y {
+                        FromY::Yes(_) => {}
+                        FromY::If { holds, .. } if holds(&values) => {}
+                        FromY::If { needs, .. } => {
+                            return Err(needs_input(step, &format!("that needs {needs}")));
+                        }
+                        FromY::No(why) => return Err(needs_input(step, why)),
+                    }
+                }
+                Function::Scale if found && step.arguments == [Argument::Constant(0.0)] => {
+                    return Err(needs_input(step, "a factor of zero loses it"));
+                }
+                Function::Scale | Function::Bias => {}
+                _ => return Err(needs_input(step, "it takes more than its value")),
+            }
+        }
+        Ok(())
+    }
+
+    /// The constants of all steps, in order: all that two chains of one structure differ in. Behind the p
+    /// of dropout stands 1 / (1 - p).
+    pub fn values(&self) -> Vec<f32> {
+        let steps = self.steps.iter();
+        steps
+            .flat_map(|step| step.scalars().into_iter().map(|(_, v)| v))
+            .collect()
+    }
+
+    /// Whether the chain can be made a kernel of: it has steps, functions have a use for their values, and no
+    /// operand stands in two places.
+    ///
+    /// # Errors
+    /// [`Error::EmptyChain`], [`Error::BadValue`], [`Error::BadArgument`], [`Error::RepeatedOperand`].
+    pub fn validate(&self) -> Result<(), Error> {
+        if self.steps.is_empty() {
+            return Err(Error::EmptyChain);
+        }
+        for (index, step) in self.steps.iter().enumerate() {
+            step.validate(index + 1)?;
+        }
+        let names = self.operands();
+        for (index, name) in names.iter().enumerate() {
+            if names[..index].contains(name) {
+                return Err(Error::RepeatedOperand {
+                    operand: (*name).to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of the steps.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.steps.iter().map(Step::name).collect()
+    }
+}
+
+impl<S: Into<Step>> From<S> for Chain {
+    fn from(step: S) -> Self {
+        Chain::new().step(step)
+    }
+}

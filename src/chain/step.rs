@@ -1,0 +1,332 @@
+//! Steps: functions, and where their parameters' values come from.
+
+use super::custom::Custom;
+use crate::act::Activation;
+use crate::error::Error;
+
+/// Where a step's value comes from.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq)]
+pub enum Argument {
+    /// A number, the same for every element.
+    Constant(f32),
+    /// An operand of this name, `@name` in text: one value for all elements, one per channel, one per
+    /// sample and channel, or one per element, as its length has it
+    /// ([`Operands::arg`](crate::Operands::arg)).
+    Operand(String),
+}
+
+impl From<f32> for Argument {
+    fn from(value: f32) -> Self {
+        Argument::Constant(value)
+    }
+}
+
+/// Rounded to f32.
+impl From<f64> for Argument {
+    fn from(value: f64) -> Self {
+        Argument::Constant(value as f32)
+    }
+}
+
+/// The operand of that name.
+impl From<&str> for Argument {
+    fn from(name: &str) -> Self {
+        Argument::Operand(name.to_owned())
+    }
+}
+
+/// What a step does with an element.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq)]
+pub enum Function {
+    /// Multiply.
+    Scale,
+    /// Add.
+    Bias,
+    /// Multiply by another tensor's element.
+    Gate,
+    /// Add another tensor's element.
+    Residual,
+    /// With probability `p` put zero, else multiply by 1 / (1 - p), as torch.nn.Dropout does in training.
+    Dropout,
+    /// torch.nn.RReLU in training: a leaky ReLU whose slope is drawn for each element, uniformly
+    /// from `lower` to `upper`.
+    Rrelu,
+    /// A built-in activation; the parameters' values are the step's arguments.
+    Activation(Activation),
+    /// An activation of the user's own.
+    Custom(Custom),
+}
+
+/// Functions other than activations: name, parameters, defaults.
+pub(super) type Plain = (
+    Function,
+    &'static str,
+    &'static [&'static str],
+    &'static [Option<f32>],
+);
+pub(super) const PLAIN: &[Plain] = &[
+    (Function::Scale, "scale", &["factor"], &[None]),
+    (Function::Bias, "bias", &["value"], &[None]),
+    (Function::Gate, "gate", &["tensor"], &[None]),
+    (Function::Residual, "residual", &["tensor"], &[None]),
+    (Function::Dropout, "dropout", &["p"], &[Some(0.5)]),
+    (
+        Function::Rrelu,
+        "rrelu",
+        &["lower", "upper"],
+        &[Some(0.125), Some(1.0 / 3.0)],
+    ),
+];
+
+impl Function {
+    fn plain(&self) -> Option<&'static Plain> {
+        PLAIN.iter().find(|(function, ..)| function == self)
+    }
+
+    /// The name, as text chains spell it.
+    pub fn name(&self) -> &str {
+        match self {
+            Function::Activation(activation) => activation.name(),
+            Function::Custom(custom) => custom.name(),
+            plain => plain.plain().map_or("", |(_, name, ..)| name),
+        }
+    }
+
+    /// The parameters' names.
+    pub fn parameters(&self) -> Vec<&str> {
+        match self {
+            Function::Activation(activation) => activation.parameters().to_vec(),
+            Function::Custom(custom) => custom.parameters().collect(),
+            plain => plain.plain().map_or(&[][..], |(_, _, p, _)| p).to_vec(),
+        }
+    }
+
+    /// The parameters' defaults, where they have one.
+    pub fn defaults(&self) -> Vec<Option<f32>> {
+        match self {
+            Function::Activation(activation) => activation.values().into_iter().map(Some).collect(),
+            Function::Custom(custom) => custom.defaults().map(Some).collect(),
+            plain => plain.plain().map_or(&[][..], |(.., d)| d).to_vec(),
+        }
+    }
+
+    pub(super) fn by_name(name: &str, own: &[Custom]) -> Option<Function> {
+        let custom = own
+            .iter()
+            .find(|custom| custom.name() == name)
+            .cloned()
+            .map(Function::Custom);
+        let plain = || {
+            let plain = PLAIN.iter().find(|(_, known, ..)| *known == name);
+            plain.map(|(function, ..)| function.clone())
+        };
+        custom
+            .or_else(|| Activation::by_name(name).map(Function::Activation))
+            .or_else(plain)
+    }
+
+    /// Whether each element draws a number.
+    pub(crate) fn is_random(&self) -> bool {
+        matches!(self, Function::Dropout | Function::Rrelu)
+    }
+}
+
+/// One link of a [`Chain`](crate::Chain): a function and a value for each of its parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    pub(super) function: Function,
+    pub(super) arguments: Vec<Argument>,
+}
+
+impl Step {
+    /// Multiply by a number or an operand.
+    pub fn scale(factor: impl Into<Argument>) -> Self {
+        Step::new(Function::Scale, vec![factor.into()])
+    }
+
+    /// Add a number or an operand.
+    pub fn bias(value: impl Into<Argument>) -> Self {
+        Step::new(Function::Bias, vec![value.into()])
+    }
+
+    /// Multiply by the element of an operand as long as x.
+    pub fn gate(tensor: &str) -> Self {
+        Step::new(Function::Gate, vec![tensor.into()])
+    }
+
+    /// Add the element of an operand as long as x.
+    pub fn residual(tensor: &str) -> Self {
+        Step::new(Function::Residual, vec![tensor.into()])
+    }
+
+    /// Put zero with probability `p`.
+    pub fn dropout(p: f32) -> Self {
+        Step::new(Function::Dropout, vec![p.into()])
+    }
+
+    /// A leaky ReLU with a slope from `lower` to `upper`, drawn for each element.
+    pub fn rrelu(lower: f32, upper: f32) -> Self {
+        Step::new(Function::Rrelu, vec![lower.into(), upper.into()])
+    }
+
+    pub(super) fn new(function: Function, arguments: Vec<Argument>) -> Self {
+        Step {
+            function,
+            arguments,
+        }
+    }
+
+    /// The same step with another value for one parameter, such as an operand that is learned.
+    ///
+    /// # Errors
+    /// [`Error::UnknownParameter`].
+    ///
+    /// ```
+    /// use nonlin::{Activation, Step};
+    ///
+    /// let step = Step::from(Activation::Swish { beta: 1.0 }).with("beta", "b")?;
+    /// assert_eq!(step.to_string(), "swish(beta=@b)");
+    /// # Ok::<(), nonlin::Error>(())
+    /// ```
+    pub fn with(mut self, parameter: &str, argument: impl Into<Argument>) -> Result<Self, Error> {
+        let index = self.index_of(None, parameter)?;
+        self.arguments[index] = argument.into();
+        Ok(self)
+    }
+
+    pub(super) fn index_of(&self, step: Option<usize>, parameter: &str) -> Result<usize, Error> {
+        let names = self.function.parameters();
+        let index = names.iter().position(|name| *name == parameter);
+        index.ok_or_else(|| Error::UnknownParameter {
+            step,
+            name: self.name().to_owned(),
+            parameter: parameter.to_owned(),
+            known: names.iter().map(ToString::to_string).collect(),
+        })
+    }
+
+    /// What it does.
+    pub fn function(&self) -> &Function {
+        &self.function
+    }
+
+    /// The activation, with its values, if it is a built-in one all of whose values are constants.
+    pub fn activation(&self) -> Option<Activation> {
+        let values = self.arguments.iter().map(|argument| match argument {
+            Argument::Constant(value) => Some(*value),
+            Argument::Operand(_) => None,
+        });
+        match &self.function {
+            Function::Activation(plain) => {
+                let values: Option<Vec<f32>> = values.collect();
+                values.map(|values| plain.with_values(&values))
+            }
+            _ => None,
+        }
+    }
+
+    /// The name, as text chains spell it.
+    pub fn name(&self) -> &str {
+        self.function.name()
+    }
+
+    /// The parameters' names.
+    pub fn parameters(&self) -> Vec<&str> {
+        self.function.parameters()
+    }
+
+    /// The parameters' values, in the order of [`parameters`](Self::parameters).
+    pub fn arguments(&self) -> &[Argument] {
+        &self.arguments
+    }
+
+    /// Whether there is a gradient with respect to a parameter.
+    pub(crate) fn has_gradient(&self, parameter: usize) -> bool {
+        let name = self.parameters()[parameter];
+        match &self.function {
+            Function::Activation(activation) => {
+                let gradients = activation.entry().room.gradients;
+                gradients.iter().any(|gradient| gradient.parameter == name)
+            }
+            Function::Custom(custom) => custom.has_gradient(name),
+            function => !function.is_random(),
+        }
+    }
+
+    /// What a kernel is told of the constants, by name. Dropout is told the factor of what it keeps, too.
+    pub(crate) fn scalars(&self) -> Vec<(&str, f32)> {
+        let mut scalars = Vec::new();
+        for (parameter, argument) in self.parameters().into_iter().zip(&self.arguments) {
+            if let Argument::Constant(value) = argument {
+                scalars.push((parameter, *value));
+                if self.function == Function::Dropout {
+                    scalars.push(("kept", 1.0 / (1.0 - value)));
+                }
+            }
+        }
+        scalars
+    }
+
+    /// Refuses values that a function has no use for.
+    pub(super) fn validate(&self, step: usize) -> Result<(), Error> {
+        for (parameter, argument) in self.parameters().into_iter().zip(&self.arguments) {
+            let bad = |needs| Error::BadArgument {
+                step,
+                name: self.name().to_owned(),
+                parameter: parameter.to_owned(),
+                needs,
+                value: argument.to_string(),
+            };
+            match (&self.function, argument) {
+                (Function::Gate | Function::Residual, Argument::Constant(_)) => {
+                    return Err(bad("an operand, such as @t"));
+                }
+                (_, Argument::Constant(value)) if !value.is_finite() => {
+                    return Err(Error::BadValue {
+                        step,
+                        name: self.name().to_owned(),
+                        parameter: parameter.to_owned(),
+                        value: value.to_string(),
+                    });
+                }
+                (Function::Dropout, Argument::Constant(p)) if !(0.0..1.0).contains(p) => {
+                    return Err(bad("a number from 0 up to, but not, 1"));
+                }
+                (Function::Dropout | Function::Rrelu, Argument::Operand(_)) => {
+                    return Err(bad("a number"));
+                }
+                (_, Argument::Operand(name)) if !is_name(name) => {
+                    return Err(bad(
+                        "a name of letters, digits and underscores, a letter first, other than x, y, dy \
+                         and dx",
+                    ));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether an operand can be called so.
+fn is_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !["x", "y", "dy", "dx"].contains(&name)
+}
+
+impl From<Activation> for Step {
+    fn from(activation: Activation) -> Self {
+        let values = activation.values().into_iter().map(Argument::Constant);
+        Step::new(Function::Activation(activation.plain()), values.collect())
+    }
+}
+
+impl From<Custom> for Step {
+    fn from(custom: Custom) -> Self {
+        let values = custom.defaults().map(Argument::Constant).collect();
+        Step::new(Function::Custom(custom), values)
+    }
+}

@@ -1,0 +1,312 @@
+//! Enclosures: the interval of all values that a correct kernel may hold, and what steps make of it.
+
+use crate::reference::{FromValue, Kind64, Step64, at};
+use crate::tensor::dtype::DType;
+use crate::ulp::{ulp, ulp_in};
+
+/// How far from a root of a derivative its ULP are measured at [`ROOT_SCALE`].
+pub const ROOT_WINDOW: f64 = 0.25;
+
+/// The magnitude at which ULP are measured near a root.
+pub const ROOT_SCALE: f64 = 0.125;
+
+pub(super) const MAX: f64 = f32::MAX as f64;
+pub(super) const MIN_NORMAL: f64 = f32::MIN_POSITIVE as f64;
+
+/// Error of a correctly rounded operation, in ULP.
+pub(super) const ROUNDING: f64 = 0.5;
+
+/// All values that a correct kernel may hold. Both ends infinite: anything, NaN as well.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Enclosure {
+    pub(super) lo: f64,
+    pub(super) hi: f64,
+}
+
+impl Enclosure {
+    const ANYTHING: Enclosure = Enclosure {
+        lo: f64::NEG_INFINITY,
+        hi: f64::INFINITY,
+    };
+
+    const NOTHING: Enclosure = Enclosure {
+        lo: f64::INFINITY,
+        hi: f64::NEG_INFINITY,
+    };
+
+    pub(super) fn hull(values: impl IntoIterator<Item = f64>) -> Enclosure {
+        values.into_iter().fold(Self::NOTHING, Self::and)
+    }
+
+    /// Takes in one more value; NaN may be anything.
+    pub(super) fn and(self, v: f64) -> Enclosure {
+        if v.is_nan() {
+            return Self::ANYTHING;
+        }
+        Enclosure {
+            lo: self.lo.min(v),
+            hi: self.hi.max(v),
+        }
+    }
+
+    /// A value as the kernel finds it in memory.
+    pub(super) fn exact(v: f32) -> Enclosure {
+        Self::hull([f64::from(v)]).stored()
+    }
+
+    pub(super) fn is_anything(self) -> bool {
+        self == Self::ANYTHING
+    }
+
+    /// What becomes of the values when they are held as f32: overflow and flushed subnormals.
+    pub(super) fn stored(self) -> Enclosure {
+        let Enclosure { mut lo, mut hi } = self;
+        if hi > MAX {
+            (lo, hi) = (lo.min(MAX), f64::INFINITY);
+        }
+        if lo < -MAX {
+            (lo, hi) = (f64::NEG_INFINITY, hi.max(-MAX));
+        }
+        if lo > 0.0 && lo < MIN_NORMAL {
+            lo = 0.0;
+        }
+        if hi < 0.0 && hi > -MIN_NORMAL {
+            hi = 0.0;
+        }
+        Enclosure { lo, hi }
+    }
+
+    /// Allows an error of `budget` ULP, measured at a magnitude of at least `floor`.
+    pub(super) fn widened(self, budget: f64, floor: f64) -> Enclosure {
+        if self.is_anything() {
+            return self;
+        }
+        let by = |v: f64| {
+            if v.is_infinite() {
+                0.0
+            } else {
+                budget * ulp(v.abs().max(floor))
+            }
+        };
+        Enclosure {
+            lo: self.lo - by(self.lo),
+            hi: self.hi + by(self.hi),
+        }
+        .stored()
+    }
+
+    pub(super) fn times(self, other: Enclosure) -> Enclosure {
+        let products = [
+            self.lo * other.lo,
+            self.lo * other.hi,
+            self.hi * other.lo,
+            self.hi * other.hi,
+        ];
+        Self::hull(products)
+    }
+
+    pub(super) fn plus(self, other: Enclosure) -> Enclosure {
+        Self::hull([self.lo + other.lo, self.hi + other.hi])
+    }
+
+    /// The values behind a step.
+    pub(super) fn through(self, step: &Step64, p: &[f64]) -> Enclosure {
+        match &step.function {
+            _ if self.is_anything() => self,
+            Kind64::Product if step.drops(p) => Self::hull([0.0]),
+            Kind64::Product => self.times(Self::constant(p[0])).widened(ROUNDING, 0.0),
+            Kind64::Sum => self.plus(Self::constant(p[0])).widened(ROUNDING, 0.0),
+            _ => self.image(step, p, Of::Value),
+        }
+    }
+
+    /// A step's derivatives at these values.
+    pub(super) fn slope(self, step: &Step64, p: &[f64]) -> Enclosure {
+        match &step.function {
+            Kind64::Product => Self::constant(p[0]),
+            Kind64::Sum => Self::hull([1.0]),
+            _ if self.is_anything() => self,
+            _ => self.image(step, p, Of::Slope),
+        }
+    }
+
+    /// A step's derivatives with respect to a parameter.
+    pub(super) fn share(self, step: &Step64, p: &[f64], parameter: usize, name: &str) -> Enclosure {
+        match &step.function {
+            Kind64::Product => self,
+            Kind64::Sum => Self::hull([1.0]),
+            _ if self.is_anything() => self,
+            _ => self.image(step, p, Of::Share(parameter, name)),
+        }
+    }
+
+    /// A number as the kernel finds it in memory.
+    pub(super) fn constant(v: f64) -> Enclosure {
+        Self::hull([v]).stored()
+    }
+
+    /// The image under one of a step's functions, with that function's own error.
+    pub(super) fn image(self, step: &Step64, p: &[f64], of: Of<'_>) -> Enclosure {
+        let f = |x: f64, p: &[f64]| match of {
+            Of::Value => step.value(x, p),
+            Of::Slope => step.slope(x, p),
+            Of::Share(parameter, name) => step.share(parameter, name, x, p),
+            Of::FromValue(dx) => at(dx, x, p),
+        };
+        let middle = (self.lo + self.hi) / 2.0;
+        let room = step.room();
+        let from_value = matches!(of, Of::FromValue(_));
+        let mut nudged = Vec::new();
+        if !from_value {
+            nudged.extend(rounded_product(step, p));
+        }
+        if step.jitter() > 0.0 {
+            // A parameter that was drawn.
+            nudged.extend(nudge(p, 0, step.jitter()));
+        }
+        let mut image = Self::NOTHING;
+        let mut see = |x: f64| {
+            if !x.is_nan() {
+                image = image.and(f(x, p));
+                nudged.iter().for_each(|p| image = image.and(f(x, p)));
+            }
+        };
+        see(middle);
+        if self.lo < self.hi {
+            // Values and derivatives turn at zero and at knots, if they turn within so short an interval.
+            let knots = match room {
+                Some(room) if !from_value => (room.knots)(p),
+                _ => Vec::new(),
+            };
+            let inside = knots
+                .into_iter()
+                .chain([0.0])
+                .filter(|x| self.lo < *x && *x < self.hi);
+            [self.lo, self.hi].into_iter().chain(inside).for_each(see);
+        }
+        image.widened(step.budget(), floor(step, p, middle, of))
+    }
+
+    /// What becomes of the values when they are rounded to a dtype for storage.
+    pub(super) fn rounded_to(self, dtype: DType) -> Enclosure {
+        if dtype == DType::F32 || self.is_anything() {
+            return self;
+        }
+        let (max, ..) = dtype.format();
+        let half = |v: f64| {
+            if v.is_infinite() {
+                0.0
+            } else {
+                ROUNDING * ulp_in(dtype, v)
+            }
+        };
+        let Enclosure { mut lo, mut hi } = self;
+        (lo, hi) = (lo - half(lo), hi + half(hi));
+        if hi > max {
+            (lo, hi) = (lo.min(max), f64::INFINITY);
+        }
+        if lo < -max {
+            (lo, hi) = (f64::NEG_INFINITY, hi.max(-max));
+        }
+        Enclosure { lo, hi }
+    }
+
+    /// Judges a result of a dtype against the reference value and this enclosure: its error and what is
+    /// allowed, in ULP. `flushed`: the input is one that a driver may take for zero.
+    pub(super) fn judge(
+        self,
+        dtype: DType,
+        got: f32,
+        want: f64,
+        floor: f64,
+        flushed: bool,
+    ) -> (f64, f64) {
+        let Enclosure { lo, hi } = self.rounded_to(dtype);
+        if self.is_anything() {
+            return (0.0, 0.0);
+        }
+        let got = f64::from(got);
+        if got.is_nan() {
+            return (f64::INFINITY, 0.0);
+        }
+        let inside = got >= lo && got <= hi;
+        if inside && (flushed || got == 0.0 || got.is_infinite()) {
+            // Right, or flushed or overflowed where that is allowed: an error in ULP says nothing.
+            return (0.0, 0.0);
+        }
+        let (max, ..) = dtype.format();
+        let unit = ulp_in(dtype, want.abs().min(max).max(floor));
+        // Infinite results and references count as the value behind the largest finite one.
+        let end = max + ulp_in(dtype, max);
+        let bounded = |v: f64| v.clamp(-end, end);
+        let ulps = (bounded(got) - bounded(want)).abs() / unit;
+        let above = if inside { got > want } else { got > hi };
+        let side = if above { hi } else { lo };
+        let allowed = (bounded(side) - bounded(want)).abs() / unit;
+        (ulps, if inside { allowed.max(ulps) } else { allowed })
+    }
+}
+
+/// One of a step's functions.
+#[derive(Clone, Copy)]
+pub(super) enum Of<'a> {
+    Value,
+    /// The derivative.
+    Slope,
+    /// The derivative with respect to a parameter, by index and name.
+    Share(usize, &'a str),
+    /// The derivative as a function of the value.
+    FromValue(FromValue),
+}
+
+/// The parameters with one of them at either end of what it may be.
+pub(super) fn nudge(p: &[f64], index: usize, by: f64) -> impl Iterator<Item = Vec<f64>> {
+    [-by, by].into_iter().map(move |by| {
+        let mut p = p.to_vec();
+        p[index] += by;
+        p
+    })
+}
+
+/// What the rounding of the product of x and a parameter amounts to: other values of that parameter. A
+/// product with 1 is exact.
+pub(super) fn rounded_product(step: &Step64, p: &[f64]) -> impl Iterator<Item = Vec<f64>> {
+    let product = step.room().and_then(|room| Some((room, room.product?)));
+    let rounded = product.filter(|(room, index)| p[*index] != 1.0 || room.roundings > 1.0);
+    rounded.into_iter().flat_map(|(room, index)| {
+        let half = room.roundings * ROUNDING * f64::from(f32::EPSILON);
+        nudge(p, index, p[index] * half)
+    })
+}
+
+/// The magnitude below which ULP are not measured at `x`.
+pub(super) fn floor(step: &Step64, p: &[f64], x: f64, of: Of<'_>) -> f64 {
+    let Some(room) = step.room() else { return 0.0 };
+    match of {
+        Of::Value => at(room.y_terms, x, p),
+        Of::Slope => {
+            let z = room.product.map_or(x, |index| p[index] * x);
+            let near = room
+                .roots
+                .iter()
+                .any(|root| (z - root).abs() <= ROOT_WINDOW);
+            let scale = if near { ROOT_SCALE } else { 0.0 };
+            at(room.dx_terms, x, p).max(scale)
+        }
+        Of::Share(_, name) => {
+            let gradient = room.gradients.iter().find(|g| g.parameter == name);
+            gradient.map_or(0.0, |gradient| at(gradient.terms, x, p))
+        }
+        Of::FromValue(_) => 0.0,
+    }
+}
+
+/// A gradient times a slope: the product is rounded, unless one of the two is 1.
+pub(super) fn product(gradient: Enclosure, slope: Enclosure) -> Enclosure {
+    let one = Enclosure::exact(1.0);
+    match (gradient, slope) {
+        (gradient, slope) if gradient == one => slope,
+        (gradient, slope) if slope == one => gradient,
+        _ => gradient.times(slope).widened(ROUNDING, 0.0),
+    }
+}

@@ -1,0 +1,254 @@
+//! What a pass should give, and whether results are it.
+
+use super::enclosure::{Enclosure, Of, ROUNDING, floor, product};
+use super::report::{Finding, Report};
+use crate::chain::Chain;
+use crate::error::{Error, same_length};
+use crate::pass::Pass;
+use crate::reference::{
+    Eval, FromValue, Kind64, Step64, backward_from_y, backward_with, forward_with, from_y,
+};
+use crate::tensor::dtype::{DType, Element};
+use crate::tensor::values::Values;
+use crate::ulp::ulp;
+
+/// What a pass should give: evaluated once, to compare several results with.
+///
+/// ```
+/// let expected = nonlin::check::Expected::forward(&"sigmoid".parse()?, &[0.0, 1.0])?;
+/// assert!(expected.compare(&[0.5, 0.731_058_6])?.passes());
+/// assert!(!expected.compare(&[0.5, 0.731_06])?.passes());
+/// # Ok::<(), nonlin::Error>(())
+/// ```
+pub struct Expected {
+    what: What,
+    /// x; y for a backward pass from y.
+    x: Vec<f32>,
+    /// For a backward pass.
+    dy: Option<Vec<f32>>,
+    pub(super) wants: Vec<f64>,
+}
+
+/// How the pass goes.
+enum What {
+    FromX(Eval),
+    /// From the last step to the first.
+    FromY(Vec<(Step64, Option<FromValue>)>),
+}
+
+impl Expected {
+    /// The chain's value at `x`.
+    ///
+    /// # Errors
+    /// As [`reference::forward`](crate::reference::forward).
+    pub fn forward<X: Element>(chain: &Chain, x: &[X]) -> Result<Self, Error> {
+        Self::forward_with(chain, x, &Values::new())
+    }
+
+    /// The chain's value at `x`, with the values of its operands.
+    ///
+    /// # Errors
+    /// As [`reference::forward_with`](crate::reference::forward_with).
+    pub fn forward_with<X: Element>(
+        chain: &Chain,
+        x: &[X],
+        values: &Values,
+    ) -> Result<Self, Error> {
+        Ok(Expected {
+            what: What::FromX(Eval::new(chain, Pass::Forward, x.len(), values)?),
+            wants: forward_with(chain, x, values)?,
+            x: x.iter().map(|x| x.to_f32()).collect(),
+            dy: None,
+        })
+    }
+
+    /// The gradient with respect to `x`.
+    ///
+    /// # Errors
+    /// As [`reference::backward`](crate::reference::backward).
+    pub fn backward<X: Element, G: Element>(
+        chain: &Chain,
+        x: &[X],
+        dy: &[G],
+    ) -> Result<Self, Error> {
+        Self::backward_with(chain, x, dy, &Values::new())
+    }
+
+    /// The gradient with respect to `x`, with the values of the chain's operands.
+    ///
+    /// # Errors
+    /// As [`reference::backward_with`](crate::reference::backward_with).
+    pub fn backward_with<X: Element, G: Element>(
+        chain: &Chain,
+        x: &[X],
+        dy: &[G],
+        values: &Values,
+    ) -> Result<Self, Error> {
+        Ok(Expected {
+            what: What::FromX(Eval::new(chain, Pass::Backward, x.len(), values)?),
+            wants: backward_with(chain, x, dy, values)?,
+            x: x.iter().map(|x| x.to_f32()).collect(),
+            dy: Some(dy.iter().map(|dy| dy.to_f32()).collect()),
+        })
+    }
+
+    /// The gradient with respect to x, from the chain's value `y`.
+    ///
+    /// # Errors
+    /// As [`reference::backward_from_y`](crate::reference::backward_from_y).
+    pub fn backward_from_y<Y: Element, G: Element>(
+        chain: &Chain,
+        y: &[Y],
+        dy: &[G],
+    ) -> Result<Self, Error> {
+        Ok(Expected {
+            what: What::FromY(from_y(chain, y.len())?),
+            wants: backward_from_y(chain, y, dy)?,
+            x: y.iter().map(|y| y.to_f32()).collect(),
+            dy: Some(dy.iter().map(|dy| dy.to_f32()).collect()),
+        })
+    }
+
+    /// Compares results with what they should be.
+    ///
+    /// # Errors
+    /// [`Error::LengthMismatch`].
+    pub fn compare<T: Element>(&self, got: &[T]) -> Result<Report, Error> {
+        let mut report = Report::default();
+        self.compare_into(&mut report, got)?;
+        Ok(report)
+    }
+
+    /// Compares results with what they should be and adds what is found to a report of other parts of
+    /// the same comparison, faster than by itself: only what is worse needs a closer look.
+    ///
+    /// # Errors
+    /// [`Error::LengthMismatch`]; the report is left as it was.
+    pub fn compare_into<T: Element>(&self, report: &mut Report, got: &[T]) -> Result<(), Error> {
+        let name = if self.dy.is_some() { "dx" } else { "y" };
+        same_length("x", self.x.len() as u64, name, got.len() as u64)?;
+        let least = self.least_allowed(T::DTYPE);
+        // Most elements need no enclosure: an error that is allowed everywhere, and no larger than one
+        // that was seen, changes nothing.
+        let dull = |report: &Report| {
+            let share = report.worst.as_ref().map_or(0.0, Finding::share);
+            least * (share * (1.0 + 1e-12)).min(1.0)
+        };
+        let mut limit = dull(report);
+        for (index, (got, want)) in got.iter().zip(&self.wants).enumerate() {
+            let got = got.to_f32();
+            let error = (f64::from(got) - want).abs();
+            let overflowed = got.is_infinite() && got == *want as f32;
+            if overflowed || (error <= limit * ulp(*want) && error.is_finite()) {
+                report.compared += 1;
+                continue;
+            }
+            let (ulp, allowed) = self.judge(T::DTYPE, index, got);
+            report.add(Finding {
+                index,
+                x: self.x[index],
+                dy: self.dy.as_ref().map(|dy| dy[index]),
+                got,
+                want: *want,
+                ulp,
+                allowed,
+            });
+            limit = dull(report);
+        }
+        Ok(())
+    }
+
+    /// An error, in ULP of f32, that is allowed to every element; 0 where that is not known.
+    fn least_allowed(&self, dtype: DType) -> f64 {
+        let What::FromX(Eval { steps, .. }) = &self.what else {
+            return 0.0;
+        };
+        let ones = self
+            .dy
+            .as_ref()
+            .is_none_or(|dy| dy.iter().all(|dy| *dy == 1.0));
+        match steps.as_slice() {
+            [step] if dtype == DType::F32 && ones && step.room().is_some() => step.budget(),
+            _ => 0.0,
+        }
+    }
+
+    /// The error of one element and what is allowed to it, in ULP.
+    pub(super) fn judge(&self, dtype: DType, index: usize, got: f32) -> (f64, f64) {
+        let (x, want) = (self.x[index], self.wants[index]);
+        let dy = self.dy.as_ref().map(|dy| dy[index]);
+        let takes_nan = match &self.what {
+            What::FromX(eval) => eval.takes_nan(index),
+            What::FromY(_) => false,
+        };
+        if x.is_nan() || dy.is_some_and(f32::is_nan) || (takes_nan && dy.is_none()) {
+            return must_be_nan(got);
+        }
+        if takes_nan {
+            // Backward may not need that value.
+            return (0.0, 0.0);
+        }
+        let floor = match &self.what {
+            What::FromX(eval) => match eval.steps.as_slice() {
+                [step] => {
+                    let of = if dy.is_some() { Of::Slope } else { Of::Value };
+                    let floor = floor(step, &eval.parameters(step, index), f64::from(x), of);
+                    dy.map_or(floor, |dy| floor * f64::from(dy).abs())
+                }
+                _ => 0.0,
+            },
+            What::FromY(_) => 0.0,
+        };
+        let flushed = x.is_subnormal() || dy.is_some_and(f32::is_subnormal);
+        let enclosure = match (&self.what, dy) {
+            (What::FromX(eval), None) => eval.steps.iter().fold(Enclosure::exact(x), |e, step| {
+                e.through(step, &eval.parameters(step, index))
+            }),
+            (What::FromX(eval), Some(dy)) => backward_through(eval, index, x, dy),
+            (What::FromY(steps), dy) => from_y_through(steps, x, dy.unwrap_or(1.0)),
+        };
+        enclosure.judge(dtype, got, want, floor, flushed)
+    }
+}
+
+pub(super) fn must_be_nan(got: f32) -> (f64, f64) {
+    (if got.is_nan() { 0.0 } else { f64::INFINITY }, 0.0)
+}
+
+/// All that a correct kernel may hold for dx.
+fn backward_through(eval: &Eval, index: usize, x: f32, dy: f32) -> Enclosure {
+    let mut value = Enclosure::exact(x);
+    let mut slopes = Vec::with_capacity(eval.steps.len());
+    for (at, step) in eval.steps.iter().enumerate() {
+        let p = eval.parameters(step, index);
+        slopes.push(value.slope(step, &p));
+        if at + 1 < eval.steps.len() {
+            value = value.through(step, &p);
+        }
+    }
+    slopes.into_iter().rev().fold(Enclosure::exact(dy), product)
+}
+
+/// The same from y.
+fn from_y_through(steps: &[(Step64, Option<FromValue>)], y: f32, dy: f32) -> Enclosure {
+    let (mut value, mut gradient) = (Enclosure::exact(y), Enclosure::exact(dy));
+    let mut known = true;
+    for (index, (step, dx)) in steps.iter().enumerate() {
+        let p = step.constants();
+        let slope = match dx {
+            Some(_) if value.is_anything() => value,
+            Some(dx) => value.image(step, p, Of::FromValue(*dx)),
+            None => value.slope(step, p),
+        };
+        gradient = product(gradient, slope);
+        known &= dx.is_none();
+        if known && index + 1 < steps.len() {
+            value = match &step.function {
+                // WGSL promises a quotient to within 2.5 ULP.
+                Kind64::Product => value.times(Enclosure::hull([1.0 / p[0]])).widened(2.5, 0.0),
+                _ => value.plus(Enclosure::hull([-p[0]])).widened(ROUNDING, 0.0),
+            };
+        }
+    }
+    gradient
+}

@@ -1,0 +1,147 @@
+//! Gradients of values that elements share: sums of shares.
+
+use super::enclosure::{Enclosure, MAX, MIN_NORMAL, Of, floor, product, rounded_product};
+use super::expected::must_be_nan;
+use super::report::{Finding, Report};
+use crate::chain::Chain;
+use crate::error::{Error, same_length};
+use crate::reference::Shares;
+use crate::tensor::dtype::{DType, Element};
+use crate::tensor::values::Values;
+use crate::ulp::ulp_in;
+
+/// Compares `d`, the gradient with respect to the operand `@name`, with the reference.
+///
+/// Where elements share a value, the error allowed to their sum is what is allowed to each share, and
+/// 4 x 2^-24 of the sum of the shares' magnitudes for the summing. To a share of such a sum is allowed, in a
+/// chain of one step, its budget times 2^-24 of its magnitude, and what the rounding of a product with x makes
+/// of it, as everywhere; in longer chains, what the enclosure allows. In the report, errors are in units of
+/// 2^-24 of the sum of the magnitudes, and `x` is not of interest.
+///
+/// # Errors
+/// As [`reference::gradient`](crate::reference::gradient), and [`Error::LengthMismatch`].
+pub fn gradient<X: Element, G: Element, D: Element>(
+    chain: &Chain,
+    x: &[X],
+    dy: &[G],
+    values: &Values,
+    name: &str,
+    d: &[D],
+) -> Result<Report, Error> {
+    same_length("x", x.len() as u64, "dy", dy.len() as u64)?;
+    let shares = Shares::new(chain, x.len(), values, name)?;
+    let grad = format!("d_{name}");
+    same_length(name, shares.count() as u64, &grad, d.len() as u64)?;
+    let mut sums = vec![Sum64::default(); d.len()];
+    for (index, (x, dy)) in x.iter().zip(dy).enumerate() {
+        sums[shares.spread.index(index)].add(&shares, x.to_f32(), dy.to_f32(), index);
+    }
+    let summed = d.len() < x.len();
+    let mut report = Report::default();
+    for (index, (sum, got)) in sums.iter().zip(d).enumerate() {
+        let got = got.to_f32();
+        let (ulp, allowed) = sum.judge(D::DTYPE, got, summed);
+        report.add(Finding {
+            index,
+            x: 0.0,
+            dy: None,
+            got,
+            want: sum.value,
+            ulp,
+            allowed,
+        });
+    }
+    Ok(report)
+}
+
+/// Units of 2^-24 that summing may cost.
+const SUMMING: f64 = 4.0;
+
+/// A sum of shares, with what is allowed to it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum64 {
+    value: f64,
+    magnitudes: f64,
+    /// What the shares add up to: as the enclosures have it, and as is promised of sums.
+    enclosed: Enclosure,
+    promised: Enclosure,
+    anything: bool,
+    nan: bool,
+}
+
+impl Sum64 {
+    fn add(&mut self, shares: &Shares, x: f32, dy: f32, index: usize) {
+        let eval = &shares.eval;
+        self.nan |= x.is_nan() || dy.is_nan();
+        self.anything |= eval.takes_nan(index);
+        if self.nan || self.anything {
+            return;
+        }
+        let share = shares.at(x, dy, index);
+        let (mut value, mut slopes) = (Enclosure::exact(x), Vec::new());
+        for (at, step) in eval.steps.iter().enumerate() {
+            let p = eval.parameters(step, index);
+            match at.cmp(&shares.step) {
+                std::cmp::Ordering::Less => {}
+                std::cmp::Ordering::Equal => {
+                    slopes.push(value.share(step, &p, shares.parameter, &shares.name));
+                }
+                std::cmp::Ordering::Greater => slopes.push(value.slope(step, &p)),
+            }
+            value = value.through(step, &p);
+        }
+        let enclosure = slopes.into_iter().rev().fold(Enclosure::exact(dy), product);
+        let mut promised = enclosure;
+        let mut magnitude = share.abs();
+        if let [step] = eval.steps.as_slice() {
+            let (p, dy) = (eval.parameters(step, index), f64::from(dy));
+            let of = Of::Share(shares.parameter, &shares.name);
+            magnitude = magnitude.max(floor(step, &p, x.into(), of) * dy.abs());
+            let subnormal = MIN_NORMAL * dy.abs().max(1.0);
+            let off = step.budget() * magnitude * 2f64.powi(-24) + subnormal;
+            // A product with x is rounded here as it is for an element by itself.
+            let rounded = rounded_product(step, &p)
+                .map(|p| dy * step.share(shares.parameter, &shares.name, x.into(), &p));
+            let Enclosure { lo, hi } = Enclosure::hull(rounded.chain([share]));
+            promised = Enclosure {
+                lo: enclosure.lo.max(lo - off),
+                hi: enclosure.hi.min(hi + off),
+            };
+        }
+        self.anything |= !(enclosure.hi - enclosure.lo).is_finite();
+        self.value += share;
+        self.magnitudes += magnitude;
+        self.enclosed = self.enclosed.plus(enclosure);
+        self.promised = self.promised.plus(promised);
+    }
+
+    fn judge(&self, dtype: DType, got: f32, summed: bool) -> (f64, f64) {
+        if self.nan {
+            return must_be_nan(got);
+        }
+        let summing = if summed {
+            SUMMING * self.magnitudes * 2f64.powi(-24)
+        } else {
+            0.0
+        };
+        // Sums are f32, whatever they are stored as.
+        if self.anything || self.magnitudes > MAX {
+            return (0.0, 0.0);
+        }
+        let shares = if summed { self.promised } else { self.enclosed };
+        let off = summing + MIN_NORMAL;
+        let off = Enclosure { lo: -off, hi: off };
+        let Enclosure { lo, hi } = shares.plus(off).stored().rounded_to(dtype);
+        let got = f64::from(got);
+        if got.is_nan() {
+            return (f64::INFINITY, 0.0);
+        }
+        if got.is_infinite() && lo <= got && got <= hi {
+            return (0.0, 0.0);
+        }
+        let side = if got < self.value { lo } else { hi };
+        let unit = (self.magnitudes * 2f64.powi(-24)).max(ulp_in(dtype, 0.0));
+        let [error, allowed] = [got, side].map(|v| (v - self.value).abs() / unit);
+        (error, allowed)
+    }
+}

@@ -1,0 +1,160 @@
+//! What is planned, on a device: kernels, arguments and bind groups, ready to be recorded.
+
+use super::guarded;
+use super::kernels::{Inner, Kernel};
+use crate::error::Error;
+use crate::plan::launch::{Launch, Launches, Source, random_words};
+use crate::plan::memory::Memory;
+
+/// A plan with its operands, ready to be recorded into compute passes of the same device.
+#[derive(Clone, Debug)]
+pub struct Bound {
+    dispatches: Vec<Dispatch>,
+    scratch: u64,
+    len: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Dispatch {
+    pipeline: wgpu::ComputePipeline,
+    bind_group: wgpu::BindGroup,
+    grid: [u32; 3],
+    arguments: wgpu::Buffer,
+    /// Where in the arguments the seed and the offset of random numbers are, if there are any.
+    random: Option<u64>,
+}
+
+impl Bound {
+    /// Records the dispatches. Nothing is allocated here, submitted or waited for; the pass is left with
+    /// this plan's pipeline and bind group 0. Zero elements record nothing.
+    ///
+    /// With summed gradients, two recordings of one bound must not run at the same time on two queues: they
+    /// share the partial sums.
+    pub fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
+        let mut last = None;
+        for dispatch in &self.dispatches {
+            if last != Some(&dispatch.pipeline) {
+                pass.set_pipeline(&dispatch.pipeline);
+                last = Some(&dispatch.pipeline);
+            }
+            pass.set_bind_group(0, &dispatch.bind_group, &[]);
+            let [x, y, z] = dispatch.grid;
+            pass.dispatch_workgroups(x, y, z);
+        }
+    }
+
+    /// Gives random steps another seed and offset ([`Operands::random`](crate::Operands::random)) for what is submitted from here on: each
+    /// step of a training has its own, and nothing is bound anew. A chain that draws nothing is left as it is.
+    pub fn set_random(&self, queue: &wgpu::Queue, seed: u64, offset: u64) {
+        let words = random_words([seed, offset]);
+        for dispatch in &self.dispatches {
+            if let Some(at) = dispatch.random {
+                queue.write_buffer(&dispatch.arguments, at, bytemuck::cast_slice(&words));
+            }
+        }
+    }
+
+    /// Elements.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How many dispatches are recorded: one, unless an operand is larger than the device can bind; two
+    /// with summed gradients.
+    pub fn dispatches(&self) -> usize {
+        self.dispatches.len()
+    }
+
+    /// Bytes of device memory that this bound holds for partial sums: zero without summed gradients.
+    pub fn scratch_bytes(&self) -> u64 {
+        self.scratch
+    }
+}
+
+/// Compiles what is not compiled yet, and makes what recording needs, for `len` elements.
+pub(super) fn bind(inner: &Inner, launches: Launches<'_>, len: u64) -> Result<Bound, Error> {
+    let kernels = launches.all.iter().map(|launch| inner.kernel(&launch.code));
+    let kernels: Vec<_> = kernels.collect::<Result<_, _>>()?;
+    guarded(&inner.device, "binding operands", || {
+        let scratch = (launches.scratch > 0).then(|| {
+            inner.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("nonlin scratch"),
+                size: launches.scratch,
+                usage: wgpu::BufferUsages::STORAGE,
+                mapped_at_creation: false,
+            })
+        });
+        let dispatches = launches.all.iter().zip(&kernels);
+        let dispatches =
+            dispatches.map(|(launch, kernel)| dispatch(inner, kernel, launch, scratch.as_ref()));
+        Ok(Bound {
+            dispatches: dispatches.collect::<Result<_, _>>()?,
+            scratch: launches.scratch,
+            len,
+        })
+    })
+}
+
+/// Arguments in a uniform buffer, and a bind group.
+fn dispatch(
+    inner: &Inner,
+    kernel: &Kernel,
+    launch: &Launch<'_>,
+    scratch: Option<&wgpu::Buffer>,
+) -> Result<Dispatch, Error> {
+    let device = &inner.device;
+    let arguments = device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some("nonlin arguments"),
+        size: launch.uniform.len() as u64 * 4,
+        usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: true,
+    });
+    match arguments.get_mapped_range_mut(..) {
+        Ok(mut view) => view.copy_from_slice(bytemuck::cast_slice(&launch.uniform)),
+        Err(error) => {
+            return Err(Error::Device {
+                doing: "writing a kernel's arguments",
+                message: error.to_string(),
+            });
+        }
+    }
+    arguments.unmap();
+    let mut entries = Vec::with_capacity(launch.bindings.len() + 1);
+    for binding in &launch.bindings {
+        let buffer = match (binding.from, scratch) {
+            (Source::Operand(Memory::Buffer(buffer)), _) | (Source::Scratch, Some(buffer)) => {
+                buffer
+            }
+            _ => return Err(Error::NotABuffer),
+        };
+        entries.push(wgpu::BindGroupEntry {
+            binding: entries.len() as u32,
+            resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                buffer,
+                offset: binding.offset,
+                size: std::num::NonZeroU64::new(binding.size),
+            }),
+        });
+    }
+    entries.push(wgpu::BindGroupEntry {
+        binding: entries.len() as u32,
+        resource: arguments.as_entire_binding(),
+    });
+    let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+        label: Some("nonlin operands"),
+        layout: &kernel.layout,
+        entries: &entries,
+    });
+    Ok(Dispatch {
+        pipeline: kernel.pipeline.clone(),
+        bind_group,
+        grid: launch.grid,
+        arguments,
+        random: launch.random.map(|word| word as u64 * 4),
+    })
+}

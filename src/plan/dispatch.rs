@@ -1,0 +1,204 @@
+//! One dispatch of a chain's kernel: what each operand means for the kernel's text, its numbers and its bindings.
+
+use super::launch::{Binding, Code, Launch, Source, random_words};
+use super::operand::Rows;
+use super::placed::Placed;
+use super::slots::Slot;
+use super::work::{Cut, Piece, WORD, Work};
+use crate::chain::Chain;
+use crate::error::Error;
+use crate::tensor::layout::Whose;
+use crate::wgsl::{self, Access, Args, At, Form, Place};
+use std::ops::Range;
+
+/// What wgpu binds whole: bindings begin and end at multiples of so many bytes.
+pub(super) const COPY_ALIGNMENT: u64 = 4;
+
+impl<'a> Work<'a> {
+    /// The dispatch of a piece.
+    pub(super) fn launch(&self, cut: &Cut<'_, 'a>, piece: &Piece) -> Result<Launch<'a>, Error> {
+        let mut form = Form {
+            access: cut.access,
+            shared: self.is_shared(cut),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+            sums: Vec::new(),
+            sweep: cut.sweep,
+            words: self.machine.shape.words,
+            whole: cut.access == Access::Scalar || self.len.is_multiple_of(WORD),
+        };
+        let [row, rows] = self.machine.grid(piece.groups);
+        let mut args = Args {
+            len: piece.len as u32,
+            row,
+            start: piece.start as u32,
+            sweep: piece.sweep,
+            ..Args::default()
+        };
+        let mut bindings = Vec::new();
+        for slot in &self.slots.inputs {
+            let at = self.at(&slot.placed, cut);
+            let (place, binding) = self.reach(slot, at, cut.access, piece)?;
+            form.inputs.push(slot.input(at));
+            args.inputs.push(place);
+            bindings.push(binding);
+        }
+        for slot in &cut.outputs {
+            let at = self.at(&slot.placed, cut);
+            let (place, binding) = self.reach(slot, at, cut.access, piece)?;
+            form.outputs.push(slot.output());
+            args.outputs.push(place);
+            if slot.in_place.is_none() {
+                bindings.push(binding);
+            }
+        }
+        if cut.scratch > 0 {
+            let names = self.slots.sums.iter();
+            let names = names.filter_map(|sum| sum.name.strip_prefix("d_"));
+            form.sums = names.map(String::from).collect();
+            bindings.push(Binding::scratch(cut.scratch));
+        }
+        if !self.body().draws(&form.gradients()).is_empty() {
+            args.random = Some(random_words(self.random));
+        }
+        let (uniform, random) = self.uniform(&form, &args);
+        Ok(Launch {
+            code: Code::Pass(self.body(), form),
+            bindings,
+            uniform,
+            random,
+            grid: [row, rows, 1],
+        })
+    }
+
+    /// The words of `struct Args`, with the chain's constants behind them, and where among them the seed is.
+    fn uniform(&self, form: &Form, args: &Args) -> (Vec<u32>, Option<usize>) {
+        let fields = wgsl::fields(form, args);
+        let random = fields.iter().position(|(name, _)| name == "seed_low");
+        let mut uniform: Vec<u32> = fields.into_iter().map(|(_, value)| value).collect();
+        uniform.resize(uniform.len().next_multiple_of(4), 0);
+        let values = self.task.chain.iter().flat_map(Chain::values);
+        uniform.extend(values.map(f32::to_bits));
+        uniform.resize(uniform.len().next_multiple_of(4), 0);
+        (uniform, random)
+    }
+
+    /// Which of an operand's values belongs to an element.
+    fn at(&self, p: &Placed<'_>, cut: &Cut<'_, '_>) -> At {
+        match p.whose {
+            Whose::Each if p.rows().is_some() => At::Rows,
+            Whose::Each => At::Each,
+            Whose::Shared => At::Shared,
+            Whose::Channel if cut.holds => At::Held,
+            Whose::SampleChannel if cut.holds => At::HeldSample,
+            _ if self.layout.inner == 1 && cut.access == Access::Vec4 => At::Channels,
+            _ => At::Channel,
+        }
+    }
+
+    /// Whether an input that is only read lies in the memory of an output. wgpu refuses one buffer bound for reading and
+    /// for writing in one dispatch, so that all must be bound for both then.
+    fn is_shared(&self, cut: &Cut<'_, '_>) -> bool {
+        let inputs = self.slots.inputs.iter().enumerate();
+        let mut read_only =
+            inputs.filter(|(index, _)| cut.outputs.iter().all(|o| o.in_place != Some(*index)));
+        read_only.any(|(_, input)| {
+            let memory = input.placed.operand.memory();
+            let mut outputs = cut.outputs.iter();
+            outputs.any(|output| output.placed.operand.memory() == memory)
+        })
+    }
+
+    /// Where in its binding an operand's elements of a piece are, and the binding.
+    fn reach(
+        &self,
+        slot: &Slot<'a>,
+        at: At,
+        access: Access,
+        piece: &Piece,
+    ) -> Result<(Place, Binding<'a>), Error> {
+        let p = &slot.placed;
+        // What offsets count, and what ends of bindings must be multiples of.
+        let (unit, whole) = match access {
+            Access::Vec4 => (WORD * p.dtype.size(), WORD * p.dtype.size()),
+            Access::Scalar => (p.dtype.size(), COPY_ALIGNMENT),
+        };
+        match at {
+            At::Each => {
+                let (offset, binding) = self.part(p, piece, unit, whole);
+                let place = Place {
+                    offset,
+                    ..Place::default()
+                };
+                Ok((place, binding))
+            }
+            At::Rows => {
+                let (offset, binding) = self.whole(p, unit, whole)?;
+                let Rows { len, stride } = p.operand.in_rows();
+                let per = unit / p.dtype.size();
+                let place = Place {
+                    offset,
+                    row: (len / per) as u32,
+                    gap: ((stride - len) / per) as u32,
+                    ..Place::default()
+                };
+                Ok((place, binding))
+            }
+            At::Shared | At::Channel | At::Channels | At::Held | At::HeldSample => {
+                let (offset, binding) = self.whole(p, p.dtype.size(), COPY_ALIGNMENT)?;
+                let spread = self.layout.spread(p.whose, self.len);
+                // A sweep counts samples from its own first one.
+                let before = match at {
+                    At::HeldSample => piece.start / spread.inner,
+                    _ => 0,
+                };
+                let place = Place {
+                    offset: offset + before as u32,
+                    inner: spread.inner as u32,
+                    channels: spread.count as u32,
+                    ..Place::default()
+                };
+                Ok((place, binding))
+            }
+        }
+    }
+
+    /// A binding of a piece of an operand, and where in it the piece begins, in units.
+    fn part(&self, p: &Placed<'a>, piece: &Piece, unit: u64, whole: u64) -> (u32, Binding<'a>) {
+        let first = p.bytes.start + piece.start * p.dtype.size();
+        let end = first + piece.len * p.dtype.size();
+        self.binding(p, first..end, unit, whole)
+    }
+
+    /// The same of a whole operand, with the gaps between its rows.
+    fn whole(&self, p: &Placed<'a>, unit: u64, whole: u64) -> Result<(u32, Binding<'a>), Error> {
+        let (alignment, limit) = (self.machine.alignment(), self.machine.limit());
+        let bytes = p.bytes.end - p.bytes.start;
+        if bytes + alignment + whole > limit {
+            return Err(Error::TooLarge {
+                what: format!("{}, which cannot be cut,", p.name),
+                bytes,
+                limit,
+            });
+        }
+        Ok(self.binding(p, p.bytes.clone(), unit, whole))
+    }
+
+    /// A binding of these bytes of an operand, which begins where the device allows it, and where in it they begin.
+    pub(super) fn binding(
+        &self,
+        p: &Placed<'a>,
+        bytes: Range<u64>,
+        unit: u64,
+        whole: u64,
+    ) -> (u32, Binding<'a>) {
+        let alignment = self.machine.alignment();
+        let offset = bytes.start / alignment * alignment;
+        let binding = Binding {
+            from: Source::Operand(p.operand.memory()),
+            offset,
+            size: bytes.end.next_multiple_of(whole) - offset,
+        };
+        (((bytes.start - offset) / unit) as u32, binding)
+    }
+}

@@ -1,0 +1,97 @@
+//! What of a device decides how work is cut.
+
+/// What a device allows, as far as it matters here, under WebGPU's names. The default is what WebGPU promises of every
+/// device.
+///
+/// ```
+/// // An engine whose device binds more, at places further apart.
+/// let limits = nonlin::Limits {
+///     max_storage_buffer_binding_size: 1 << 30,
+///     min_storage_buffer_offset_alignment: 4096,
+///     ..nonlin::Limits::default()
+/// };
+/// assert_eq!(limits.max_compute_workgroups_per_dimension, 65_535);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Limits {
+    /// Workgroups of a dispatch in one dimension.
+    pub max_compute_workgroups_per_dimension: u32,
+    /// Invocations in a workgroup: 64 at least, which some kernels are written for; layers need 256.
+    pub max_compute_invocations_per_workgroup: u32,
+    /// Bytes of a storage binding.
+    pub max_storage_buffer_binding_size: u64,
+    /// Bytes of a uniform binding.
+    pub max_uniform_buffer_binding_size: u64,
+    /// Storage bindings of a kernel.
+    pub max_storage_buffers_per_shader_stage: u32,
+    /// What offsets of storage bindings are multiples of, in bytes.
+    pub min_storage_buffer_offset_alignment: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            max_compute_workgroups_per_dimension: 65_535,
+            max_compute_invocations_per_workgroup: 256,
+            max_storage_buffer_binding_size: 128 << 20,
+            max_uniform_buffer_binding_size: 64 << 10,
+            max_storage_buffers_per_shader_stage: 8,
+            min_storage_buffer_offset_alignment: 256,
+        }
+    }
+}
+
+/// How a kernel is cut into invocations. The default serves; measure before choosing another
+/// (`nonlin bench --workgroup 64 --words 4`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Shape {
+    /// Invocations in a workgroup.
+    pub workgroup: u32,
+    /// Words (of 4 elements where the operands' places allow it) that each invocation handles.
+    pub words: u32,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Shape {
+            workgroup: 256,
+            words: 1,
+        }
+    }
+}
+
+/// A device as plans know it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Machine {
+    pub(crate) limits: Limits,
+    pub(crate) shape: Shape,
+}
+
+impl Machine {
+    pub(crate) fn new(limits: Limits) -> Self {
+        let shape = Shape {
+            workgroup: Shape::default()
+                .workgroup
+                .min(limits.max_compute_invocations_per_workgroup),
+            ..Shape::default()
+        };
+        Machine { limits, shape }
+    }
+
+    /// Workgroups in a row, and rows, for so many in all. Rows are of equal length: 65,536 groups are 2 x
+    /// 32,768, not 2 x 65,535.
+    pub(crate) fn grid(&self, groups: u64) -> [u32; 2] {
+        let most = u64::from(self.limits.max_compute_workgroups_per_dimension);
+        let rows = groups.div_ceil(most);
+        [groups.div_ceil(rows) as u32, rows as u32]
+    }
+
+    /// Bytes that one binding can hold.
+    pub(crate) fn limit(&self) -> u64 {
+        self.limits.max_storage_buffer_binding_size.min(1 << 31)
+    }
+
+    pub(crate) fn alignment(&self) -> u64 {
+        u64::from(self.limits.min_storage_buffer_offset_alignment)
+    }
+}

@@ -1,0 +1,109 @@
+//! Operands that were checked: which bytes they have, and whose their values are.
+
+use super::operand::{Operand, Rows};
+use crate::error::Error;
+use crate::pass::Pass;
+use crate::tensor::dtype::DType;
+use crate::tensor::layout::{Layout, Whose};
+use std::ops::Range;
+
+/// Operands that were checked.
+pub(crate) struct Given<'a> {
+    pub(crate) inputs: Vec<Placed<'a>>,
+    pub(crate) output: Option<Placed<'a>>,
+    pub(crate) args: Vec<Placed<'a>>,
+    pub(crate) grads: Vec<Placed<'a>>,
+    pub(crate) layout: Layout,
+    pub(crate) len: u64,
+}
+
+/// An operand that was checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Placed<'a> {
+    pub(crate) name: String,
+    pub(crate) operand: Operand<'a>,
+    pub(crate) bytes: Range<u64>,
+    pub(crate) dtype: DType,
+    pub(crate) whose: Whose,
+}
+
+impl<'a> Placed<'a> {
+    pub(crate) fn new(
+        name: String,
+        operand: Operand<'a>,
+        dtype: DType,
+        whose: Whose,
+    ) -> Result<Self, Error> {
+        let bytes = operand.bytes(&name, dtype)?;
+        Ok(Placed {
+            name,
+            operand,
+            bytes,
+            dtype,
+            whose,
+        })
+    }
+
+    pub(crate) fn rows(&self) -> Option<Rows> {
+        let rows = self.operand.in_rows();
+        (rows.len != rows.stride).then_some(rows)
+    }
+
+    /// Whether the elements of the two are the same, one by one.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.operand.memory() == other.operand.memory()
+            && self.bytes == other.bytes
+            && self.dtype == other.dtype
+            && self.rows() == other.rows()
+            && self.whose == Whose::Each
+            && other.whose == Whose::Each
+    }
+
+    /// Whether no byte belongs to both.
+    pub(crate) fn is_apart(&self, other: &Self) -> bool {
+        let (a, b) = (&self.bytes, &other.bytes);
+        if self.operand.memory() != other.operand.memory()
+            || a.end <= b.start
+            || b.end <= a.start
+            || a.is_empty()
+            || b.is_empty()
+        {
+            return true;
+        }
+        // Rows of one stride may lie in each other's gaps.
+        match (self.rows(), other.rows()) {
+            (Some(rows), Some(others)) => {
+                let stride = rows.stride * self.dtype.size();
+                let phase =
+                    (b.start as i128 - a.start as i128).rem_euclid(i128::from(stride)) as u64;
+                stride == others.stride * other.dtype.size()
+                    && phase >= rows.len * self.dtype.size()
+                    && phase + others.len * other.dtype.size() <= stride
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn overlap(&self, other: &Self) -> Error {
+        Error::Overlap {
+            first: self.name.clone(),
+            first_bytes: self.bytes.clone(),
+            second: other.name.clone(),
+            second_bytes: other.bytes.clone(),
+        }
+    }
+}
+
+pub(crate) fn unexpected(pass: Pass, operand: &str) -> Error {
+    Error::UnexpectedOperand {
+        pass,
+        operand: operand.to_owned(),
+    }
+}
+
+pub(crate) fn missing(pass: Pass, operand: &str) -> Error {
+    Error::MissingOperand {
+        pass,
+        operand: operand.to_owned(),
+    }
+}

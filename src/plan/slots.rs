@@ -1,0 +1,123 @@
+//! Slots: the operands of a chain's kernels, and which of them take each other's places.
+
+use super::placed::{Given, Placed, missing};
+use super::task::Task;
+use crate::error::Error;
+use crate::tensor::layout::Whose;
+use crate::wgsl::{self, At, Input, Output};
+
+/// An operand of a kernel, element by element or with values that elements share. What the text says of it, its numbers
+/// and its binding all follow from this.
+pub(super) struct Slot<'a> {
+    /// Its variable in the kernel: `x`, `dy` or `arg_w` if it is read; `y`, `dx` or `d_w` if it is written.
+    pub(super) variable: String,
+    pub(super) placed: Placed<'a>,
+    /// The input, by index, whose place it takes; of what is written alone.
+    pub(super) in_place: Option<usize>,
+}
+
+impl<'a> Slot<'a> {
+    fn read(variable: String, placed: Placed<'a>) -> Self {
+        Slot {
+            variable,
+            placed,
+            in_place: None,
+        }
+    }
+
+    /// What the text says of an operand that is read.
+    pub(super) fn input(&self, at: At) -> Input {
+        Input {
+            name: self.variable.clone(),
+            dtype: self.placed.dtype,
+            at,
+        }
+    }
+
+    /// What the text says of an operand that is written.
+    pub(super) fn output(&self) -> Output {
+        Output {
+            name: self.variable.clone(),
+            dtype: self.placed.dtype,
+            rows: self.placed.rows().is_some(),
+            in_place: self.in_place,
+        }
+    }
+}
+
+/// The operands of a pass.
+pub(super) struct Slots<'a> {
+    pub(super) inputs: Vec<Slot<'a>>,
+    /// y or dx, if it is wanted, and gradients as long as x.
+    pub(super) outputs: Vec<Slot<'a>>,
+    /// Gradients that are summed.
+    pub(super) sums: Vec<Placed<'a>>,
+}
+
+impl<'a> Slots<'a> {
+    /// Takes of the arguments' operands those that the pass reads.
+    pub(super) fn new(task: &Task, given: Given<'a>) -> Result<Self, Error> {
+        let asked = given.grads.iter();
+        let asked: Vec<_> = asked.filter_map(|g| g.name.strip_prefix("d_")).collect();
+        let passed = given.inputs.into_iter();
+        let mut slots = Slots {
+            inputs: passed.map(|p| Slot::read(p.name.clone(), p)).collect(),
+            outputs: Vec::new(),
+            sums: Vec::new(),
+        };
+        for name in task.body().needs(&asked) {
+            let placed = given.args.iter().find(|arg| arg.name == name);
+            let placed = placed.ok_or_else(|| missing(task.pass, &format!("@{name}")))?;
+            let slot = Slot::read(wgsl::arg(&name), placed.clone());
+            slots.inputs.push(slot);
+        }
+        let (each, sums): (Vec<_>, Vec<_>) = given
+            .grads
+            .into_iter()
+            .partition(|grad| grad.whose == Whose::Each);
+        for placed in given.output.into_iter().chain(each) {
+            slots.write(placed)?;
+        }
+        for placed in sums {
+            slots.sum(placed)?;
+        }
+        Ok(slots)
+    }
+
+    /// Adds an output: apart from all others, or exactly in the place of an input that no other output takes.
+    fn write(&mut self, placed: Placed<'a>) -> Result<(), Error> {
+        let mut in_place = None;
+        for (index, input) in self.inputs.iter().enumerate() {
+            let input = &input.placed;
+            if input.is_apart(&placed) {
+                continue;
+            }
+            let is_taken = self.outputs.iter().any(|o| o.in_place == Some(index));
+            if in_place.is_some() || is_taken || !input.is_same(&placed) {
+                return Err(input.overlap(&placed));
+            }
+            in_place = Some(index);
+        }
+        let mut others = self.outputs.iter().map(|output| &output.placed);
+        if let Some(other) = others.find(|other| !other.is_apart(&placed)) {
+            return Err(other.overlap(&placed));
+        }
+        self.outputs.push(Slot {
+            variable: placed.name.clone(),
+            placed,
+            in_place,
+        });
+        Ok(())
+    }
+
+    /// Adds a gradient that is summed: apart from all others.
+    fn sum(&mut self, placed: Placed<'a>) -> Result<(), Error> {
+        let slots = self.inputs.iter().chain(&self.outputs);
+        let mut others = slots.map(|slot| &slot.placed).chain(&self.sums);
+        if let Some(other) = others.find(|other| !other.is_apart(&placed)) {
+            return Err(other.overlap(&placed));
+        }
+        self.sums.push(placed);
+        Ok(())
+    }
+}

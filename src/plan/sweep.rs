@@ -1,0 +1,297 @@
+//! Sweeps: dispatches that go through the elements channel by channel, so that a channel's values are loaded once, and
+//! gradients of values that elements share are summed on the way.
+//!
+//! A sum is taken in three stages, so that it is never long and its order depends on the shape alone. An invocation adds up
+//! `chunk` terms at a time; a workgroup adds up its invocations, which gives one partial sum for each part of the tensor;
+//! one more dispatch adds up the partial sums of each value.
+
+use super::dispatch::COPY_ALIGNMENT;
+use super::launch::{Binding, Code, Launch, Launches};
+use super::placed::Placed;
+use super::slots::Slot;
+use super::work::{Cut, Piece, WORD, Work};
+use crate::error::Error;
+use crate::tensor::layout::{Layout, Whose};
+use crate::wgsl::{Access, LANES, Sweep, SweepArgs};
+
+/// Elements of a row that a workgroup sums, and that it sweeps where it only holds a channel's values.
+/// Where an invocation has single elements, half of it, since its sum has four times as many terms.
+const TILE: u64 = 4096;
+const HOLDING_TILE: u64 = 2048;
+
+/// Words in one running sum.
+const CHUNK: u64 = 16;
+
+/// Rows of fewer elements than this are summed by columns.
+const SHORT_ROW: u64 = 32;
+
+/// How elements are swept, and how the summed gradients' partial sums lie: `blocks` times `channels` times
+/// `tiles` of each.
+pub(super) struct Partials {
+    sweep: Sweep,
+    /// Whether channels are the operands' own, so that their values can be held.
+    pub(super) holds: bool,
+    pub(super) access: Access,
+    outer: u64,
+    channels: u64,
+    inner: u64,
+    /// Samples that are summed together.
+    block: u64,
+    /// Elements of a row that a workgroup has, and such parts in a row.
+    tile: u64,
+    tiles: u64,
+}
+
+impl Partials {
+    fn blocks(&self) -> u64 {
+        self.outer.div_ceil(self.block)
+    }
+
+    /// Of each gradient.
+    fn count(&self) -> u64 {
+        self.blocks() * self.channels * self.tiles
+    }
+
+    /// Elements of a sample.
+    fn sample(&self) -> u64 {
+        self.channels * self.inner
+    }
+
+    /// The dispatch of `here` blocks from `block` on, of `len` elements in all. The kernel counts along rows, or across
+    /// channels, in words.
+    fn piece(&self, block: u64, here: u64, len: u64) -> Piece {
+        let unit = match self.access {
+            Access::Vec4 => WORD,
+            Access::Scalar => 1,
+        };
+        let outer = (here * self.block).min(self.outer - block * self.block);
+        let start = block * self.block * self.sample();
+        let first = block * self.channels * self.tiles;
+        let lanes = u64::from(LANES);
+        let common = SweepArgs {
+            outer: outer as u32,
+            block: self.block as u32,
+            stride: self.count() as u32,
+            ..SweepArgs::default()
+        };
+        let sweep = if self.sweep == Sweep::Columns {
+            let tiles = (self.channels / unit).div_ceil(lanes);
+            SweepArgs {
+                groups: (here * tiles) as u32,
+                channels: (self.channels / unit) as u32,
+                inner: self.inner as u32,
+                chunk: CHUNK.div_ceil(self.inner) as u32,
+                tile: self.tile as u32,
+                tiles: tiles as u32,
+                first: (first / unit) as u32,
+                ..common
+            }
+        } else {
+            let words = self.inner.min(self.tile) / unit;
+            SweepArgs {
+                groups: (here * self.tiles * self.channels) as u32,
+                channels: self.channels as u32,
+                inner: (self.inner / unit) as u32,
+                chunk: CHUNK.div_ceil(words.div_ceil(lanes)) as u32,
+                tile: (self.tile / unit) as u32,
+                tiles: self.tiles as u32,
+                first: first as u32,
+                ..common
+            }
+        };
+        Piece {
+            start,
+            len: (outer * self.sample()).min(len - start),
+            groups: sweep.groups.into(),
+            sweep: Some(sweep),
+        }
+    }
+}
+
+impl<'a> Work<'a> {
+    /// Whether values of a channel are among the inputs or the sums.
+    fn has_channels(&self) -> bool {
+        let inputs = self.slots.inputs.iter().map(|input| input.placed.whose);
+        let mut all = inputs.chain(self.slots.sums.iter().map(|sum| sum.whose));
+        all.any(|whose| matches!(whose, Whose::Channel | Whose::SampleChannel))
+    }
+
+    /// Whether gradients are summed for values of this kind.
+    fn sums_for(&self, whose: Whose) -> bool {
+        self.slots.sums.iter().any(|sum| sum.whose == whose)
+    }
+
+    /// Blocks of samples that one dispatch reaches: pieces are whole blocks, and rows are not cut. None if it
+    /// reaches too few.
+    pub(super) fn blocks_at_once(&self, partials: &Partials, outputs: &[&Slot<'_>]) -> Option<u64> {
+        let block = partials.sample() * partials.block;
+        let blocks = (self.capacity(outputs) / block).min(partials.blocks());
+        let too_few = blocks == 0 || (self.has_rows(outputs) && blocks < partials.blocks());
+        (!too_few).then_some(blocks)
+    }
+
+    /// How elements are swept.
+    pub(super) fn partials(&self, access: Access) -> Partials {
+        let wide = access == Access::Vec4 && self.len.is_multiple_of(WORD);
+        let room = self.capacity(&self.slots.outputs.iter().collect::<Vec<_>>());
+        let Layout {
+            outer,
+            channels,
+            inner,
+        } = self.layout;
+        let by_rows = inner >= SHORT_ROW;
+        let wide_here = match by_rows {
+            true => wide && inner.is_multiple_of(WORD),
+            false => wide && inner == 1 && channels.is_multiple_of(WORD),
+        };
+        let unit = if wide_here { WORD } else { 1 };
+        // A sweep by the operands' channels that leaves lanes idle is worth it only for their sums.
+        let along = if by_rows { inner } else { channels };
+        let holds = self.has_channels() && along / unit >= u64::from(LANES) / 2;
+        let tile = match (self.slots.sums.len(), unit) {
+            (0, _) => HOLDING_TILE,
+            (_, 1) => TILE / 2,
+            _ => TILE,
+        };
+        let of_channels = self.sums_for(Whose::SampleChannel) || self.sums_for(Whose::Channel);
+        let access = |wide| if wide { Access::Vec4 } else { Access::Scalar };
+        if !of_channels && !holds {
+            // Channels do not matter: rows of one tile each.
+            let tile = tile.min(room / WORD * WORD).max(WORD);
+            return Partials {
+                sweep: Sweep::Rows,
+                holds: false,
+                access: access(wide),
+                outer: self.len.div_ceil(tile),
+                channels: 1,
+                inner: tile,
+                block: 1,
+                tile,
+                tiles: 1,
+            };
+        }
+        // Samples that one binding can hold, and that are enough for a workgroup or an invocation.
+        let most = (room / (channels * inner)).max(1).min(outer);
+        Partials {
+            sweep: if by_rows { Sweep::Rows } else { Sweep::Columns },
+            holds: true,
+            access: access(wide_here),
+            outer,
+            channels,
+            inner,
+            block: self.block(by_rows).min(most),
+            tile: if by_rows { tile } else { 1 },
+            tiles: if by_rows { inner.div_ceil(tile) } else { 1 },
+        }
+    }
+
+    /// Samples that are enough for a workgroup that has rows, or an invocation that has columns.
+    fn block(&self, by_rows: bool) -> u64 {
+        let Layout { outer, inner, .. } = self.layout;
+        let sums = self.slots.sums.len() as u64;
+        if self.sums_for(Whose::SampleChannel) {
+            // Each sample has sums of its own.
+            1
+        } else if by_rows {
+            // Of a long tensor, 1024 workgroups or more remain.
+            let elements = (self.len / 1024).clamp(TILE, 4 * TILE);
+            if self.sums_for(Whose::Channel) {
+                elements.div_ceil(inner)
+            } else {
+                1
+            }
+        } else if sums == 0 {
+            CHUNK.div_ceil(inner)
+        } else {
+            // As many rows to a sum as keep all sums below 1/512 of x.
+            let rows = (sums * 4 * 512 / self.size()).div_ceil(inner);
+            outer.div_ceil((outer / rows).max(1))
+        }
+    }
+
+    /// The dispatches that sweep, which sum, and write what is written along with it if it is not written apart;
+    /// and the one that adds up the partial sums, if there are any.
+    pub(super) fn swept(
+        &self,
+        launches: &mut Launches<'a>,
+        partials: &Partials,
+        apart: bool,
+    ) -> Result<(), Error> {
+        let outputs = if apart { &[] } else { &self.slots.outputs[..] };
+        let scratch = partials.count() * self.slots.sums.len() as u64 * 4;
+        let limit = self.machine.limit();
+        if scratch > limit {
+            return Err(Error::TooLarge {
+                what: "the partial sums".into(),
+                bytes: scratch,
+                limit,
+            });
+        }
+        let cut = Cut {
+            access: partials.access,
+            sweep: partials.sweep,
+            holds: partials.holds,
+            outputs: outputs.iter().collect(),
+            scratch,
+        };
+        let Some(blocks) = self.blocks_at_once(partials, &cut.outputs) else {
+            return Err(Error::TooLarge {
+                what: "what is summed at a time".into(),
+                bytes: partials.sample() * partials.block * self.size(),
+                limit: self.capacity(&cut.outputs) * self.size(),
+            });
+        };
+        launches.scratch = scratch;
+        for block in (0..partials.blocks()).step_by(blocks as usize) {
+            let here = blocks.min(partials.blocks() - block);
+            let piece = partials.piece(block, here, self.len);
+            launches.push(self.machine, self.launch(&cut, &piece)?)?;
+        }
+        if !self.slots.sums.is_empty() {
+            launches.push(self.machine, self.finish(partials, scratch))?;
+        }
+        Ok(())
+    }
+
+    /// The dispatch that adds up partial sums: a workgroup for each 32 bits of each gradient.
+    fn finish(&self, partials: &Partials, scratch: u64) -> Launch<'a> {
+        let sums = &self.slots.sums;
+        let words = |sum: &Placed<'_>| match sum.dtype.size() {
+            4 => sum.operand.len(),
+            _ => sum.operand.len() / 2 + 1,
+        };
+        let most = sums.iter().map(words).fold(1, u64::max);
+        let [row, rows] = self.machine.grid(most);
+        let mut bindings = vec![Binding::scratch(scratch)];
+        let mut uniform = vec![row, 0, 0, 0];
+        let count = partials.count();
+        for (index, sum) in sums.iter().enumerate() {
+            // Runs of partial sums that belong to one value.
+            let (run, skip, terms) = match sum.whose {
+                Whose::SampleChannel => (partials.tiles, count, partials.tiles),
+                Whose::Channel => (
+                    partials.tiles,
+                    partials.channels * partials.tiles,
+                    partials.blocks() * partials.tiles,
+                ),
+                _ => (count, count, count),
+            };
+            let size = sum.dtype.size();
+            let (offset, binding) = self.binding(sum, sum.bytes.clone(), size, COPY_ALIGNMENT);
+            bindings.push(binding);
+            let (base, len) = (index as u64 * count, sum.operand.len());
+            let offset = u64::from(offset);
+            // As `struct Sum` of shaders/sweep/finish.wgsl has them.
+            let fields = [base, len, terms, run, skip, offset, 4 / size];
+            uniform.extend(fields.map(|value| value as u32));
+            uniform.resize(uniform.len().next_multiple_of(4), 0);
+        }
+        Launch {
+            code: Code::Finish(sums.iter().map(|sum| sum.dtype).collect()),
+            bindings,
+            uniform,
+            random: None,
+            grid: [row, sums.len() as u32, rows],
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Elements, how they are grouped, and operands' values as slices.
+
+pub(crate) mod dtype;
+pub(crate) mod layout;
+pub(crate) mod values;
