@@ -12,17 +12,15 @@ fn shaders() -> PathBuf {
 
 /// Every shader file: its path below shaders/, with forward slashes, and its text.
 fn files() -> Vec<(String, String)> {
-    let mut files = Vec::new();
-    for folder in std::fs::read_dir(shaders()).unwrap() {
-        let folder = folder.unwrap();
-        for file in std::fs::read_dir(folder.path()).unwrap() {
-            let file = file.unwrap();
-            let name = format!(
-                "{}/{}",
-                folder.file_name().to_str().unwrap(),
-                file.file_name().to_str().unwrap()
-            );
-            files.push((name, std::fs::read_to_string(file.path()).unwrap()));
+    let (mut files, mut folders) = (Vec::new(), vec![String::new()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(shaders().join(&folder)).unwrap() {
+            let entry = entry.unwrap();
+            let name = format!("{folder}{}", entry.file_name().to_str().unwrap());
+            match entry.path().is_dir() {
+                true => folders.push(name + "/"),
+                false => files.push((name, std::fs::read_to_string(entry.path()).unwrap())),
+            }
         }
     }
     assert!(files.len() >= 20, "the shaders are where they were");

@@ -32,6 +32,7 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "io/words_16_written.wgsl",
     "io/words_32.wgsl",
     "io/words_32_written.wgsl",
+    "layers/partial_sum.wgsl",
     "math/acon.wgsl",
     "math/divide.wgsl",
     "math/exp.wgsl",
