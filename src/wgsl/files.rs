@@ -6,7 +6,7 @@
 //! - a line that ends in `//#stub` stands in for what another file, or Rust, brings, and is dropped;
 //! - a line that ends in `//#bind` declares a buffer, whose number is given when all are known;
 //! - `struct Args { a: u32, b: f32 } //#args` names numbers of the dispatch: all files' together are one uniform;
-//! - `override N: i32 = 3;` becomes a constant of the value that Rust sets.
+//! - `override N: i32 = 3;` becomes a constant where Rust sets its value ([`Text::set`]).
 //!
 //! A file may be taken under other names ([`Text::file_as`]): `it` in it, alone or as the beginning of a name, is what
 //! Rust says. What nothing in the text uses is left out.
@@ -233,7 +233,7 @@ impl Text {
         true
     }
 
-    /// The line, or the constant that stands for its override.
+    /// The line, or the constant that stands for an override that is set.
     fn with_constant<'a>(&self, line: &'a str) -> std::borrow::Cow<'a, str> {
         let Some(rest) = line.strip_prefix("override ") else {
             return line.into();
@@ -245,7 +245,7 @@ impl Text {
                 let behind = tail.split_once(';').map_or("", |(_, behind)| behind);
                 format!("const {head}= {value};{behind}").into()
             }
-            _ => format!("const {rest}").into(),
+            _ => line.into(),
         }
     }
 
@@ -418,7 +418,7 @@ mod tests {
 @group(0) @binding(2) var<uniform> args: Args;
 
 const N: u32 = 5u; // Elements.
-const M: u32 = 7u;
+override M: u32 = 7u;
 @compute @workgroup_size(64)
 fn main() { y[args.y_at] = vec4(x[N] + M); }
 ";

@@ -6,6 +6,7 @@ use nonlin::wgpu::{AdapterInfo, Backend};
 use std::io::Write;
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// A short name for an adapter.
 pub(crate) fn key(info: &AdapterInfo) -> String {
@@ -23,7 +24,11 @@ pub(crate) struct Trials<D> {
     adapter: String,
     device: Option<Arc<D>>,
     trials: Vec<Trial>,
+    took: Took,
 }
+
+/// How long each trial took.
+type Took = Arc<Mutex<Vec<(Duration, String)>>>;
 
 impl<D: Send + Sync + 'static> Trials<D> {
     /// The adapter's short name.
@@ -39,8 +44,16 @@ impl<D: Send + Sync + 'static> Trials<D> {
         let device = self.device.clone();
         let required = std::env::var_os("REQUIRE_GPU").is_some_and(|v| v == "1");
         let missing = device.is_none();
-        let trial = Trial::test(format!("{}::{name}", self.adapter), move || match device {
-            Some(device) => test(&device),
+        let (name, took) = (format!("{}::{name}", self.adapter), Arc::clone(&self.took));
+        let key = name.clone();
+        let trial = Trial::test(name, move || match device {
+            Some(device) => {
+                let start = Instant::now();
+                let result = test(&device);
+                let mut took = took.lock().unwrap_or_else(PoisonError::into_inner);
+                took.push((start.elapsed(), key));
+                result
+            }
             None => Err("there is no such adapter, and REQUIRE_GPU=1 asks for it".into()),
         });
         self.trials
@@ -89,7 +102,7 @@ pub(crate) fn run<A, D: Send + Sync + 'static>(
     }
     let on_gl = keys.iter().all(|key| key.ends_with("-gl"));
     args.test_threads = args.test_threads.or(Some(if on_gl { 1 } else { threads }));
-    let mut trials = Vec::new();
+    let (mut trials, took) = (Vec::new(), Took::default());
     for key in keys {
         let adapter = adapters.iter().find(|(known, _)| known == key);
         let device = adapter.and_then(|(_, adapter)| {
@@ -100,12 +113,23 @@ pub(crate) fn run<A, D: Send + Sync + 'static>(
             adapter: key.to_owned(),
             device,
             trials: Vec::new(),
+            took: Arc::clone(&took),
         };
         add(&mut on);
         trials.extend(on.trials);
     }
     let conclusion = libtest_mimic::run(&args, trials);
+    show_slowest(&took);
     leave(if conclusion.has_failed() { 101 } else { 0 });
+}
+
+/// Says which trials took longest: a suite that nobody watches becomes slow.
+fn show_slowest(took: &Took) {
+    let mut took = took.lock().unwrap_or_else(PoisonError::into_inner);
+    took.sort();
+    let slowest = took.iter().rev().take(5);
+    let slowest = slowest.map(|(time, name)| format!("{name} {:.1} s", time.as_secs_f64()));
+    println!("slowest: {}", slowest.collect::<Vec<_>>().join(", "));
 }
 
 /// Runs this program once for each adapter, all at the same time, and shows what each said when it is done. The exit code
