@@ -164,14 +164,16 @@ fn declaration(lines: &[&str]) -> String {
         .iter()
         .position(|line| line.contains('}'))
         .unwrap_or(0);
-    let text = lines[..=end].join(" ").replace('}', " ");
-    let code = text.split("//").next().unwrap_or_default();
+    let lines = lines[..=end].iter();
+    let code: Vec<_> = lines.filter_map(|line| line.split("//").next()).collect();
+    let code = code.join(" ").replace('}', " ");
     let words: Vec<_> = code.split_whitespace().collect();
     words.join(" ").trim_end_matches(',').to_owned()
 }
 
 /// A `//#use` names a file that is there; a stub is declared as what stands behind it in the used files is; and no
-/// file in math/ is left that nothing uses. (What Rust brings to sweeps is held by a test in src/wgsl.)
+/// file in math/ is left that nothing uses. (What Rust brings to sweeps is held by a test in src/wgsl; what it
+/// puts together for layers, by the next one.)
 #[test]
 fn uses_and_stubs_agree() {
     let files = files();
@@ -201,8 +203,9 @@ fn uses_and_stubs_agree() {
         }
         for stub in source.lines().filter(|l| l.trim_end().ends_with("//#stub")) {
             let is_known = real.contains(&declaration(&[stub]));
+            let elsewhere = ["sweep/", "layers/", "io/"];
             assert!(
-                is_known || name.starts_with("sweep/"),
+                is_known || elsewhere.iter().any(|folder| name.starts_with(folder)),
                 "{name}: nothing stands behind {stub}"
             );
         }
@@ -213,6 +216,101 @@ fn uses_and_stubs_agree() {
     for (name, _) in files.iter().filter(|(name, _)| name.starts_with("math/")) {
         assert!(used.contains(name), "nothing uses {name}");
     }
+}
+
+/// What in a file may stand for another name: it is taken under that ([`Text::file_as`] in src/wgsl/files.rs).
+const PLACEHOLDERS: [&str; 7] = ["it", "dtype", "buffer", "region", "window", "bn", "bias"];
+
+/// Whether declarations are the same where placeholders in either stand for what the other has: whole names, or
+/// beginnings before `_`; in capitals likewise, and with a capital before another. An override that is set is a const.
+fn agree(one: &str, two: &str) -> bool {
+    let tokens = |text: &str| -> Vec<String> {
+        let spaced = text.replace(|c: char| !(c.is_alphanumeric() || c == '_'), " ");
+        let tokens = spaced.split_whitespace();
+        tokens.map(|t| t.replace("override", "const")).collect()
+    };
+    let (one, two) = (tokens(one), tokens(two));
+    let stands_for = |one: &str, two: &str| {
+        PLACEHOLDERS.iter().any(|name| {
+            let capital = name[..1].to_uppercase() + &name[1..];
+            [(*name).to_owned(), name.to_uppercase(), capital]
+                .iter()
+                .any(|name| {
+                    let rest = one.strip_prefix(name.as_str());
+                    rest.is_some_and(|rest| {
+                        let is_part = rest.starts_with(|c: char| c == '_' || c.is_uppercase());
+                        (rest.is_empty() || is_part) && two.ends_with(rest)
+                    })
+                })
+        })
+    };
+    let mut pairs = one.iter().zip(&two);
+    one.len() == two.len()
+        && pairs.all(|(one, two)| one == two || stands_for(one, two) || stands_for(two, one))
+}
+
+/// The files that may stand behind a stub of a file in layers/ or io/. FReLU shares none with the other layers.
+fn beside<'a>(name: &str, files: &'a [(String, String)]) -> Vec<&'a (String, String)> {
+    let is_frelu = |name: &str| name.starts_with("layers/frelu/");
+    let files = files.iter().filter(|(other, _)| {
+        let folder = other.rsplit_once('/').map(|(folder, _)| folder);
+        let is_shared =
+            folder.is_some_and(|folder| ["act", "io", "math", "layers"].contains(&folder));
+        let is_layer = other.starts_with("layers/") && is_frelu(other) == is_frelu(name);
+        is_shared || (is_layer && name.starts_with("layers/"))
+    });
+    files.collect()
+}
+
+/// Behind a stub in layers/ and io/ stands what some file declares; of a function, every one of that name that may be
+/// taken is declared so.
+#[test]
+fn stubs_of_layers_agree() {
+    let files = files();
+    let is_tried = |name: &str| name.starts_with("layers/") || name.starts_with("io/");
+    for (name, source) in files.iter().filter(|(name, _)| is_tried(name)) {
+        let mut real = BTreeSet::new();
+        for (_, text) in beside(name, &files) {
+            let lines: Vec<_> = text.lines().collect();
+            let declared = (0..lines.len()).filter(|at| !lines[*at].ends_with("//#stub"));
+            real.extend(declared.map(|at| declaration(&lines[at..])));
+        }
+        let head = |text: &str| text.split(['(', ':']).next().unwrap_or_default().to_owned();
+        let stubs = source.lines().filter(|l| l.trim_end().ends_with("//#stub"));
+        // The uniform's declaration is the composer's.
+        for stub in stubs.filter(|stub| !stub.contains("var<uniform> args: Args;")) {
+            let stub = declaration(&[stub]);
+            let (same, others): (Vec<_>, Vec<_>) = real.iter().partition(|real| agree(real, &stub));
+            assert!(!same.is_empty(), "{name}: nothing stands behind {stub}");
+            let is_named = |other: &&&String| head(other.as_str()) == head(&stub);
+            let wrong = others
+                .iter()
+                .find(|other| stub.starts_with("fn ") && is_named(other));
+            assert!(wrong.is_none(), "{name}: {stub} is also {wrong:?}");
+        }
+    }
+}
+
+#[test]
+fn placeholders_stand_for_names() {
+    let real = "fn it_load(i: u32) -> V";
+    for (stub, is_right) in [
+        ("fn x_load(i: u32) -> V", true),
+        ("fn it_load(i: u32) -> V", true),
+        ("fn x_load(i: i32) -> V", false),
+        ("fn x_load(i: u32, n: u32) -> V", false),
+        ("fn x_loads(i: u32) -> V", false),
+    ] {
+        assert_eq!(agree(real, stub), is_right, "{stub}");
+    }
+    assert!(agree(
+        "fn f16_value(bits: u32) -> f32",
+        "fn dtype_value(bits: u32) -> f32"
+    ));
+    assert!(agree(
+        "fn window_of(c: u32) -> Taps",
+        "fn window2_of(c: u32) -> Taps"
+    ));
 }
 
 #[test]

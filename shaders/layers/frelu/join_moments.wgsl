@@ -4,7 +4,8 @@ struct Args { row: u32, channels: u32, moments_parts: u32, moments_blocks: u32, 
 @group(0) @binding(1) var<storage, read_write> parameters: array<f32>; //#bind
 @group(0) @binding(2) var<storage, read_write> saved: array<f32>; //#bind
 @group(0) @binding(3) var<storage, read> scratch: array<f32>; //#bind
-fn bias_of(c: u32) -> f32 { return f32(c); } //#stub
+alias C = f32; //#stub
+fn bias_of(c: u32) -> C { return C(c); } //#stub
 override WINDOW_FIRST: u32 = 0u; // The number of the window's count among all values; mean and spread are behind it.
 
 // Where the blocks' values of channel c begin.

@@ -14,9 +14,15 @@ struct Line { a: V, b: V, c: V, d: V, e: V, f: V, g: V } //#stub
 struct Patch { a: Line, b: Line, c: Line, d: Line, e: Line, f: Line, g: Line } //#stub
 fn seen(r: Ring) -> Patch { return Patch(); } //#stub
 override UP: i32 = 1; //#stub
-struct Held { none: u32 } //#stub
-fn hold(c: u32) -> Held { return Held(c); } //#stub
-struct Sums { none: u32 } //#stub
+struct TapRow { a: C, b: C, c: C, d: C, e: C, f: C, g: C } //#stub
+struct Taps { a: TapRow, b: TapRow, c: TapRow, d: TapRow, e: TapRow, f: TapRow, g: TapRow } //#stub
+struct Windows { a: Taps } //#stub
+struct Norm { center: C, scale: C, gain: C, lift: C } //#stub
+struct Norms { a: Norm } //#stub
+struct Held { windows: Windows, norms: Norms } //#stub
+fn hold(c: u32) -> Held { return Held(); } //#stub
+struct NormSums { plain: C, a: C } //#stub
+struct Sums { norms: NormSums } //#stub
 fn terms(sums: Sums, h: Held, x: Patch, dy: V) -> Sums { return sums; } //#stub
 fn plus(a: Sums, b: Sums) -> Sums { return a; } //#stub
 fn sums_put(s: Share, sums: Sums) { return; } //#stub
