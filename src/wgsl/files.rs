@@ -306,10 +306,17 @@ fn declared_buffer(line: &str) -> Option<Declared> {
     })
 }
 
-/// Text with other names, as [`Text::file_as`] says.
+/// Text with other names, as [`Text::file_as`] says; in comments, only of names in backquotes.
 fn renamed(text: &str, names: &[(&str, &str)]) -> String {
     let mut out = String::with_capacity(text.len());
+    let mut is_comment = false;
     'tokens: for token in super::items::tokens(text) {
+        let line = token.rsplit('\n').next().unwrap_or_default();
+        is_comment = line.contains("//") | (is_comment & (line.len() == token.len()));
+        if is_comment & !out.ends_with('`') {
+            out.push_str(token);
+            continue;
+        }
         for (from, to) in names {
             let capital = |name: &str| {
                 let (first, rest) = name.split_at(1);
@@ -384,6 +391,9 @@ mod tests {
     fn names_are_replaced() {
         let text = "fn it_load(i: u32) -> It { return ITEMS[it_at + i] + IT_N * it.it; } struct ItRow { Items: Iti }";
         let wide = "fn wide_load(i: u32) -> Wide { return ITEMS[wide_at + i] + WIDE_N * wide.wide; } struct WideRow { Items: Iti }";
+        assert_eq!(renamed(text, &[("it", "wide")]), wide);
+        let text = "// Of it, `it`.\nlet a = it; // it";
+        let wide = "// Of it, `wide`.\nlet a = wide; // it";
         assert_eq!(renamed(text, &[("it", "wide")]), wide);
     }
 

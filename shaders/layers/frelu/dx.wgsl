@@ -1,9 +1,9 @@
 // The gradient of x: what goes to x directly, and what comes back by every window that sees it.
 //
-// As a row of x comes in, the convolutions of the row UP above it are complete, and so are their gradients, which go into
-// rings of their own; with these the windows around the row another UP above have all that they saw, and its dx is stored.
-// So strips begin and end 2 UP rows beyond their own. Convolutions beyond the strip's columns, and beyond its rows, are
-// computed again by the neighbour: no lane waits for another.
+// As a row of x comes in, the convolutions of the row UP above it are complete, and so are their gradients, which go
+// into rings of their own; with these the windows around the row another UP above have all that they saw, and its dx is
+// stored. So strips begin and end 2 UP rows beyond their own. Convolutions beyond the strip's columns, and beyond its
+// rows, are computed again by the neighbour: no lane waits for another.
 alias V = vec4<f32>; //#stub
 alias C = f32; //#stub
 alias Flags = vec4<bool>; //#stub

@@ -20,8 +20,8 @@ fn share_sum(s: Share, index: i32, sum: C) {
     lanes[u32(index) * 64u + s.lane] = sum;
 }
 
-// Adds up the `count` sums that lanes share, and leaves them as values from `first` on. A unit's lanes are BESIDE apart:
-// eight of them are added to a part, parts to the sum.
+// Adds up the `count` sums that lanes share, and leaves them as values from `first` on. A unit's lanes are BESIDE
+// apart: eight of them are added to a part, parts to the sum.
 fn put_sums(s: Share, first: u32, count: u32) {
     let own = 64u / BESIDE;
     workgroupBarrier();

@@ -1,8 +1,8 @@
 // Means and spreads (sums of squares of the differences from the mean), of values that come one after another.
 //
-// A sum of squares minus the square of a sum would lose all digits where the mean is far from zero. So a strip's sums are of
-// the differences from its first value, which is near its mean, and parts are joined by their means: Chan, Golub and LeVeque
-// 1979, Updating Formulae and a Pairwise Algorithm for Computing Sample Variances.
+// A sum of squares minus the square of a sum would lose all digits where the mean is far from zero. So a strip's sums
+// are of the differences from its first value, which is near its mean, and parts are joined by their means: Chan, Golub
+// and LeVeque 1979, Updating Formulae and a Pairwise Algorithm for Computing Sample Variances.
 alias V = vec4<f32>; //#stub
 alias C = f32; //#stub
 const BESIDE: u32 = 1u; //#stub

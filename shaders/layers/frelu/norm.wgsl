@@ -1,5 +1,5 @@
-// What stands behind a convolution: hat = (conv - center) scale, and its part of T is gain hat + lift. Without a norm that
-// is the convolution and its bias.
+// What stands behind a convolution: hat = (conv - center) scale, and its part of T is gain hat + lift. Without a norm
+// that is the convolution and its bias.
 alias V = vec4<f32>; //#stub
 alias C = f32; //#stub
 

@@ -79,12 +79,12 @@ fn slopes(b: Backs, dt: V, hat: Convs) -> Convs {
     return Convs(norm_back(b.a, dt, hat.a));
 }
 
-fn first(v: Convs) -> V {
+fn first_conv(v: Convs) -> V {
     return v.a;
 }
 
 // There is no second: what is made of this zero, compilers drop.
-fn second(v: Convs) -> V {
+fn second_conv(v: Convs) -> V {
     return V(0.0);
 }
 

@@ -28,12 +28,12 @@ fn slopes(b: Backs, dt: V, hat: Convs) -> Convs { return hat; } //#stub
 struct Held { windows: Windows, norms: Norms, backs: Backs } //#stub
 struct Split { own: V, dt: V } //#stub
 fn split(x: V, t: V, dy: V) -> Split { return Split(x, dy); } //#stub
-fn first(v: Convs) -> V { return v.a; } //#stub
-fn second(v: Convs) -> V { return v.a; } //#stub
+fn first_conv(v: Convs) -> V { return v.a; } //#stub
+fn second_conv(v: Convs) -> V { return v.a; } //#stub
 override SIDE: i32 = 1; // Columns that windows reach to either side.
 
-// At one place: what of dy goes to x directly, and the gradient of each window's convolution. Outside of the image there
-// is none.
+// At one place: what of dy goes to x directly, and the gradient of each window's convolution. Outside of the image
+// there is none.
 struct Slope {
     own: V,
     a: V,
@@ -45,7 +45,9 @@ fn slope_at(h: Held, x: Ring, dy: V, inside: bool) -> Slope {
     let hat = hats(h.norms, convs(h.windows, near));
     let d = split(near.d.d, funnel(h.norms, hat), dy);
     let slope = slopes(h.backs, d.dt, hat);
-    return Slope(d.own, select(V(0.0), first(slope), inside), select(V(0.0), second(slope), inside));
+    let a = select(V(0.0), first_conv(slope), inside);
+    let b = select(V(0.0), second_conv(slope), inside);
+    return Slope(d.own, a, b);
 }
 
 struct Slopes {

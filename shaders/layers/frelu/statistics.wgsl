@@ -1,4 +1,5 @@
-// The mean and the spread of the convolutions, for a norm that trains: a workgroup leaves those of its part of the images.
+// The mean and the spread of the convolutions, for a norm that trains: a workgroup leaves those of its part of the
+// images.
 alias V = vec4<f32>; //#stub
 alias C = f32; //#stub
 struct Share { lane: u32, unit: u32, c: u32, block: u32, begin: u32, end: u32 } //#stub

@@ -1,5 +1,5 @@
-// Sums for the parameters' gradients: a workgroup leaves those of its part of the images. No running sum is long: a strip's
-// terms are added to a part, parts to the lane's total.
+// Sums for the parameters' gradients: a workgroup leaves those of its part of the images. No running sum is long: a
+// strip's terms are added to a part, parts to the lane's total.
 alias V = vec4<f32>; //#stub
 alias C = f32; //#stub
 struct Share { lane: u32, unit: u32, c: u32, block: u32, begin: u32, end: u32 } //#stub

@@ -91,11 +91,11 @@ fn slopes(b: Backs, dt: V, hat: Convs) -> Convs {
     return Convs(norm_back(b.a, dt, hat.a), norm_back(b.b, dt, hat.b));
 }
 
-fn first(v: Convs) -> V {
+fn first_conv(v: Convs) -> V {
     return v.a;
 }
 
-fn second(v: Convs) -> V {
+fn second_conv(v: Convs) -> V {
     return v.b;
 }
 

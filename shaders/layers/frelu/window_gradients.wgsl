@@ -1,5 +1,5 @@
-// A window's gradient, from workgroups' sums: an invocation for each element. The first of them take a channel's norm and
-// bias as well, where these are summed with the window.
+// A window's gradient, from workgroups' sums: an invocation for each element. The first of them take a channel's norm
+// and bias as well, where these are summed with the window.
 //#use layers/partial_sum.wgsl
 struct Args { row: u32, channels: u32, sums_parts: u32, sums_blocks: u32, d_weight: u32 } //#args
 @group(0) @binding(0) var<uniform> args: Args; //#stub
