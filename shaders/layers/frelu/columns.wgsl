@@ -54,6 +54,10 @@ fn along(v: V) -> C {
     return v;
 }
 
+fn along_product(a: V, b: V) -> C {
+    return a * b;
+}
+
 fn first_of(v: V) -> C {
     return v;
 }

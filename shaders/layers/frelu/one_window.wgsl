@@ -14,6 +14,7 @@ fn norm_hat(n: Norm, conv: V) -> V { return conv - n.center; } //#stub
 fn norm_value(n: Norm, hat: V) -> V { return hat * n.gain; } //#stub
 fn norm_back(b: Back, dt: V, hat: V) -> V { return dt * b.factor; } //#stub
 fn along(v: V) -> C { return v.x; } //#stub
+fn along_product(a: V, b: V) -> C { return a.x * b.x; } //#stub
 struct Share { lane: u32, unit: u32, c: u32, block: u32, begin: u32, end: u32 } //#stub
 struct Run { base: C, sum: C, squares: C } //#stub
 struct Moments { mean: C, spread: C } //#stub
@@ -117,7 +118,7 @@ struct NormSums {
 }
 
 fn norm_sums(sums: NormSums, dt: V, hat: Convs) -> NormSums {
-    return NormSums(sums.plain + along(dt), sums.a + along(dt * hat.a));
+    return NormSums(sums.plain + along(dt), sums.a + along_product(dt, hat.a));
 }
 
 fn norm_sums_plus(a: NormSums, b: NormSums) -> NormSums {

@@ -9,7 +9,7 @@ struct TapRow { a: C, b: C, c: C, d: C, e: C, f: C, g: C } //#stub
 struct Taps { a: TapRow, b: TapRow, c: TapRow, d: TapRow, e: TapRow, f: TapRow, g: TapRow } //#stub
 struct Line { a: V, b: V, c: V, d: V, e: V, f: V, g: V } //#stub
 struct Patch { a: Line, b: Line, c: Line, d: Line, e: Line, f: Line, g: Line } //#stub
-fn along(v: V) -> C { return v.x; } //#stub
+fn along_product(a: V, b: V) -> C { return a.x * b.x; } //#stub
 fn parameters_of(at: u32, stride: u32) -> C { return C(f32(at + stride)); } //#stub
 override WINDOW_HEIGHT: i32 = 3;
 override WINDOW_WIDTH: i32 = 3;
@@ -164,23 +164,23 @@ fn window_back(sum: V, k: Taps, d: Patch) -> V {
 fn window_terms_across(sums: TapRow, d: V, x: Line) -> TapRow {
     var s = sums;
     if WINDOW_WIDTH >= 7 {
-        s.a += along(d * x.a);
+        s.a += along_product(d, x.a);
     }
     if WINDOW_WIDTH >= 5 {
-        s.b += along(d * x.b);
+        s.b += along_product(d, x.b);
     }
     if WINDOW_WIDTH >= 3 {
-        s.c += along(d * x.c);
+        s.c += along_product(d, x.c);
     }
-    s.d += along(d * x.d);
+    s.d += along_product(d, x.d);
     if WINDOW_WIDTH >= 3 {
-        s.e += along(d * x.e);
+        s.e += along_product(d, x.e);
     }
     if WINDOW_WIDTH >= 5 {
-        s.f += along(d * x.f);
+        s.f += along_product(d, x.f);
     }
     if WINDOW_WIDTH >= 7 {
-        s.g += along(d * x.g);
+        s.g += along_product(d, x.g);
     }
     return s;
 }

@@ -55,6 +55,11 @@ fn along(v: V) -> C {
     return v.x + v.y + v.z + v.w;
 }
 
+// along(a * b), in the order that it says: Mesa's GL adds up the components of a product of vectors in another.
+fn along_product(a: V, b: V) -> C {
+    return a.x * b.x + a.y * b.y + a.z * b.z + a.w * b.w;
+}
+
 fn first_of(v: V) -> C {
     return v.x;
 }
