@@ -62,6 +62,7 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "layers/frelu/one_channel.wgsl",
     "layers/frelu/one_window.wgsl",
     "layers/frelu/patch.wgsl",
+    "layers/frelu/slope.wgsl",
     "layers/frelu/slopes_of_columns.wgsl",
     "layers/frelu/slopes_of_words.wgsl",
     "layers/frelu/split.wgsl",

@@ -1,9 +1,10 @@
-// The gradients of the convolutions of a row, as far beyond the strip as windows reach.
+// The gradients of the convolutions of a row, as far beyond the strip as windows reach, which may be four columns of the
+// words beside it or more.
 //#use layers/frelu/words.wgsl
-//#use layers/frelu/held.wgsl
-//#use layers/frelu/split.wgsl
+//#use layers/frelu/slope.wgsl
 alias V = vec4<f32>; //#stub
 alias C = f32; //#stub
+alias Flags = vec4<bool>; //#stub
 struct Strip { n: u32, c: u32, first: i32, top: i32, bottom: i32 } //#stub
 struct Row { far_left: V, left: V, own: V, right: V, far_right: V } //#stub
 struct Ring { a: Row, b: Row, c: Row, d: Row, e: Row, f: Row, g: Row } //#stub
@@ -16,55 +17,60 @@ fn seen(r: Ring) -> Patch { return Patch(); } //#stub
 struct TapRow { a: C, b: C, c: C, d: C, e: C, f: C, g: C } //#stub
 struct Taps { a: TapRow, b: TapRow, c: TapRow, d: TapRow, e: TapRow, f: TapRow, g: TapRow } //#stub
 struct Windows { a: Taps } //#stub
-struct Convs { a: V } //#stub
-fn convs(k: Windows, x: Patch) -> Convs { return Convs(); } //#stub
 struct Norm { center: C, scale: C, gain: C, lift: C } //#stub
 struct Norms { a: Norm } //#stub
-fn hats(n: Norms, conv: Convs) -> Convs { return conv; } //#stub
-fn funnel(n: Norms, hat: Convs) -> V { return hat.a; } //#stub
 struct Back { factor: C, mean: C, variance: C } //#stub
 struct Backs { a: Back } //#stub
-fn slopes(b: Backs, dt: V, hat: Convs) -> Convs { return hat; } //#stub
 struct Held { windows: Windows, norms: Norms, backs: Backs } //#stub
-struct Split { own: V, dt: V } //#stub
-fn split(x: V, t: V, dy: V) -> Split { return Split(x, dy); } //#stub
-fn first_conv(v: Convs) -> V { return v.a; } //#stub
-fn second_conv(v: Convs) -> V { return v.a; } //#stub
+struct Slope { own: V, a: V, b: V } //#stub
+fn slope_at(h: Held, near: Patch, dy: V, inside: Flags) -> Slope { return Slope(); } //#stub
+struct Slopes { own: Row, a: Row, b: Row } //#stub
 override SIDE: i32 = 1; // Columns that windows reach to either side.
 
-// At one place: what of dy goes to x directly, and the gradient of each window's convolution. Outside of the image
-// there is none.
-struct Slope {
-    own: V,
-    a: V,
-    b: V,
+// What windows see around the two columns before a strip and the two behind it, which make one word together.
+fn line_beside(r: Row) -> Line {
+    return Line(
+        V(r.far_left.w, r.left.x, r.own.yz),
+        V(r.left.xy, r.own.zw),
+        V(r.left.yz, r.own.w, r.right.x),
+        V(r.left.zw, r.right.xy),
+        V(r.left.w, r.own.x, r.right.yz),
+        V(r.own.xy, r.right.zw),
+        V(r.own.yz, r.right.w, r.far_right.x),
+    );
 }
 
-fn slope_at(h: Held, x: Ring, dy: V, inside: bool) -> Slope {
-    let near = seen(x);
-    let hat = hats(h.norms, convs(h.windows, near));
-    let d = split(near.d.d, funnel(h.norms, hat), dy);
-    let slope = slopes(h.backs, d.dt, hat);
-    let a = select(V(0.0), first_conv(slope), inside);
-    let b = select(V(0.0), second_conv(slope), inside);
-    return Slope(d.own, a, b);
-}
-
-struct Slopes {
-    own: Row,
-    a: Row,
-    b: Row,
+fn seen_beside(r: Ring) -> Patch {
+    return Patch(
+        line_beside(r.a),
+        line_beside(r.b),
+        line_beside(r.c),
+        line_beside(r.d),
+        line_beside(r.e),
+        line_beside(r.f),
+        line_beside(r.g),
+    );
 }
 
 fn slopes_around(h: Held, s: Strip, row: i32, x: Ring, dy: Row) -> Slopes {
     var all: Slopes;
-    let own = slope_at(h, x, dy.own, is_inside(row, s.first));
+    let own = slope_at(h, seen(x), dy.own, Flags(is_inside(row, s.first)));
     all.own.own = own.own;
     all.a.own = own.a;
     all.b.own = own.b;
-    if SIDE > 0 {
-        let left = slope_at(h, ring_left(x), dy.left, is_inside(row, s.first - 4));
-        let right = slope_at(h, ring_right(x), dy.right, is_inside(row, s.first + 4));
+    let before = is_inside(row, s.first - 4);
+    let behind = is_inside(row, s.first + 4);
+    if (SIDE > 0) & (SIDE < 3) {
+        let inside = Flags(before, before, behind, behind);
+        let beside = slope_at(h, seen_beside(x), V(dy.left.zw, dy.right.xy), inside);
+        all.a.left = V(0.0, 0.0, beside.a.xy);
+        all.b.left = V(0.0, 0.0, beside.b.xy);
+        all.a.right = V(beside.a.zw, 0.0, 0.0);
+        all.b.right = V(beside.b.zw, 0.0, 0.0);
+    }
+    if SIDE == 3 {
+        let left = slope_at(h, seen(ring_left(x)), dy.left, Flags(before));
+        let right = slope_at(h, seen(ring_right(x)), dy.right, Flags(behind));
         all.a.left = left.a;
         all.b.left = left.b;
         all.a.right = right.a;
