@@ -148,8 +148,8 @@ fn no_file_uses_what_drivers_get_wrong() {
     }
 }
 
-/// A file's declaration without its body: of a function its whole signature, of a constant its type, whether or not it is
-/// an override, of a struct its fields.
+/// A file's declaration without its body: of a function its whole signature, of a constant its type, of a struct its
+/// fields.
 fn declaration(lines: &[&str]) -> String {
     let first = lines[0];
     if !first.starts_with("struct ") {
@@ -158,64 +158,22 @@ fn declaration(lines: &[&str]) -> String {
             .next()
             .unwrap_or_default()
             .trim()
-            .replace("override ", "const ");
+            .into();
     }
     let end = lines
         .iter()
         .position(|line| line.contains('}'))
         .unwrap_or(0);
-    let text = lines[..=end].join(" ").replace('}', " ");
-    let code = text.split("//").next().unwrap_or_default();
+    let lines = lines[..=end].iter();
+    let code: Vec<_> = lines.filter_map(|line| line.split("//").next()).collect();
+    let code = code.join(" ").replace('}', " ");
     let words: Vec<_> = code.split_whitespace().collect();
     words.join(" ").trim_end_matches(',').to_owned()
 }
 
-/// The files that a file asks for, without the names under which it takes them.
-fn uses(source: &str) -> Vec<String> {
-    let asked = source.lines().filter_map(|l| l.strip_prefix("//#use "));
-    let file = |asked: &str| asked.split(" as ").next().unwrap_or_default().trim().into();
-    asked.map(file).collect()
-}
-
-/// What a file declares itself.
-fn declarations(source: &str) -> impl Iterator<Item = String> {
-    let lines: Vec<_> = source.lines().collect();
-    let is_own = |line: &str| {
-        let kinds = ["fn ", "struct ", "alias ", "const ", "override "];
-        kinds.iter().any(|kind| line.starts_with(kind)) && !line.ends_with("//#stub")
-    };
-    let own = (0..lines.len()).filter(|at| is_own(lines[*at]));
-    let own: Vec<_> = own.map(|at| declaration(&lines[at..])).collect();
-    own.into_iter()
-}
-
-/// Whether a declaration is what another says, maybe under another name: files that have `it` in them are taken under
-/// names that Rust gives.
-fn stands_behind(real: &str, stub: &str) -> bool {
-    let is_part = |c: char| c.is_alphanumeric() || c == '_';
-    let (real_words, stub_words) = (
-        real.split_inclusive(|c| !is_part(c)),
-        stub.split_inclusive(|c| !is_part(c)),
-    );
-    let (real_words, stub_words): (Vec<_>, Vec<_>) = (real_words.collect(), stub_words.collect());
-    let mut it: Option<String> = None;
-    real_words.len() == stub_words.len()
-        && real_words.iter().zip(stub_words).all(|(real, stub)| {
-            let begun = ["it", "It", "IT"].iter().find_map(|it| {
-                let rest = real.strip_prefix(it)?;
-                let is_whole = !rest.starts_with(|c: char| c.is_lowercase() || c.is_numeric());
-                is_whole.then_some(rest)
-            });
-            let Some(name) = begun.and_then(|rest| stub.strip_suffix(rest)) else {
-                return *real == stub;
-            };
-            *it.get_or_insert(name.to_lowercase()) == name.to_lowercase()
-        })
-}
-
-/// A `//#use` names a file that is there; a stub is declared as what stands behind it is, in the used files or, where
-/// Rust chooses the file, in one of the others; and no file in math/ is left that nothing uses. (What Rust brings to
-/// sweeps is held by a test in src/wgsl.)
+/// A `//#use` names a file that is there; a stub is declared as what stands behind it in the used files is; and no
+/// file in math/ is left that nothing uses. (What Rust brings to sweeps is held by a test in src/wgsl; what it
+/// puts together for layers, by the next one.)
 #[test]
 fn uses_and_stubs_agree() {
     let files = files();
@@ -223,8 +181,13 @@ fn uses_and_stubs_agree() {
         let found = files.iter().find(|(known, _)| known == name);
         found.map(|(_, text)| text.as_str())
     };
-    let all: BTreeSet<_> = files.iter().flat_map(|(_, s)| declarations(s)).collect();
-    let (mut used, mut missing) = (BTreeSet::new(), Vec::new());
+    let uses = |source: &str| -> Vec<String> {
+        let lines = source.lines();
+        let used = lines.filter_map(|l| l.strip_prefix("//#use "));
+        let file = |used: &str| used.split(" as ").next().unwrap_or_default().trim().to_owned();
+        used.map(file).collect()
+    };
+    let mut used = BTreeSet::new();
     for (name, source) in &files {
         let mut reach: Vec<String> = uses(source);
         let mut at = 0;
@@ -233,39 +196,122 @@ fn uses_and_stubs_agree() {
             reach.extend(uses(source));
             at += 1;
         }
-        let near: BTreeSet<_> = reach
-            .iter()
-            .flat_map(|file| declarations(text(file).unwrap_or_default()))
-            .collect();
-        let is_chosen = name.starts_with("layers/") || name.starts_with("io/");
-        let stubs = source.lines().map(str::trim_end);
-        let stubs = stubs.filter(|l| l.ends_with("//#stub") && !l.starts_with('@'));
-        for stub in stubs.filter(|_| !name.starts_with("sweep/")) {
-            // A dtype's functions are taken under the dtype's name.
-            let wanted = declaration(&[stub]).replace("dtype_", "f32_");
-            let head = |text: &str| {
-                text.split(['(', '{', ':'])
-                    .next()
-                    .map(str::trim)
-                    .map(str::to_owned)
-            };
-            let is_near = near.iter().any(|real| head(real) == head(&wanted));
-            let from = if is_chosen && !is_near { &all } else { &near };
-            let is_known = from
-                .iter()
-                .any(|real| stands_behind(real, &wanted) | stands_behind(&wanted, real));
-            if !is_known {
-                missing.push(format!("{name}: nothing stands behind {stub}"));
-            }
+        let mut real = BTreeSet::new();
+        for file in &reach {
+            let lines: Vec<_> = text(file).unwrap_or_default().lines().collect();
+            let declared = (0..lines.len()).filter(|at| !lines[*at].ends_with("//#stub"));
+            real.extend(declared.map(|at| declaration(&lines[at..])));
+        }
+        for stub in source.lines().filter(|l| l.trim_end().ends_with("//#stub")) {
+            let is_known = real.contains(&declaration(&[stub]));
+            let elsewhere = ["sweep/", "layers/", "io/"];
+            assert!(
+                is_known || elsewhere.iter().any(|folder| name.starts_with(folder)),
+                "{name}: nothing stands behind {stub}"
+            );
         }
         used.extend(reach);
     }
-    assert!(missing.is_empty(), "{}", missing.join("\n"));
     // Kernels of random steps begin with this one: no activation uses it.
     used.insert("math/philox.wgsl".into());
     for (name, _) in files.iter().filter(|(name, _)| name.starts_with("math/")) {
         assert!(used.contains(name), "nothing uses {name}");
     }
+}
+
+/// What in a file may stand for another name: it is taken under that ([`Text::file_as`] in src/wgsl/files.rs).
+const PLACEHOLDERS: [&str; 7] = ["it", "dtype", "buffer", "region", "window", "bn", "bias"];
+
+/// Whether declarations are the same where placeholders in either stand for what the other has: whole names, or
+/// beginnings before `_`; in capitals likewise, and with a capital before another. An override that is set is a const.
+fn agree(one: &str, two: &str) -> bool {
+    let tokens = |text: &str| -> Vec<String> {
+        let spaced = text.replace(|c: char| !(c.is_alphanumeric() || c == '_'), " ");
+        let tokens = spaced.split_whitespace();
+        tokens.map(|t| t.replace("override", "const")).collect()
+    };
+    let (one, two) = (tokens(one), tokens(two));
+    let stands_for = |one: &str, two: &str| {
+        PLACEHOLDERS.iter().any(|name| {
+            let capital = name[..1].to_uppercase() + &name[1..];
+            [(*name).to_owned(), name.to_uppercase(), capital]
+                .iter()
+                .any(|name| {
+                    let rest = one.strip_prefix(name.as_str());
+                    rest.is_some_and(|rest| {
+                        let is_part = rest.starts_with(|c: char| c == '_' || c.is_uppercase());
+                        (rest.is_empty() || is_part) && two.ends_with(rest)
+                    })
+                })
+        })
+    };
+    let mut pairs = one.iter().zip(&two);
+    one.len() == two.len()
+        && pairs.all(|(one, two)| one == two || stands_for(one, two) || stands_for(two, one))
+}
+
+/// The files that may stand behind a stub of a file in layers/ or io/. FReLU shares none with the other layers.
+fn beside<'a>(name: &str, files: &'a [(String, String)]) -> Vec<&'a (String, String)> {
+    let is_frelu = |name: &str| name.starts_with("layers/frelu/");
+    let files = files.iter().filter(|(other, _)| {
+        let folder = other.rsplit_once('/').map(|(folder, _)| folder);
+        let is_shared =
+            folder.is_some_and(|folder| ["act", "io", "math", "layers"].contains(&folder));
+        let is_layer = other.starts_with("layers/") && is_frelu(other) == is_frelu(name);
+        is_shared || (is_layer && name.starts_with("layers/"))
+    });
+    files.collect()
+}
+
+/// Behind a stub in layers/ and io/ stands what some file declares; of a function, every one of that name that may be
+/// taken is declared so.
+#[test]
+fn stubs_of_layers_agree() {
+    let files = files();
+    let is_tried = |name: &str| name.starts_with("layers/") || name.starts_with("io/");
+    for (name, source) in files.iter().filter(|(name, _)| is_tried(name)) {
+        let mut real = BTreeSet::new();
+        for (_, text) in beside(name, &files) {
+            let lines: Vec<_> = text.lines().collect();
+            let declared = (0..lines.len()).filter(|at| !lines[*at].ends_with("//#stub"));
+            real.extend(declared.map(|at| declaration(&lines[at..])));
+        }
+        let head = |text: &str| text.split(['(', ':']).next().unwrap_or_default().to_owned();
+        let stubs = source.lines().filter(|l| l.trim_end().ends_with("//#stub"));
+        // The uniform's declaration is the composer's.
+        for stub in stubs.filter(|stub| !stub.contains("var<uniform> args: Args;")) {
+            let stub = declaration(&[stub]);
+            let (same, others): (Vec<_>, Vec<_>) = real.iter().partition(|real| agree(real, &stub));
+            assert!(!same.is_empty(), "{name}: nothing stands behind {stub}");
+            let is_named = |other: &&&String| head(other.as_str()) == head(&stub);
+            let wrong = others
+                .iter()
+                .find(|other| stub.starts_with("fn ") && is_named(other));
+            assert!(wrong.is_none(), "{name}: {stub} is also {wrong:?}");
+        }
+    }
+}
+
+#[test]
+fn placeholders_stand_for_names() {
+    let real = "fn it_load(i: u32) -> V";
+    for (stub, is_right) in [
+        ("fn x_load(i: u32) -> V", true),
+        ("fn it_load(i: u32) -> V", true),
+        ("fn x_load(i: i32) -> V", false),
+        ("fn x_load(i: u32, n: u32) -> V", false),
+        ("fn x_loads(i: u32) -> V", false),
+    ] {
+        assert_eq!(agree(real, stub), is_right, "{stub}");
+    }
+    assert!(agree(
+        "fn f16_value(bits: u32) -> f32",
+        "fn dtype_value(bits: u32) -> f32"
+    ));
+    assert!(agree(
+        "fn window_of(c: u32) -> Taps",
+        "fn window2_of(c: u32) -> Taps"
+    ));
 }
 
 #[test]
@@ -296,18 +342,4 @@ fn declarations_are_told_apart() {
         real,
         declaration(&["fn m_ldexp(v: f32, k: u32) -> f32 { return v; } //#stub"])
     );
-}
-
-#[test]
-fn names_are_seen_through() {
-    let real = "fn it_row(s: ItStrip, i: u32) -> ItRow";
-    assert!(stands_behind(real, real));
-    assert!(stands_behind(real, "fn x_row(s: XStrip, i: u32) -> XRow"));
-    for wrong in [
-        "fn x_row(s: XStrip, i: i32) -> XRow",
-        "fn x_row(s: YStrip, i: u32) -> XRow",
-        "fn x_row(s: XStrip, i: u32, j: u32) -> XRow",
-    ] {
-        assert!(!stands_behind(real, wrong), "{wrong}");
-    }
 }

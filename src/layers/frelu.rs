@@ -95,7 +95,7 @@ impl Window {
         }
     }
 
-    fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         self.height * self.width
     }
 

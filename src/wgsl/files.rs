@@ -56,6 +56,51 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "layers/dynamic_relu/spot_backward.wgsl",
     "layers/dynamic_relu/sums.wgsl",
     "layers/dynamic_relu/terms.wgsl",
+    "layers/frelu/bias.wgsl",
+    "layers/frelu/bias_gradient_eval.wgsl",
+    "layers/frelu/bias_gradient_none.wgsl",
+    "layers/frelu/bias_gradient_plain.wgsl",
+    "layers/frelu/bias_gradient_train.wgsl",
+    "layers/frelu/bias_none.wgsl",
+    "layers/frelu/bn_gradients.wgsl",
+    "layers/frelu/bn_gradients_none.wgsl",
+    "layers/frelu/channel_sum.wgsl",
+    "layers/frelu/columns.wgsl",
+    "layers/frelu/dx.wgsl",
+    "layers/frelu/forward.wgsl",
+    "layers/frelu/four_channels.wgsl",
+    "layers/frelu/held.wgsl",
+    "layers/frelu/join_moments.wgsl",
+    "layers/frelu/lanes.wgsl",
+    "layers/frelu/load.wgsl",
+    "layers/frelu/load_columns.wgsl",
+    "layers/frelu/load_words.wgsl",
+    "layers/frelu/moments.wgsl",
+    "layers/frelu/nchw.wgsl",
+    "layers/frelu/nhwc.wgsl",
+    "layers/frelu/norm.wgsl",
+    "layers/frelu/norm_eval.wgsl",
+    "layers/frelu/norm_gradients.wgsl",
+    "layers/frelu/norm_none.wgsl",
+    "layers/frelu/norm_train.wgsl",
+    "layers/frelu/one_channel.wgsl",
+    "layers/frelu/one_window.wgsl",
+    "layers/frelu/patch.wgsl",
+    "layers/frelu/slope.wgsl",
+    "layers/frelu/slopes_of_columns.wgsl",
+    "layers/frelu/slopes_of_words.wgsl",
+    "layers/frelu/split.wgsl",
+    "layers/frelu/statistics.wgsl",
+    "layers/frelu/strip.wgsl",
+    "layers/frelu/sums.wgsl",
+    "layers/frelu/sums_of_all.wgsl",
+    "layers/frelu/sums_of_norms.wgsl",
+    "layers/frelu/sums_of_windows.wgsl",
+    "layers/frelu/two_windows.wgsl",
+    "layers/frelu/window.wgsl",
+    "layers/frelu/window_gradients.wgsl",
+    "layers/frelu/window_put.wgsl",
+    "layers/frelu/words.wgsl",
     "layers/lanes.wgsl",
     "layers/meta_acon/beta.wgsl",
     "layers/meta_acon/dq_step.wgsl",
@@ -328,10 +373,17 @@ fn declared_buffer(line: &str) -> Option<Declared> {
     })
 }
 
-/// Text with other names, as [`Text::file_as`] says.
+/// Text with other names, as [`Text::file_as`] says; in comments, only of names in backquotes.
 fn renamed(text: &str, names: &[(&str, &str)]) -> String {
     let mut out = String::with_capacity(text.len());
+    let mut is_comment = false;
     'tokens: for token in super::items::tokens(text) {
+        let line = token.rsplit('\n').next().unwrap_or_default();
+        is_comment = line.contains("//") | (is_comment & (line.len() == token.len()));
+        if is_comment & !out.ends_with('`') {
+            out.push_str(token);
+            continue;
+        }
         for (from, to) in names {
             let capital = |name: &str| {
                 let (first, rest) = name.split_at(1);
@@ -406,6 +458,9 @@ mod tests {
     fn names_are_replaced() {
         let text = "fn it_load(i: u32) -> It { return ITEMS[it_at + i] + IT_N * it.it; } struct ItRow { Items: Iti }";
         let wide = "fn wide_load(i: u32) -> Wide { return ITEMS[wide_at + i] + WIDE_N * wide.wide; } struct WideRow { Items: Iti }";
+        assert_eq!(renamed(text, &[("it", "wide")]), wide);
+        let text = "// Of it, `it`.\nlet a = it; // it";
+        let wide = "// Of it, `wide`.\nlet a = wide; // it";
         assert_eq!(renamed(text, &[("it", "wide")]), wide);
     }
 

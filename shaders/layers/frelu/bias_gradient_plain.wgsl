@@ -1,0 +1,10 @@
+// The gradient of a bias with no norm behind it.
+struct Args { d_bias: u32 } //#args
+@group(0) @binding(0) var<uniform> args: Args; //#stub
+@group(0) @binding(1) var<storage, read_write> gradients: array<f32>; //#bind
+fn channel_sum(value: u32, c: u32) -> f32 { return f32(value + c); } //#stub
+override NORM_FIRST: u32 = 0u; //#stub
+
+fn bias_gradient(c: u32) {
+    gradients[args.d_bias + c] = channel_sum(NORM_FIRST, c);
+}

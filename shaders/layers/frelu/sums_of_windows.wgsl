@@ -1,0 +1,45 @@
+// The sums for the windows' gradients, where a norm trains, whose own are summed before.
+//#use layers/frelu/held.wgsl
+//#use layers/frelu/split.wgsl
+alias V = vec4<f32>; //#stub
+alias C = f32; //#stub
+struct Share { lane: u32, unit: u32, c: u32, block: u32, begin: u32, end: u32 } //#stub
+struct Line { a: V, b: V, c: V, d: V, e: V, f: V, g: V } //#stub
+struct Patch { a: Line, b: Line, c: Line, d: Line, e: Line, f: Line, g: Line } //#stub
+struct TapRow { a: C, b: C, c: C, d: C, e: C, f: C, g: C } //#stub
+struct Taps { a: TapRow, b: TapRow, c: TapRow, d: TapRow, e: TapRow, f: TapRow, g: TapRow } //#stub
+struct Windows { a: Taps } //#stub
+struct Convs { a: V } //#stub
+fn convs(k: Windows, x: Patch) -> Convs { return Convs(); } //#stub
+struct Norm { center: C, scale: C, gain: C, lift: C } //#stub
+struct Norms { a: Norm } //#stub
+fn hats(n: Norms, conv: Convs) -> Convs { return conv; } //#stub
+fn funnel(n: Norms, hat: Convs) -> V { return hat.a; } //#stub
+struct Back { factor: C, mean: C, variance: C } //#stub
+struct Backs { a: Back } //#stub
+fn slopes(b: Backs, dt: V, hat: Convs) -> Convs { return hat; } //#stub
+struct Held { windows: Windows, norms: Norms, backs: Backs } //#stub
+struct Split { own: V, dt: V } //#stub
+fn split(x: V, t: V, dy: V) -> Split { return Split(x, dy); } //#stub
+struct WindowSums { a: Taps } //#stub
+fn window_sums(sums: WindowSums, slope: Convs, x: Patch) -> WindowSums { return sums; } //#stub
+fn window_sums_plus(a: WindowSums, b: WindowSums) -> WindowSums { return a; } //#stub
+fn window_sums_put(s: Share, sums: WindowSums) { return; } //#stub
+
+struct Sums {
+    windows: WindowSums,
+}
+
+fn terms(sums: Sums, h: Held, x: Patch, dy: V) -> Sums {
+    let hat = hats(h.norms, convs(h.windows, x));
+    let d = split(x.d.d, funnel(h.norms, hat), dy);
+    return Sums(window_sums(sums.windows, slopes(h.backs, d.dt, hat), x));
+}
+
+fn plus(a: Sums, b: Sums) -> Sums {
+    return Sums(window_sums_plus(a.windows, b.windows));
+}
+
+fn sums_put(s: Share, sums: Sums) {
+    window_sums_put(s, sums.windows);
+}
