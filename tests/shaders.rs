@@ -184,7 +184,13 @@ fn uses_and_stubs_agree() {
     let uses = |source: &str| -> Vec<String> {
         let lines = source.lines();
         let used = lines.filter_map(|l| l.strip_prefix("//#use "));
-        let file = |used: &str| used.split(" as ").next().unwrap_or_default().trim().to_owned();
+        let file = |used: &str| {
+            used.split(" as ")
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_owned()
+        };
         used.map(file).collect()
     };
     let mut used = BTreeSet::new();

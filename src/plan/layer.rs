@@ -6,11 +6,12 @@ use super::limits::Machine;
 use super::operand::Operand;
 use super::placed::{Placed, missing, unexpected};
 use crate::error::Error;
-use crate::layers::gpu::{Access, Buffer, Program, Stage, programs};
+use crate::layers::gpu::{Buffer, Program, Stage, programs};
 use crate::layers::{Images, Layer};
 use crate::pass::Pass;
 use crate::tensor::dtype::{DType, DTypes};
 use crate::tensor::layout::Whose;
+use crate::wgsl::Access;
 
 /// A layer's pass for images of one shape, on no device.
 #[derive(Clone, Debug)]
@@ -125,7 +126,6 @@ impl LayerTask {
             launches.scratch = own;
             bindings.push((Buffer::Scratch, (0, Binding::scratch(own))));
         }
-        let uniform = uniform(program, machine, &bindings);
         for stage in &program.stages {
             let [row, rows] = machine.grid(stage.groups);
             let mut used = Vec::new();
@@ -137,10 +137,7 @@ impl LayerTask {
             let launch = Launch {
                 code: self.code(stage, shared),
                 bindings: used,
-                uniform: match &stage.fields {
-                    None => uniform.clone(),
-                    Some(fields) => own_uniform(program, fields, &uniform, row),
-                },
+                uniform: uniform(program, &stage.fields, &bindings, row),
                 random: None,
                 grid: [row, rows, 1],
             };
@@ -234,45 +231,26 @@ impl LayerTask {
     }
 }
 
-/// The words of a program's `struct Args`: where in the bindings its regions and images begin, and its numbers.
+/// The words of a kernel's uniform, given the groups in a row of its grid.
 fn uniform(
     program: &Program,
-    machine: &Machine,
+    fields: &[String],
     bindings: &[(Buffer, (u32, Binding<'_>))],
+    row: u32,
 ) -> Vec<u32> {
     let at = |buffer: Buffer| {
         let found = bindings.iter().find(|(known, _)| *known == buffer);
         found.map_or(0, |(_, (at, _))| *at)
     };
-    let mut uniform: Vec<u32> = Vec::new();
-    for region in &program.regions {
-        uniform.push(at(region.buffer) + region.elements.start as u32);
-    }
-    for buffer in [Buffer::X, Buffer::Y, Buffer::Dy, Buffer::Dx] {
-        uniform.push(at(buffer));
-    }
-    for (name, value, _) in &program.numbers {
-        let mut stages = program.stages.iter().enumerate();
-        let row = stages.find(|(index, _)| *name == format!("row{index}"));
-        uniform.push(row.map_or(*value, |(_, stage)| machine.grid(stage.groups)[0]));
-    }
+    let value = |field: &String| match field.as_str() {
+        "row" => row,
+        field => program
+            .value(field, at)
+            .unwrap_or_else(|| unreachable!("no number {field}")),
+    };
+    let mut uniform: Vec<u32> = fields.iter().map(value).collect();
     uniform.resize(uniform.len().next_multiple_of(4), 0);
     uniform
-}
-
-/// The words of a kernel that has numbers of its own choice.
-fn own_uniform(program: &Program, fields: &[String], uniform: &[u32], row: u32) -> Vec<u32> {
-    let value = |field: &String| {
-        if field == "row" {
-            return row;
-        }
-        let at = program.fields().position(|(name, _)| name == field);
-        at.map(|at| uniform[at])
-            .unwrap_or_else(|| unreachable!("no number {field}"))
-    };
-    let mut own: Vec<u32> = fields.iter().map(value).collect();
-    own.resize(own.len().next_multiple_of(4), 0);
-    own
 }
 
 /// An operand that was checked.

@@ -8,9 +8,10 @@ mod files;
 mod form;
 mod items;
 mod kernel;
-mod printed;
 #[cfg(test)]
 mod lint;
+mod printed;
+mod steps;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -21,3 +22,4 @@ pub(crate) use form::{
 };
 pub(crate) use items::mentions;
 pub(crate) use kernel::{finish, kernel};
+pub(crate) use steps::{WORKGROUP, in_one_dispatch, in_one_workgroup};

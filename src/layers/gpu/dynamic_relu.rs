@@ -6,7 +6,7 @@ use super::phases::{Dense, Phase, phases};
 use super::pooled::{
     Over, channel_gradient, lengths, means, order, places_of_block, written_places,
 };
-use super::text::{Buffer, Form, Program};
+use super::program::{Buffer, Form, Program};
 use crate::wgsl::Text;
 use crate::{Error, Pass};
 

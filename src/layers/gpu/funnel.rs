@@ -7,8 +7,8 @@ use super::super::frelu::Window;
 use super::super::parts::too_few;
 use super::super::{Frelu, Layer};
 use super::Sizes;
-use super::text::{Access, Buffer, Form, Program, WIDE};
-use crate::wgsl::Text;
+use super::program::{Buffer, Form, Program};
+use crate::wgsl::{Access, Text, WORKGROUP};
 use crate::{Error, Pass};
 
 /// Rows that a lane walks down at most before it begins a new running sum.
@@ -278,7 +278,7 @@ impl Walk<'_> {
             for name in [self.bias(), "join_moments"] {
                 Walk::file_of(&mut text, name, window);
             }
-            let groups = self.sizes.channels.div_ceil(WIDE);
+            let groups = self.sizes.channels.div_ceil(WORKGROUP);
             program.dispatch(&format!("joined moments{}", window.mark), groups, &text);
         }
     }
@@ -308,7 +308,7 @@ impl Walk<'_> {
             for name in [bn, bias, main] {
                 Walk::file_of(&mut text, name, window);
             }
-            let groups = (self.sizes.channels * threads).div_ceil(WIDE);
+            let groups = (self.sizes.channels * threads).div_ceil(WORKGROUP);
             let label = main.replace('_', " ") + window.mark;
             program.dispatch(&label, groups, &text);
         }
@@ -384,6 +384,6 @@ impl Frelu {
             walk.gradients(&mut program, Task::Sums);
             walk.walk(&mut program, Task::Dx);
         }
-        Ok(program.finish())
+        Ok(program)
     }
 }

@@ -5,8 +5,8 @@ use super::super::{Images, Layer, MetaAcon};
 use super::Sizes;
 use super::phases::{Dense, Norm, Phase, keep, phases};
 use super::pooled::{Over, channel_gradient, lengths, means};
-use super::text::{Access, Buffer, Form, Program};
-use crate::wgsl::Text;
+use super::program::{Buffer, Form, Program};
+use crate::wgsl::{Access, Text};
 use crate::{Error, Pass};
 
 /// The layer with its lengths.

@@ -7,16 +7,16 @@ mod funnel;
 mod meta_acon;
 mod phases;
 mod pooled;
-mod small;
-mod text;
+mod program;
 
-pub(crate) use text::{Access, Buffer, Form, Program, Stage};
+pub(crate) use program::{Buffer, Form, Program, Stage};
 
 use super::sealed::OnGpu;
 use super::{Images, Order};
 use crate::error::Error;
 use crate::pass::Pass;
 use crate::tensor::dtype::{DType, DTypes};
+use crate::wgsl::Access;
 
 /// What kernels that divide can count to.
 const COUNTABLE: u64 = 1 << 31;

@@ -1,9 +1,8 @@
 //! Kernels over what is small: a sample's means, and what small layers make of them.
 
 use super::super::BatchNorm;
-use super::text::{Program, WIDE};
-use crate::wgsl::Text;
-use std::fmt::Write;
+use super::program::Program;
+use crate::wgsl::{Text, WORKGROUP, in_one_dispatch, in_one_workgroup};
 
 /// Multiplications up to which all phases are one dispatch of one workgroup.
 const ALONE: u64 = 1 << 20;
@@ -22,6 +21,10 @@ impl Phase {
         self.steps.push((step.to_owned(), count));
         self
     }
+
+    fn names(&self) -> Vec<&str> {
+        self.steps.iter().map(|(step, _)| step.as_str()).collect()
+    }
 }
 
 /// The phases one behind the other, of the functions in `text`: in one workgroup with barriers between, where there is
@@ -32,68 +35,18 @@ pub(super) fn phases(program: &mut Program, label: &str, work: u64, text: &Text,
     }
     if work <= ALONE {
         let mut text = text.clone();
-        text.known("main", &alone(phases));
+        let phases: Vec<_> = phases.iter().map(Phase::names).collect();
+        text.known("main", &in_one_workgroup(&phases));
         program.dispatch(label, 1, &text);
         return;
     }
     for (index, phase) in phases.iter().enumerate() {
         let counts = phase.steps.iter().map(|(_, count)| *count);
-        let groups = counts.max().unwrap_or(1).div_ceil(WIDE);
+        let groups = counts.max().unwrap_or(1).div_ceil(WORKGROUP);
         let mut text = text.clone();
-        text.known("main", &apart(phase));
+        text.known("main", &in_one_dispatch(phase.names()));
         program.dispatch(&format!("{label} {}", index + 1), groups, &text);
     }
-}
-
-/// The entry point of one workgroup that does all phases.
-fn alone(phases: &[Phase]) -> String {
-    let mut text = counts(phases);
-    _ = writeln!(
-        text,
-        "@compute @workgroup_size({WIDE})\nfn main(@builtin(local_invocation_index) lane: u32) {{"
-    );
-    for (index, phase) in phases.iter().enumerate() {
-        if index > 0 {
-            text.push_str("    storageBarrier();\n    workgroupBarrier();\n");
-        }
-        for (step, _) in &phase.steps {
-            _ = writeln!(
-                text,
-                "    for (var i = lane; i < args.{step}_count; i += {WIDE}u) {{\n        {step}_step(i);\n    }}"
-            );
-        }
-    }
-    text + "}\n"
-}
-
-/// The entry point of as many workgroups as one phase needs.
-fn apart(phase: &Phase) -> String {
-    let mut text = counts(std::slice::from_ref(phase));
-    _ = writeln!(
-        text,
-        "@compute @workgroup_size({WIDE})
-fn main(
-    @builtin(workgroup_id) at: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {{
-    let i = (at.y * args.row + at.x) * {WIDE}u + lane;"
-    );
-    for (step, _) in &phase.steps {
-        _ = writeln!(
-            text,
-            "    if i < args.{step}_count {{\n        {step}_step(i);\n    }}"
-        );
-    }
-    text + "}\n"
-}
-
-/// The numbers that these entry points use.
-fn counts(phases: &[Phase]) -> String {
-    let steps = phases.iter().flat_map(|phase| &phase.steps);
-    let fields: String = steps
-        .map(|(step, _)| format!(", {step}_count: u32"))
-        .collect();
-    format!("struct Args {{ row: u32{fields} }} //#args\n")
 }
 
 /// What a step makes is kept as it is: `NAME_put` of this name, to a region of a buffer.

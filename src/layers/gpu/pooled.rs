@@ -1,8 +1,8 @@
 //! Kernels over images of layers whose coefficients two small layers make from an image's means.
 
 use super::Sizes;
-use super::text::{Access, Buffer, Form, LANES, Program, WIDE};
-use crate::wgsl::Text;
+use super::program::{Buffer, Form, LANES, Program};
+use crate::wgsl::{Access, Text, WORKGROUP};
 
 /// Words of a channel that one lane sums.
 const SPAN: u64 = 256;
@@ -162,7 +162,7 @@ impl Over<'_> {
         let (sweep, groups) = match (form.is_nchw(), self.has_spots) {
             (true, false) => ("plane_map", groups_of_tiles(&form, sizes, false)),
             (true, true) => ("four_planes_map", groups_of_tiles(&form, sizes, true)),
-            (false, _) => ("place_map", words.div_ceil(WIDE)),
+            (false, _) => ("place_map", words.div_ceil(WORKGROUP)),
         };
         text.file(&format!("layers/pooled/{sweep}.wgsl"));
         program.dispatch(self.label, groups, &text);
