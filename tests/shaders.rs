@@ -275,6 +275,7 @@ fn beside<'a>(name: &str, files: &'a [(String, String)]) -> Vec<&'a (String, Str
 fn stubs_of_layers_agree() {
     let files = files();
     let is_tried = |name: &str| name.starts_with("layers/") || name.starts_with("io/");
+    let mut missing = Vec::new();
     for (name, source) in files.iter().filter(|(name, _)| is_tried(name)) {
         let mut real = BTreeSet::new();
         for (_, text) in beside(name, &files) {
@@ -288,14 +289,21 @@ fn stubs_of_layers_agree() {
         for stub in stubs.filter(|stub| !stub.contains("var<uniform> args: Args;")) {
             let stub = declaration(&[stub]);
             let (same, others): (Vec<_>, Vec<_>) = real.iter().partition(|real| agree(real, &stub));
-            assert!(!same.is_empty(), "{name}: nothing stands behind {stub}");
+            if same.is_empty() {
+                missing.push(format!("{name}: nothing stands behind {stub}"));
+            }
+            // Functions under names that Rust gives are as many as it says.
+            let is_free = PLACEHOLDERS
+                .iter()
+                .any(|free| stub.starts_with(&format!("fn {free}_")));
             let is_named = |other: &&&String| head(other.as_str()) == head(&stub);
             let wrong = others
                 .iter()
-                .find(|other| stub.starts_with("fn ") && is_named(other));
-            assert!(wrong.is_none(), "{name}: {stub} is also {wrong:?}");
+                .find(|other| stub.starts_with("fn ") && !is_free && is_named(other));
+            missing.extend(wrong.map(|wrong| format!("{name}: {stub} is also {wrong}")));
         }
     }
+    assert!(missing.is_empty(), "{missing:#?}");
 }
 
 #[test]
