@@ -373,43 +373,52 @@ fn declared_buffer(line: &str) -> Option<Declared> {
     })
 }
 
-/// Text with other names, as [`Text::file_as`] says; in comments, only of names in backquotes.
+/// Text with other names, as [`Text::file_as`] says; in comments, only of names in backquotes, and of what is asked for.
 fn renamed(text: &str, names: &[(&str, &str)]) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut is_comment = false;
-    'tokens: for token in super::items::tokens(text) {
-        let line = token.rsplit('\n').next().unwrap_or_default();
-        is_comment = line.contains("//") | (is_comment & (line.len() == token.len()));
-        if is_comment & !out.ends_with('`') {
-            out.push_str(token);
-            continue;
-        }
-        for (from, to) in names {
-            let capital = |name: &str| {
-                let (first, rest) = name.split_at(1);
-                first.to_uppercase() + rest
-            };
-            let begins = |from: &str, ends: fn(char) -> bool| {
-                let rest = token.strip_prefix(from)?;
-                rest.chars().next().is_none_or(ends).then_some(rest)
-            };
-            let whole = |c: char| c == '_';
-            let found = begins(from, whole)
-                .map(|rest| (*to).to_owned() + rest)
-                .or_else(|| {
-                    begins(&from.to_uppercase(), whole).map(|rest| to.to_uppercase() + rest)
-                })
-                .or_else(|| {
-                    begins(&capital(from), |c| c.is_uppercase()).map(|rest| capital(to) + rest)
-                });
-            if let Some(found) = found {
-                out.push_str(&found);
-                continue 'tokens;
+    for line in text.split_inclusive('\n') {
+        let code = match line.find("//") {
+            Some(at) if named(line).is_none() => at,
+            _ => line.len(),
+        };
+        let mut is_free = true;
+        for (at, token) in with_places(line) {
+            let is_code = at < code;
+            match other_name(token, names).filter(|_| is_code || !is_free) {
+                Some(name) => out.push_str(&name),
+                None => out.push_str(token),
             }
+            is_free = !token.ends_with('`');
         }
-        out.push_str(token);
     }
     out
+}
+
+/// The tokens of a line, and where each begins.
+fn with_places(line: &str) -> impl Iterator<Item = (usize, &str)> {
+    super::items::tokens(line).scan(0, |at, token| {
+        let here = *at;
+        *at += token.len();
+        Some((here, token))
+    })
+}
+
+/// What a token becomes, where it is one of the names, or begins with one.
+fn other_name(token: &str, names: &[(&str, &str)]) -> Option<String> {
+    let capital = |name: &str| {
+        let (first, rest) = name.split_at(1);
+        first.to_uppercase() + rest
+    };
+    let instead = |from: &str, to: String, may_follow: fn(char) -> bool| {
+        let rest = token.strip_prefix(from)?;
+        let is_name = rest.chars().next().is_none_or(may_follow);
+        is_name.then(|| to + rest)
+    };
+    names.iter().find_map(|(from, to)| {
+        instead(from, (*to).to_owned(), |c| c == '_')
+            .or_else(|| instead(&from.to_uppercase(), to.to_uppercase(), |c| c == '_'))
+            .or_else(|| instead(&capital(from), capital(to), char::is_uppercase))
+    })
 }
 
 /// What a line asks for: a file, and maybe a name.
