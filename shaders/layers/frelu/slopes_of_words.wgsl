@@ -1,5 +1,5 @@
-// The gradients of the convolutions of a row, as far beyond the strip as windows reach, which may be four columns of the
-// words beside it or more.
+// The gradients of the convolutions of a row, as far beyond the strip as windows reach, which may be four columns of
+// the words beside it or more.
 //#use layers/frelu/words.wgsl
 //#use layers/frelu/slope.wgsl
 alias V = vec4<f32>; //#stub
