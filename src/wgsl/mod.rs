@@ -8,9 +8,9 @@ mod files;
 mod form;
 mod items;
 mod kernel;
-mod printed;
 #[cfg(test)]
 mod lint;
+mod printed;
 #[cfg(test)]
 pub(crate) mod tests;
 

@@ -1,8 +1,8 @@
 //! FReLU: kernels whose lanes walk down a strip of an image, with the rows that a window needs in registers.
 
+use super::super::Frelu;
 use super::super::frelu::Window;
 use super::super::parts::too_few;
-use super::super::{Frelu, Layer};
 use super::small::{Phase, phases};
 use super::text::{Buffer, COMPONENTS, Form, LANES, Program, each_component, main, reduce, sum};
 use super::{Access, Sizes};
