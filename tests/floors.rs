@@ -39,7 +39,6 @@ const EXCEPTIONS: &[&str] = &[
     "cli/src/bench/layer.rs: fn wrong ",
     "cli/src/bench/unfused.rs: ",
     "cli/src/exhaustive.rs: fn walk ",
-    "cli/src/layers.rs: ",
     "cli/src/npy.rs: ",
     "cli/src/run.rs: fn run_as ",
     "cli/src/run/layer.rs: fn run ",
