@@ -322,6 +322,44 @@ pub enum Error {
         /// The value as given.
         value: String,
     },
+    /// A name that is none of those that there are: a layer's, a pass's, an order's, a variant's.
+    #[error("unknown {what} \"{text}\"; known are {}", .known.join(", "))]
+    UnknownName {
+        /// What it should name.
+        what: &'static str,
+        /// The name as given.
+        text: String,
+        /// The known names.
+        known: Vec<String>,
+    },
+    /// A setting that the layer does not have.
+    #[error("{layer} has no setting \"{setting}\"; it has {}", .known.join(", "))]
+    UnknownSetting {
+        /// The layer's name.
+        layer: &'static str,
+        /// The setting as given.
+        setting: String,
+        /// The settings that it has.
+        known: Vec<&'static str>,
+    },
+    /// A setting of something that the layer, with its other settings, does not have.
+    #[error("{layer}: {setting} changes nothing without {needs}")]
+    UselessSetting {
+        /// The layer's name.
+        layer: &'static str,
+        /// The setting.
+        setting: &'static str,
+        /// What must be set besides.
+        needs: &'static str,
+    },
+    /// Text that is no layer.
+    #[error("cannot read \"{text}\" of a layer: {problem}")]
+    LayerSyntax {
+        /// The text.
+        text: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// Images that a layer cannot work on.
     #[error(
         "images of {samples} samples, {channels} channels, {height} rows, {width} columns: {problem}"
@@ -400,6 +438,20 @@ impl Error {
             why: "its function has no derivative with respect to it here".into(),
         }
     }
+}
+
+/// The one of all that is displayed as this text.
+pub(crate) fn named<T: Copy + std::fmt::Display>(
+    what: &'static str,
+    all: &[T],
+    text: &str,
+) -> Result<T, Error> {
+    let known = all.iter().find(|known| known.to_string() == text);
+    known.copied().ok_or_else(|| Error::UnknownName {
+        what,
+        text: text.to_owned(),
+        known: all.iter().map(ToString::to_string).collect(),
+    })
 }
 
 /// Refuses two operands of different lengths.

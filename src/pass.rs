@@ -1,6 +1,8 @@
 //! The passes of a chain or a layer. They stand this low since errors name them.
 
+use crate::error::{Error, named};
 use std::fmt;
+use std::str::FromStr;
 
 /// Which way a chain is gone through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,5 +40,32 @@ impl fmt::Display for Pass {
             Pass::Backward => "backward",
             Pass::BackwardFromY => "backward from y",
         })
+    }
+}
+
+/// From what is displayed, or the same with hyphens, as in `backward-from-y`.
+impl FromStr for Pass {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        named("pass", &Self::ALL, &text.replace('-', " "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passes_are_read_as_they_are_displayed() {
+        for pass in Pass::ALL {
+            assert_eq!(pass.to_string().parse(), Ok(pass));
+        }
+        assert_eq!("backward-from-y".parse(), Ok(Pass::BackwardFromY));
+        let unknown = "back".parse::<Pass>().unwrap_err().to_string();
+        assert_eq!(
+            unknown,
+            "unknown pass \"back\"; known are forward, backward, backward from y"
+        );
     }
 }

@@ -15,7 +15,7 @@ mod cases;
 use cases::{Case, Place, What, cases, chain};
 use common::sentinels::SENTINEL;
 use common::{download, is_gl, small_bindings, submit, upload};
-use layer_trials::{Any, Random, on};
+use layer_trials::Random;
 use libtest_mimic::Failed;
 use nonlin::half::{bf16, f16};
 use nonlin::layers::{Images, Layer};
@@ -132,9 +132,7 @@ impl Case {
                 Ok(all)
             }
             What::Packed { text, h, first } => self.packed(gpu, text, *h, *first),
-            What::Layer { layer, images } => {
-                on!(layer, layer => self.layer(gpu, layer, images))
-            }
+            What::Layer { layer, images } => self.layer(gpu, layer, images),
         };
         run().map_err(|failed: Failed| {
             let text = failed.message().unwrap_or_default();
@@ -292,7 +290,7 @@ impl Case {
         Ok(all(gpu, &buffers))
     }
 
-    fn layer(&self, gpu: &Gpu, layer: &impl Layer, images: &Images) -> Result<Vec<u8>, Failed> {
+    fn layer(&self, gpu: &Gpu, layer: &Layer, images: &Images) -> Result<Vec<u8>, Failed> {
         let plan = |pass| gpu.kernels().layer(layer, images, pass, self.dtypes);
         let (forward, backward) = (plan(Pass::Forward)?, plan(Pass::Backward)?);
         let (len, dtypes) = (images.elements()?, self.dtypes);

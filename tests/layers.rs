@@ -10,7 +10,7 @@ use nonlin::layers::{
 #[path = "common/layer_trials.rs"]
 mod layer_trials;
 
-use layer_trials::{Any, Random, Trial, apart, on, torch};
+use layer_trials::{Random, Trial, apart, torch};
 
 #[test]
 fn the_reference_is_what_pytorch_computes() {
@@ -169,7 +169,7 @@ fn statistics_taken_for_constants_are_found() {
     while tried < 10 {
         let mut trial = random.trial(tried % 2);
         let values = match trial.layer {
-            Any::Frelu(_) => trial.images.samples * trial.images.height * trial.images.width,
+            Layer::Frelu(_) => trial.images.samples * trial.images.height * trial.images.width,
             _ => trial.images.samples,
         } as f64;
         let Some(norm) = trial.norm().filter(|_| values > 2.0) else {
@@ -207,7 +207,7 @@ fn a_forgotten_way_over_the_means_is_found() {
         let elements = trial.images.elements().unwrap() as usize;
         trial.x.truncate(elements);
         trial.dy.truncate(elements);
-        if let Any::MetaAcon(layer) = &mut trial.layer {
+        if let Layer::MetaAcon(layer) = &mut trial.layer {
             layer.norm = None;
         }
         let listed = trial.listed();
@@ -287,8 +287,9 @@ fn all_elements_are_taken() {
             values.collect()
         };
         let (x, dy) = (short(&trial.x), short(&trial.dy));
-        let gradients = on!(&trial.layer, layer =>
-            layer.backward(&trial.images, &trial.parameters, &x, &dy));
+        let gradients = trial
+            .layer
+            .backward(&trial.images, &trial.parameters, &x, &dy);
         assert_eq!(gradients.unwrap(), trial.backward());
     }
     let halves = [nonlin::half::bf16::from_f32(0.5)];
@@ -331,7 +332,7 @@ fn the_softmax_does_not_overflow() {
     let mut random = Random(9);
     for bias in [1e5, -1e5] {
         let mut trial = random.trial(2);
-        if let Any::DynamicRelu(layer) = &mut trial.layer {
+        if let Layer::DynamicRelu(layer) = &mut trial.layer {
             layer.variant = Variant::C;
         }
         let mut parameters = Parameters::new();
@@ -350,10 +351,10 @@ fn the_softmax_does_not_overflow() {
 #[test]
 fn mistakes_have_typed_errors() {
     let images = Images::nhwc(2, 1, 3, 4);
-    let layer = Frelu {
+    let layer = Layer::from(Frelu {
         norm: None,
         ..Frelu::default()
-    };
+    });
     let x = [0.0f32; 24];
     let given = Parameters::new().with("weight", &[0.0; 36]);
     let error = |parameters: &Parameters, x: &[f32], dy: &[f32]| {
@@ -399,20 +400,20 @@ fn mistakes_have_typed_errors() {
     ] {
         for kind in 0..3 {
             let layer = Random(8).layer(kind);
-            let found = on!(layer, layer => layer.parameters(&bad));
+            let found = layer.parameters(&bad);
             assert!(matches!(found, Err(Error::BadImages { .. })), "{found:?}");
-            let found = on!(Random(8).layer(kind), layer => layer.forward(&bad, &given, &x));
+            let found = Random(8).layer(kind).forward(&bad, &given, &x);
             assert!(matches!(found, Err(Error::BadImages { .. })), "{found:?}");
         }
     }
     let endless = Images::nchw(1, u64::MAX / 3, 1, 1);
-    let found = DynamicRelu::default().parameters(&endless);
+    let found = Layer::from(DynamicRelu::default()).parameters(&endless);
     assert!(matches!(found, Err(Error::BadImages { .. })), "{found:?}");
     // Shapes may be more than can be counted, as long as nothing is made of them.
-    let wide = MetaAcon {
+    let wide = Layer::from(MetaAcon {
         minimum: u64::MAX,
         ..MetaAcon::default()
-    };
+    });
     let parameters = wide.parameters(&images).unwrap();
     assert_eq!(parameters[2].elements(), None);
     let filled = parameters
@@ -434,11 +435,11 @@ fn settings_without_meaning_are_refused() {
     };
     for kernel in [(2, 3), (3, 4), (9, 1), (1, 9), (0, 3), (u64::MAX, 1)] {
         for light in [false, true] {
-            let layer = Frelu {
+            let layer = Layer::from(Frelu {
                 kernel,
                 light,
                 ..Frelu::default()
-            };
+            });
             assert_eq!(setting(layer.parameters(&images)), "kernel");
         }
     }
@@ -448,21 +449,18 @@ fn settings_without_meaning_are_refused() {
             momentum,
             training: true,
         };
+        let norm = Some(norm);
+        let frelu = Layer::from(Frelu {
+            norm,
+            ..Frelu::default()
+        });
+        let meta_acon = Layer::from(MetaAcon {
+            norm,
+            ..MetaAcon::default()
+        });
         (
-            setting(
-                Frelu {
-                    norm: Some(norm),
-                    ..Frelu::default()
-                }
-                .parameters(&images),
-            ),
-            setting(
-                MetaAcon {
-                    norm: Some(norm),
-                    ..MetaAcon::default()
-                }
-                .parameters(&images),
-            ),
+            setting(frelu.parameters(&images)),
+            setting(meta_acon.parameters(&images)),
         )
     };
     for eps in [-1e-5, f64::NAN, f64::INFINITY] {
@@ -471,15 +469,15 @@ fn settings_without_meaning_are_refused() {
     for momentum in [-0.1, 1.1, f64::NAN] {
         assert_eq!(norm(1e-5, momentum), ("momentum", "momentum"));
     }
-    let layer = MetaAcon {
+    let layer = Layer::from(MetaAcon {
         reduction: 0,
         ..MetaAcon::default()
-    };
+    });
     assert_eq!(setting(layer.parameters(&images)), "reduction");
-    let layer = MetaAcon {
+    let layer = Layer::from(MetaAcon {
         minimum: 0,
         ..MetaAcon::default()
-    };
+    });
     assert_eq!(setting(layer.parameters(&images)), "minimum");
     let plain = DynamicRelu::default;
     for (layer, name) in [
@@ -535,7 +533,7 @@ fn settings_without_meaning_are_refused() {
             "gamma",
         ),
     ] {
-        assert_eq!(setting(layer.parameters(&images)), name);
+        assert_eq!(setting(Layer::from(layer).parameters(&images)), name);
     }
 
     // One value per channel has no variance to train on.
@@ -543,10 +541,10 @@ fn settings_without_meaning_are_refused() {
         training: true,
         ..BatchNorm::default()
     };
-    let layer = Frelu {
+    let layer = Layer::from(Frelu {
         norm: Some(training),
         ..Frelu::default()
-    };
+    });
     let mut parameters = Parameters::new();
     for parameter in layer.parameters(&images).unwrap() {
         let ones = vec![1.0; parameter.elements().unwrap() as usize];

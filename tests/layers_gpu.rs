@@ -8,7 +8,7 @@ mod common;
 mod layer_trials;
 
 use common::{Trials, download, is_gl, submit, upload};
-use layer_trials::{Any, Random, Trial, on, torch};
+use layer_trials::{Random, Trial, torch};
 use libtest_mimic::Failed;
 use nonlin::check::ExpectedLayer;
 use nonlin::half::{bf16, f16};
@@ -75,11 +75,11 @@ const SLOW_ON_GL: [&str; 5] = [
 ];
 
 /// Whether GL takes too long to compile it.
-fn is_slow(layer: &Any) -> bool {
+fn is_slow(layer: &Layer) -> bool {
     match layer {
-        Any::Frelu(_) => true,
-        Any::DynamicRelu(layer) => layer.variant == Variant::C,
-        Any::MetaAcon(_) => false,
+        Layer::Frelu(_) => true,
+        Layer::DynamicRelu(layer) => layer.variant == Variant::C,
+        Layer::MetaAcon(_) => false,
     }
 }
 
@@ -155,10 +155,8 @@ fn computed<T: Element>(gpu: &Gpu, trial: &Trial) -> Result<Results, Failed> {
         |values: &[f32]| -> Vec<T> { values.iter().map(|v| T::from_f64(f64::from(*v))).collect() };
     let (x, dy) = (of(&trial.x), of(&trial.dy));
     let (images, parameters) = (&trial.images, &trial.parameters);
-    let (y, running) =
-        on!(&trial.layer, layer => gpu.layer_forward(layer, images, parameters, &x))?;
-    let (dx, gradients) =
-        on!(&trial.layer, layer => gpu.layer_backward(layer, images, parameters, &x, &dy))?;
+    let (y, running) = gpu.layer_forward(&trial.layer, images, parameters, &x)?;
+    let (dx, gradients) = gpu.layer_backward(&trial.layer, images, parameters, &x, &dy)?;
     let mut all = BTreeMap::from([("y".to_owned(), wide(&y)), ("d.x".to_owned(), wide(&dx))]);
     for (prefix, tensors) in [("new", running), ("d", gradients)] {
         for (name, values) in tensors {
@@ -181,7 +179,7 @@ fn expected(trial: &Trial) -> ExpectedLayer {
         dy,
         ..
     } = trial;
-    on!(&trial.layer, layer => ExpectedLayer::new(layer, images, parameters, x, dy)).unwrap()
+    ExpectedLayer::new(&trial.layer, images, parameters, x, dy).unwrap()
 }
 
 /// The pass and the name in it of a result under PyTorch's name.
@@ -234,20 +232,20 @@ fn agrees<T: Element>(gpu: &Gpu, trial: &mut Trial) -> Result<(), Failed> {
         .map_err(|failed| format!("{:?} {:?}: {failed:?}", trial.layer, trial.images).into())
 }
 
-fn layers(norm: Option<BatchNorm>) -> Vec<Any> {
+fn layers(norm: Option<BatchNorm>) -> Vec<Layer> {
     let dynamic = |variant| {
-        Any::DynamicRelu(DynamicRelu {
+        Layer::DynamicRelu(DynamicRelu {
             variant,
             ..DynamicRelu::default()
         })
     };
     vec![
-        Any::Frelu(Frelu {
+        Layer::Frelu(Frelu {
             norm,
             bias: true,
             ..Frelu::default()
         }),
-        Any::MetaAcon(MetaAcon {
+        Layer::MetaAcon(MetaAcon {
             norm,
             ..MetaAcon::default()
         }),
@@ -258,7 +256,7 @@ fn layers(norm: Option<BatchNorm>) -> Vec<Any> {
 }
 
 /// The same, without those that GL takes too long to compile.
-fn quick_layers(gpu: &Gpu, norm: Option<BatchNorm>) -> Vec<Any> {
+fn quick_layers(gpu: &Gpu, norm: Option<BatchNorm>) -> Vec<Layer> {
     let mut all = layers(norm);
     all.retain(|layer| !(is_gl(gpu) && is_slow(layer)));
     all
@@ -270,7 +268,7 @@ const TRAINING: BatchNorm = BatchNorm {
     training: true,
 };
 
-fn trial(layer: Any, images: Images, seed: u64) -> Trial {
+fn trial(layer: Layer, images: Images, seed: u64) -> Trial {
     let mut trial = Trial {
         layer,
         images,
@@ -290,7 +288,7 @@ fn many_channels(gpu: &Gpu) -> Result<(), Failed> {
         .into_iter()
         .zip(orders.into_iter().cycle())
     {
-        if let Any::DynamicRelu(layer) = &mut layer {
+        if let Layer::DynamicRelu(layer) = &mut layer {
             layer.reduction = 64;
         }
         agrees::<f32>(gpu, &mut trial(layer, images, 5))?;
@@ -342,7 +340,7 @@ fn at_odd_places<T: Element>(gpu: &Gpu) -> Result<(), Failed> {
         for images in [Images::nchw(2, 3, 5, 3), Images::nhwc(2, 3, 5, 4)] {
             let mut trial = trial(layer.clone(), images, index as u64);
             let want = wanted::<T>(&mut trial);
-            on!(&trial.layer, layer => in_one_buffer::<T>(gpu, layer, &trial, &want))?;
+            in_one_buffer::<T>(gpu, &trial.layer, &trial, &want)?;
         }
     }
     Ok(())
@@ -350,7 +348,7 @@ fn at_odd_places<T: Element>(gpu: &Gpu) -> Result<(), Failed> {
 
 fn in_one_buffer<T: Element>(
     gpu: &Gpu,
-    layer: &impl Layer,
+    layer: &Layer,
     trial: &Trial,
     want: &ExpectedLayer,
 ) -> Result<(), Failed> {
@@ -499,8 +497,8 @@ fn a_nan_stays(gpu: &Gpu) -> Result<(), Failed> {
     Ok(())
 }
 
-fn plan(gpu: &Gpu, layer: &Any, images: &Images, pass: Pass) -> Result<LayerPlan, Error> {
-    on!(layer, layer => gpu.kernels().layer(layer, images, pass, DType::F32))
+fn plan(gpu: &Gpu, layer: &Layer, images: &Images, pass: Pass) -> Result<LayerPlan, Error> {
+    gpu.kernels().layer(layer, images, pass, DType::F32)
 }
 
 /// As many dispatches as promised, and memory beside the operands of at most a 64th of x; for variant C, which
@@ -524,7 +522,7 @@ fn dispatches_and_memory(gpu: &Gpu) -> Result<(), Failed> {
             for (pass, count) in Pass::FROM_X.into_iter().zip(counts) {
                 let plan = plan(gpu, &layer, &images, pass)?;
                 let spots = match &layer {
-                    Any::DynamicRelu(DynamicRelu {
+                    Layer::DynamicRelu(DynamicRelu {
                         variant: Variant::C,
                         ..
                     }) => 2 * places,
@@ -547,7 +545,7 @@ fn dispatches_and_memory(gpu: &Gpu) -> Result<(), Failed> {
 
 fn typed_errors(gpu: &Gpu) -> Result<(), Failed> {
     let images = Images::nchw(1, 4, 2, 2);
-    let layer = MetaAcon::default();
+    let layer = Layer::from(MetaAcon::default());
     let kernels = gpu.kernels();
     let forward = kernels.layer(&layer, &images, Pass::Forward, DType::F32)?;
     let buffer = upload(gpu, &vec![0u32; 4096]);
@@ -597,10 +595,10 @@ fn typed_errors(gpu: &Gpu) -> Result<(), Failed> {
     ) {
         return Err("2^34 elements were planned".into());
     }
-    let one = Frelu {
+    let one = Layer::from(Frelu {
         norm: Some(TRAINING),
         ..Frelu::default()
-    };
+    });
     let alone = kernels.layer(&one, &Images::nchw(1, 4, 1, 1), Pass::Forward, DType::F32);
     if !matches!(alone, Err(Error::BadImages { .. })) {
         return Err("statistics of one value were planned".into());
@@ -612,16 +610,16 @@ fn typed_errors(gpu: &Gpu) -> Result<(), Failed> {
 fn teeth(gpu: &Gpu) -> Result<(), Failed> {
     let images = Images::nchw(2, 8, 9, 8);
     let [frelu, meta, _, b, c] =
-        <[Any; 5]>::try_from(layers(Some(TRAINING))).map_err(|_| "layers")?;
+        <[Layer; 5]>::try_from(layers(Some(TRAINING))).map_err(|_| "layers")?;
     let mut mistakes: Vec<(&str, Trial, Trial)> = Vec::new();
-    let mut mistake = |what, layer: &Any, change: &dyn Fn(&mut Any, &mut Parameters)| {
+    let mut mistake = |what, layer: &Layer, change: &dyn Fn(&mut Layer, &mut Parameters)| {
         let right = trial(layer.clone(), images, 21);
         let mut off = right.clone();
         change(&mut off.layer, &mut off.parameters);
         mistakes.push((what, right, off));
     };
     mistake("eps", &frelu, &|layer, _| {
-        if let Any::Frelu(Frelu {
+        if let Layer::Frelu(Frelu {
             norm: Some(norm), ..
         }) = layer
         {
@@ -634,7 +632,7 @@ fn teeth(gpu: &Gpu) -> Result<(), Failed> {
         }
     });
     mistake("momentum", &meta, &|layer, _| {
-        if let Any::MetaAcon(MetaAcon {
+        if let Layer::MetaAcon(MetaAcon {
             norm: Some(norm), ..
         }) = layer
         {
@@ -647,12 +645,12 @@ fn teeth(gpu: &Gpu) -> Result<(), Failed> {
         }
     });
     mistake("lambda", &b, &|layer, _| {
-        if let Any::DynamicRelu(layer) = layer {
+        if let Layer::DynamicRelu(layer) = layer {
             layer.lambda_intercept = 0.5001;
         }
     });
     mistake("temperature", &c, &|layer, _| {
-        if let Any::DynamicRelu(layer) = layer {
+        if let Layer::DynamicRelu(layer) = layer {
             layer.temperature = 10.01;
         }
     });

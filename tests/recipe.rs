@@ -6,7 +6,7 @@ mod common;
 
 use common::{Trials, download, submit, upload};
 use libtest_mimic::Failed;
-use nonlin::layers::{DynamicRelu, Frelu, Images, Layer, MetaAcon, Variant};
+use nonlin::layers::{Images, Layer};
 use nonlin::{
     Chain, DType, Gpu, LayerOperands, Layout, Limits, Memory, Operand, Operands, Pass, Recipe, wgpu,
 };
@@ -192,7 +192,7 @@ fn of_layer<'a>(
 }
 
 /// Both passes of a layer.
-fn layer<L: Layer>(gpu: &Gpu, layer: &L, images: Images) -> Result<(), Failed> {
+fn layer(gpu: &Gpu, layer: &Layer, images: Images) -> Result<(), Failed> {
     let parameters = layer.parameters(&images)?;
     let count = parameters.iter().filter_map(|p| p.elements()).sum();
     let lens = [images.elements()?, count, layer.saved_len(&images)?];
@@ -267,27 +267,12 @@ fn add(on: &mut Trials) {
     ] {
         // GL takes half a minute to compile some of FReLU's and of dynamic ReLU C's kernels: see common::is_gl.
         let is_gl = on.adapter().ends_with("-gl");
-        if !is_gl {
-            on.add(format!("frelu::{name}"), move |gpu| {
-                let of = Frelu {
-                    kernel: (3, 3),
-                    ..Frelu::default()
-                };
-                layer(gpu, &of, images)
-            });
-        }
-        on.add(format!("meta_acon::{name}"), move |gpu| {
-            layer(gpu, &MetaAcon::default(), images)
-        });
-        let variants = [Variant::A, Variant::B, Variant::C];
-        for variant in variants.into_iter().take(if is_gl { 2 } else { 3 }) {
-            on.add(format!("dynamic_relu_{variant:?}::{name}"), move |gpu| {
-                let of = DynamicRelu {
-                    variant,
-                    ..DynamicRelu::default()
-                };
-                layer(gpu, &of, images)
-            });
+        for text in Layer::NAMES {
+            if !is_gl || !["frelu", "dyrelu_c"].contains(&text) {
+                on.add(format!("{text}::{name}"), move |gpu| {
+                    layer(gpu, &text.parse()?, images)
+                });
+            }
         }
     }
     on.add("a_wrong_argument_shows", |gpu| {

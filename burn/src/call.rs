@@ -1,6 +1,6 @@
 //! What is asked of a backend beside tensors.
 
-use nonlin::layers::{DynamicRelu, Frelu, Images, Layer, MetaAcon};
+use nonlin::layers::{Images, Layer};
 use nonlin::{Chain, Error, Function};
 use std::sync::Arc;
 
@@ -58,39 +58,19 @@ impl Wants {
     }
 }
 
-/// One of nonlin's layers.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum AnyLayer {
-    Frelu(Frelu),
-    MetaAcon(MetaAcon),
-    DynamicRelu(DynamicRelu),
-}
-
-/// Runs an expression with the layer that it is.
-macro_rules! with {
-    ($any:expr, $layer:ident => $body:expr) => {
-        match $any {
-            $crate::call::AnyLayer::Frelu($layer) => $body,
-            $crate::call::AnyLayer::MetaAcon($layer) => $body,
-            $crate::call::AnyLayer::DynamicRelu($layer) => $body,
-        }
-    };
-}
-pub(crate) use with;
-
 /// A layer, and the images that it is applied to, as NCHW tells them.
 #[derive(Clone, Debug)]
 pub struct LayerCall {
-    pub(crate) layer: Arc<AnyLayer>,
+    pub(crate) layer: Arc<Layer>,
     pub(crate) key: Arc<str>,
     pub(crate) images: Images,
     saved: u64,
 }
 
 impl LayerCall {
-    pub(crate) fn new(layer: AnyLayer, images: Images) -> Result<Self, Error> {
+    pub(crate) fn new(layer: Layer, images: Images) -> Result<Self, Error> {
         Ok(LayerCall {
-            saved: with!(&layer, layer => layer.saved_len(&images))?,
+            saved: layer.saved_len(&images)?,
             key: format!("{layer:?}").into(),
             layer: Arc::new(layer),
             images,
@@ -104,11 +84,6 @@ impl LayerCall {
 
     /// Whether it renews running statistics.
     pub(crate) fn trains(&self) -> bool {
-        let norm = match &*self.layer {
-            AnyLayer::Frelu(layer) => layer.norm,
-            AnyLayer::MetaAcon(layer) => layer.norm,
-            AnyLayer::DynamicRelu(_) => None,
-        };
-        norm.is_some_and(|norm| norm.training)
+        self.layer.trains()
     }
 }

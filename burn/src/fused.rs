@@ -1,13 +1,13 @@
 //! Chains on tensors.
 
-use crate::call::{AnyLayer, ChainCall, LayerCall, Wants};
+use crate::call::{ChainCall, LayerCall, Wants};
 use crate::ops::{List, MOST, NonlinOps, Tensors};
 use crate::{Error, cube, shared};
 use burn::backend::{BackendTensor, Dispatch, DispatchTensor, DispatchTensorKind, TensorMetadata};
 use burn::tensor::{Shape, Tensor};
 use burn_cubecl::CubeDevice;
 use burn_cubecl::cubecl::client::Client;
-use nonlin::layers::Images;
+use nonlin::layers::{Images, Layer};
 use nonlin::{Chain, DType, Pass};
 
 /// A chain of nonlin, applied to burn's tensors in one dispatch, and its gradients in one more (two where
@@ -262,7 +262,7 @@ fn same_device(operand: &str, tensor: &DispatchTensor, x: &DispatchTensor) -> Re
 /// A layer on images x, `[N, C, H, W]`: its value, and the parameters with renewed statistics if it trains. The
 /// parameters are one tensor of f32, one behind the other.
 pub(crate) fn layer(
-    layer: AnyLayer,
+    layer: Layer,
     images: Images,
     x: Tensor<4>,
     parameters: Tensor<1>,

@@ -1,6 +1,6 @@
 //! Recipes for calls, kept by what they depend on, so that an operation is a look-up and a launch.
 
-use crate::call::{ChainCall, LayerCall, Wants, with};
+use crate::call::{ChainCall, LayerCall, Wants};
 use crate::view::View;
 use burn_cubecl::cubecl::client::Client;
 use burn_cubecl::cubecl::ir::{AddressType, ElemType, UIntKind, metadata::Info};
@@ -231,9 +231,7 @@ fn layer(call: &LayerCall, key: &Key) -> Result<Recipe, Error> {
         operands = operands.saved(f32s(saved, call.saved_len()));
     }
     let limits = key.limits();
-    with!(&*call.layer, layer => {
-        Recipe::layer(layer, &images, key.pass, dtypes, &operands, &limits)
-    })
+    Recipe::layer(&call.layer, &images, key.pass, dtypes, &operands, &limits)
 }
 
 /// A kernel that burn compiles as it is.

@@ -8,11 +8,11 @@
 mod unfused;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use nonlin::layers::{BatchNorm, DynamicRelu, Frelu, Images, Layer, MetaAcon, Variant};
+use nonlin::layers::{Images, Layer};
 use nonlin::wgpu::{self, ComputePass};
 use nonlin::{Bound, DType, Gpu, LayerOperands, Operand, Operands, Pass};
 use std::time::{Duration, Instant};
-use unfused::{Unfused, Work};
+use unfused::Work;
 
 const IMAGES: Images = Images::nchw(16, 64, 56, 56);
 
@@ -54,13 +54,7 @@ fn numbers(count: u64, seed: u64) -> Vec<f32> {
         .collect()
 }
 
-fn layer<L: Layer>(
-    c: &mut Criterion,
-    gpu: &Gpu,
-    name: &str,
-    layer: &L,
-    unfused: impl Fn(&Work<'_>, &L) -> Unfused,
-) {
+fn layer(c: &mut Criterion, gpu: &Gpu, layer: &Layer) {
     let len = IMAGES.elements().expect("few");
     let [x, dy] = [1, 2].map(|seed| buffer(gpu, &numbers(len, seed)));
     let [y, dx] = [0, 0].map(|_| buffer(gpu, &vec![0.0; len as usize]));
@@ -101,24 +95,26 @@ fn layer<L: Layer>(
         }
         plan.bind(operands).expect("the operands fit")
     });
-    let apart = unfused(
-        &Work {
-            gpu,
-            images: IMAGES,
-            x: &x,
-            dy: &dy,
-            listed: &listed,
-            values: &values,
-        },
-        layer,
-    );
+    let work = Work {
+        gpu,
+        images: IMAGES,
+        x: &x,
+        dy: &dy,
+        listed: &listed,
+        values: &values,
+    };
+    let apart = match layer {
+        Layer::Frelu(layer) => unfused::frelu(&work, layer),
+        Layer::MetaAcon(layer) => unfused::meta_acon(&work, layer),
+        Layer::DynamicRelu(layer) => unfused::dynamic_relu(&work, layer),
+    };
     let scratch: u64 = bounds.iter().map(Bound::scratch_bytes).sum();
     let kept = plans[0].saved_len() * 4;
     println!(
-        "{name}: scratch and saved values are {:.4} of x",
+        "{layer}: scratch and saved values are {:.4} of x",
         (scratch + kept) as f64 / (len * 4) as f64
     );
-    let mut group = c.benchmark_group(name);
+    let mut group = c.benchmark_group(layer.to_string());
     group.bench_function("fused", |b| {
         b.iter_custom(|n| time(gpu, n, |pass| bounds.iter().for_each(|b| b.record(pass))))
     });
@@ -156,34 +152,15 @@ fn layers(c: &mut Criterion) {
     let adapter = nonlin::describe(&gpu.device().adapter_info());
     println!("{adapter}, {IMAGES:?}");
     copy(c, &gpu);
-    layer(
-        c,
-        &gpu,
+    for text in [
         "meta_acon",
-        &MetaAcon::default(),
-        unfused::meta_acon,
-    );
-    for (name, variant) in [
-        ("dyrelu_a", Variant::A),
-        ("dyrelu_b", Variant::B),
-        ("dyrelu_c", Variant::C),
+        "dyrelu_a",
+        "dyrelu_b",
+        "dyrelu_c",
+        "frelu",
+        "frelu(norm=train)",
     ] {
-        let relu = DynamicRelu {
-            variant,
-            ..DynamicRelu::default()
-        };
-        layer(c, &gpu, name, &relu, unfused::dynamic_relu);
-    }
-    for (name, training) in [("frelu", false), ("frelu, training", true)] {
-        let norm = Some(BatchNorm {
-            training,
-            ..BatchNorm::default()
-        });
-        let frelu = Frelu {
-            norm,
-            ..Frelu::default()
-        };
-        layer(c, &gpu, name, &frelu, unfused::frelu);
+        layer(c, &gpu, &text.parse().expect("a layer"));
     }
 }
 

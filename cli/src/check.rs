@@ -6,12 +6,13 @@ mod operands;
 
 use crate::exhaustive::{self, Adapter, Table};
 use crate::layers::Given;
-use crate::output::{Progress, dtypes, show, show_json};
-use crate::subject::{Lengths, Order, Spread, Subject, refuse};
+use crate::output::{Progress, dtypes, orders, show, show_json};
+use crate::subject::{Lengths, Spread, Subject, refuse};
 use crate::{Failure, Result, Verdict, adapters};
 use found::{Checked, Comparison, passed, text};
 use nonlin::check::{self, Expected, Report};
 use nonlin::half::{bf16, f16};
+use nonlin::layers::Order;
 use nonlin::{Activation, Chain, DType, Element, Gpu, Pass, Values};
 use serde_json::json;
 use std::path::PathBuf;
@@ -82,7 +83,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KEY=VALUE", value_parser = Given::parse, conflicts_with = "exhaustive")]
     set: Vec<Given>,
     /// In which order a layer's images lie in memory [default: nchw]
-    #[arg(long, value_enum, conflicts_with = "exhaustive")]
+    #[arg(long, value_parser = orders(), conflicts_with = "exhaustive")]
     order: Option<Order>,
     /// What the numbers on a shape are, and what dropout and rrelu draw [default: 0]
     #[arg(long, value_name = "N", conflicts_with = "exhaustive")]
@@ -196,7 +197,7 @@ impl Job {
                     &options,
                     &format!("is for chains; {} is a layer", known.name),
                 )?;
-                let (shape, order) = (shape(&layer::SHAPE)?, args.order.unwrap_or(Order::Nchw));
+                let (shape, order) = (shape(&layer::SHAPE)?, args.order.unwrap_or_default());
                 let job = layer::Job::new(known, &args.set, shape, order)?;
                 return Ok(Job::Layer(job));
             }

@@ -27,7 +27,7 @@ pub(crate) fn list(args: &Args) -> Result<Verdict> {
         let steps: Vec<_> = plain()
             .chain(Activation::ALL.iter().map(activation))
             .collect();
-        let layers: Vec<_> = Known::ALL.iter().map(layer).collect();
+        let layers = Known::ALL.iter().map(layer).collect::<Result<Vec<_>>>()?;
         show_json(&json!({ "steps": steps, "layers": layers }))?;
     } else {
         let mut text = String::new();
@@ -54,7 +54,7 @@ pub(crate) fn list(args: &Args) -> Result<Verdict> {
             _ = writeln!(text, "{}", activation.source());
         }
         for known in &Known::ALL {
-            text += &layer_text(known);
+            text += &layer_text(known)?;
         }
         show(text)?;
     }
@@ -119,9 +119,9 @@ fn activation(activation: &Activation) -> Value {
     })
 }
 
-fn layer(known: &Known) -> Value {
-    let settings = known.settings().map(
-        |setting| json!({ "key": setting.key, "takes": setting.takes, "default": setting.default }),
+fn layer(known: &Known) -> Result<Value> {
+    let settings = known.settings()?.into_iter().map(
+        |setting| json!({ "key": setting.name, "takes": setting.needs, "default": setting.value }),
     );
     let parameters = known.parameters().map(|tensor| {
         json!({
@@ -131,19 +131,20 @@ fn layer(known: &Known) -> Value {
             "learned": tensor.learned(),
         })
     });
-    json!({
+    Ok(json!({
         "name": known.name,
         "settings": settings.collect::<Vec<_>>(),
         "parameters": parameters.collect::<Vec<_>>(),
         "formula": known.formula,
         "source": known.source,
-    })
+    }))
 }
 
-fn layer_text(known: &Known) -> String {
+fn layer_text(known: &Known) -> Result<String> {
     let settings: Vec<_> = known
-        .settings()
-        .map(|setting| format!("{}={}", setting.key, setting.default))
+        .settings()?
+        .iter()
+        .map(|setting| format!("{}={}", setting.name, setting.value))
         .collect();
     let mut text = format!(
         "layer {} = {}\n    settings {}\n    parameters ",
@@ -170,7 +171,7 @@ fn layer_text(known: &Known) -> String {
             "\n    "
         };
     }
-    text + known.source + "\n"
+    Ok(text + known.source + "\n")
 }
 
 /// The decimal number that was meant: 0.01, not the 0.009999999776482582 that f32 makes of it.

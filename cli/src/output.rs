@@ -1,9 +1,10 @@
-//! What the commands have in common: the dtype they are given; text, tables, JSON and progress.
+//! What the commands have in common: dtypes, passes and orders as they are given; text, tables, JSON and progress.
 
 use crate::{Failure, Result};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use nonlin::DType;
+use nonlin::layers::Order;
+use nonlin::{DType, Pass};
 use serde_json::Value;
 use std::io::{self, ErrorKind, Write};
 use std::time::{Duration, Instant};
@@ -12,6 +13,17 @@ use std::time::{Duration, Instant};
 pub(crate) fn dtypes() -> impl TypedValueParser<Value = DType> {
     let names = DType::ALL.iter().map(|dtype| dtype.name());
     PossibleValuesParser::new(names).try_map(|name| name.parse::<DType>())
+}
+
+/// Reads `--pass`.
+pub(crate) fn passes() -> impl TypedValueParser<Value = Pass> {
+    let names = ["forward", "backward", "backward-from-y"];
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Pass>())
+}
+
+/// Reads `--order`.
+pub(crate) fn orders() -> impl TypedValueParser<Value = Order> {
+    PossibleValuesParser::new(["nchw", "nhwc"]).try_map(|name| name.parse::<Order>())
 }
 
 /// Writes to stdout. A reader that has seen enough and closed the pipe is no error.

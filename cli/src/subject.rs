@@ -3,7 +3,7 @@
 use crate::layers::Known;
 use crate::{Failure, Result};
 use clap::ValueEnum;
-use nonlin::layers::Images;
+use nonlin::layers::{Images, Order};
 use nonlin::{Argument, Chain, Function, Layout};
 
 /// A chain, or a layer in the place of one.
@@ -93,13 +93,6 @@ impl std::fmt::Display for Lengths {
         let lengths: Vec<_> = self.0.iter().map(u64::to_string).collect();
         write!(f, "{}", lengths.join("x"))
     }
-}
-
-/// In which order a layer's images lie in memory.
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
-pub(crate) enum Order {
-    Nchw,
-    Nhwc,
 }
 
 /// Whose the values of a chain's operand are, as the user says it: `w=element`.

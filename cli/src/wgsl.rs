@@ -3,9 +3,9 @@
 mod kernels;
 
 use crate::layers::Given;
-use crate::output::{dtypes, show, table};
+use crate::output::{dtypes, orders, passes, show, table};
 use crate::pending::{Pending, persist_all};
-use crate::subject::{Lengths, Order, Spread, Subject, refuse};
+use crate::subject::{Lengths, Spread, Subject, refuse};
 use crate::{Failure, Result, Verdict};
 use clap::ValueEnum;
 use kernels::Dispatched;
@@ -13,7 +13,8 @@ use naga::back::{glsl, hlsl, msl, pipeline_constants::process_overrides, spv};
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{AddressSpace, Module, ResourceBinding, ShaderStage, StorageAccess};
-use nonlin::{Chain, DType};
+use nonlin::layers::Order;
+use nonlin::{Chain, DType, Pass};
 use std::fmt::{Display, Write};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -48,7 +49,7 @@ pub(crate) struct Args {
     /// shows what there is
     chain: String,
     /// The way through the chain
-    #[arg(long, value_enum, default_value = "forward")]
+    #[arg(long, value_parser = passes(), default_value = "forward")]
     pass: Pass,
     /// The language
     #[arg(long, value_enum, default_value = "wgsl")]
@@ -65,7 +66,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "KEY=VALUE", value_parser = Given::parse)]
     set: Vec<Given>,
     /// In which order a layer's images lie in memory [default: nchw]
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = orders())]
     order: Option<Order>,
     /// How elements are stored [default: f32]
     #[arg(long, value_parser = dtypes())]
@@ -73,23 +74,6 @@ pub(crate) struct Args {
     /// Write to a file, which appears whole or not at all
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum Pass {
-    Forward,
-    Backward,
-    BackwardFromY,
-}
-
-impl From<Pass> for nonlin::Pass {
-    fn from(pass: Pass) -> Self {
-        match pass {
-            Pass::Forward => nonlin::Pass::Forward,
-            Pass::Backward => nonlin::Pass::Backward,
-            Pass::BackwardFromY => nonlin::Pass::BackwardFromY,
-        }
-    }
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -136,7 +120,7 @@ fn show_alone(args: &Args, chain: &Chain) -> Result<()> {
     let why = "needs --shape, such as 32x256x2048: without it a chain's kernel is shown by itself, \
                for f32 operands as long as x";
     refuse(&options, why)?;
-    let text = written(chain.wgsl(args.pass.into())?, args.to)?;
+    let text = written(chain.wgsl(args.pass)?, args.to)?;
     let Some(path) = &args.out else {
         return show(text);
     };

@@ -94,8 +94,10 @@ impl Activation {
     fn ready(&self, gpu: &Gpu, images: &Images, pass: Pass, training: bool) -> Result<Ready> {
         let kernels = gpu.kernels();
         let layer = match self {
-            Activation::Frelu => kernels.layer(&frelu(training), images, pass, DType::F32)?,
-            Activation::MetaAcon => kernels.layer(&META_ACON, images, pass, DType::F32)?,
+            Activation::Frelu => {
+                kernels.layer(&frelu(training).into(), images, pass, DType::F32)?
+            }
+            Activation::MetaAcon => kernels.layer(&META_ACON.into(), images, pass, DType::F32)?,
             Activation::Chain(chain) => {
                 return Ok(Ready::Chain(kernels.plan(chain, pass, DType::F32)?));
             }

@@ -17,7 +17,6 @@
 //! comparison says nothing, and neither does one of zeros; they are [no pass](LayerReport::passes).
 
 use crate::error::Error;
-use crate::layers::sealed::Normed;
 use crate::layers::{Images, Layer, Parameters};
 use crate::pass::Pass;
 use crate::tensor::dtype::{DType, Element};
@@ -43,7 +42,7 @@ const ROUNDING: f64 = 1.0 / (1 << 24) as f64;
 /// use nonlin::check::ExpectedLayer;
 /// use nonlin::layers::{Frelu, Images, Layer, Parameters};
 ///
-/// let layer = Frelu { norm: None, ..Frelu::default() };
+/// let layer = Layer::from(Frelu { norm: None, ..Frelu::default() });
 /// let (images, parameters) = (Images::nchw(1, 1, 1, 2), Parameters::new().with("weight", &[0.5f32; 9]));
 /// let expected = ExpectedLayer::new(&layer, &images, &parameters, &[1.0f32, -2.0], &[1.0f32, 1.0])?;
 /// let reports = expected.forward(&[1.0f32, -0.5], &Parameters::new())?;
@@ -162,8 +161,8 @@ impl ExpectedLayer {
     ///
     /// # Errors
     /// Those of [`Layer::forward`].
-    pub fn new<L: Layer, X: Element, G: Element>(
-        layer: &L,
+    pub fn new<X: Element, G: Element>(
+        layer: &Layer,
         images: &Images,
         parameters: &Parameters,
         x: &[X],
@@ -382,7 +381,7 @@ struct Inputs<'a> {
 
 impl<'a> Inputs<'a> {
     /// The reference's tensors.
-    fn results(&self, layer: &impl Layer) -> Result<Vec<(Pass, String, Vec<f64>)>, Error> {
+    fn results(&self, layer: &Layer) -> Result<Vec<(Pass, String, Vec<f64>)>, Error> {
         let outputs = layer.forward(self.images, &self.parameters, &self.x)?;
         let gradients = layer.backward(self.images, &self.parameters, &self.x, &self.dy)?;
         let mut all = vec![(Pass::Forward, "y".to_owned(), outputs.y)];
@@ -395,12 +394,12 @@ impl<'a> Inputs<'a> {
     }
 
     /// The same with the batch's statistics as constants, where a norm trains.
-    fn with_constant_statistics<L: Layer>(&self, layer: &L) -> Result<Option<(L, Self)>, Error> {
-        let Some(mut norm) = Normed::batch_norm(layer).filter(|norm| norm.training) else {
+    fn with_constant_statistics(&self, layer: &Layer) -> Result<Option<(Layer, Self)>, Error> {
+        let Some(mut norm) = layer.norm().filter(|norm| norm.training) else {
             return Ok(None);
         };
         norm.momentum = 1.0;
-        let training = Normed::with_batch_norm(layer, norm);
+        let training = layer.with_norm(norm);
         let mut parameters = self.parameters.clone();
         let outputs = training.forward(self.images, &parameters, &self.x)?;
         parameters.extend(outputs.running);
@@ -411,7 +410,7 @@ impl<'a> Inputs<'a> {
             x: self.x.clone(),
             dy: self.dy.clone(),
         };
-        Ok(Some((Normed::with_batch_norm(layer, norm), inputs)))
+        Ok(Some((layer.with_norm(norm), inputs)))
     }
 
     /// The same with every number off a little, up or down: x and dy by a last digit, parameters by half of one.

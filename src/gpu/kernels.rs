@@ -146,9 +146,9 @@ impl Kernels {
     /// # Errors
     /// [`Error::BadSetting`], [`Error::BadImages`]; [`Error::TooLarge`] for 2^31 elements and more;
     /// [`Error::NeedsInput`] for [`Pass::BackwardFromY`].
-    pub fn layer<L: Layer>(
+    pub fn layer(
         &self,
-        layer: &L,
+        layer: &Layer,
         images: &Images,
         pass: Pass,
         dtypes: impl Into<DTypes>,

@@ -24,9 +24,9 @@ pub struct LayerPlan {
 }
 
 impl LayerPlan {
-    pub(super) fn new<L: Layer>(
+    pub(super) fn new(
         kernels: &Kernels,
-        layer: &L,
+        layer: &Layer,
         images: &Images,
         pass: Pass,
         dtypes: DTypes,

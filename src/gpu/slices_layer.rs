@@ -18,17 +18,17 @@ impl Gpu {
     /// Those of [`Layer::forward`], of [`Kernels::layer`] and of [`LayerPlan::bind`](crate::LayerPlan::bind).
     ///
     /// ```no_run
-    /// use nonlin::layers::{Frelu, Images, Parameters};
+    /// use nonlin::layers::{Frelu, Images, Layer, Parameters};
     ///
     /// let gpu = nonlin::Gpu::new()?;
-    /// let layer = Frelu { norm: None, ..Frelu::default() };
+    /// let layer = Layer::from(Frelu { norm: None, ..Frelu::default() });
     /// let parameters = Parameters::new().with("weight", &[0.25f32; 9]);
     /// let (y, _) = gpu.layer_forward(&layer, &Images::nchw(1, 1, 4, 4), &parameters, &[1.0f32; 16])?;
     /// # Ok::<(), nonlin::Error>(())
     /// ```
-    pub fn layer_forward<L: Layer, T: Element>(
+    pub fn layer_forward<T: Element>(
         &self,
-        layer: &L,
+        layer: &Layer,
         images: &Images,
         parameters: &Parameters,
         x: &[T],
@@ -41,9 +41,9 @@ impl Gpu {
     ///
     /// # Errors
     /// Those of [`layer_forward`](Self::layer_forward).
-    pub fn layer_backward<L: Layer, T: Element>(
+    pub fn layer_backward<T: Element>(
         &self,
-        layer: &L,
+        layer: &Layer,
         images: &Images,
         parameters: &Parameters,
         x: &[T],
@@ -52,9 +52,9 @@ impl Gpu {
         self.run_layer(layer, images, parameters, x, Some(dy))
     }
 
-    fn run_layer<L: Layer, T: Element>(
+    fn run_layer<T: Element>(
         &self,
-        layer: &L,
+        layer: &Layer,
         images: &Images,
         parameters: &Parameters,
         x: &[T],

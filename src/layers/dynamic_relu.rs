@@ -1,9 +1,9 @@
 //! Dynamic ReLU.
 
 use super::parts::{Dense, means, means_backward, sigmoid_slope};
-use super::{Gradients, Images, Input, Layer, Outputs, Parameter, Parameters, bad_setting};
-use crate::error::Error;
-use crate::tensor::dtype::Element;
+use super::{Gradients, Images, Input, Outputs, Parameter, Parameters, bad_setting};
+use crate::error::{Error, named};
+use std::{fmt, str::FromStr};
 
 /// Who shares a dynamic ReLU's coefficients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -15,6 +15,29 @@ pub enum Variant {
     B,
     /// As B, with a factor for each place besides.
     C,
+}
+
+impl Variant {
+    /// Every variant.
+    pub const ALL: [Variant; 3] = [Variant::A, Variant::B, Variant::C];
+}
+
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Variant::A => "a",
+            Variant::B => "b",
+            Variant::C => "c",
+        })
+    }
+}
+
+impl FromStr for Variant {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        named("variant", &Self::ALL, text)
+    }
 }
 
 /// Dynamic ReLU: y = max_k(a_k x + b_k), the largest of K straight lines, whose slopes and intercepts two
@@ -41,7 +64,7 @@ pub enum Variant {
 /// use nonlin::layers::{DynamicRelu, Images, Layer, Parameters, Variant};
 ///
 /// // With all of fc2 zero, the lines are x and 0: ReLU.
-/// let layer = DynamicRelu { variant: Variant::A, ..DynamicRelu::default() };
+/// let layer = Layer::from(DynamicRelu { variant: Variant::A, ..DynamicRelu::default() });
 /// let parameters = Parameters::new()
 ///     .with("fc1_weight", &[1.0])
 ///     .with("fc1_bias", &[0.0])
@@ -270,22 +293,36 @@ fn spot(input: &Input<'_>, sample: usize, element: usize) -> usize {
     sample * input.shape.places() + element % input.shape.places()
 }
 
-impl Layer for DynamicRelu {
-    fn name(&self) -> &'static str {
-        "dynamic_relu"
+impl DynamicRelu {
+    pub(super) fn name(&self) -> &'static str {
+        match self.variant {
+            Variant::A => "dyrelu_a",
+            Variant::B => "dyrelu_b",
+            Variant::C => "dyrelu_c",
+        }
     }
 
-    fn parameters(&self, images: &Images) -> Result<Vec<Parameter>, Error> {
-        images.elements()?;
-        self.check()?;
-        let channels = images.channels;
-        let hidden = (channels / self.reduction).max(1);
+    /// Values between the two small layers.
+    pub(super) fn hidden(&self, channels: u64) -> u64 {
+        (channels / self.reduction).max(1)
+    }
+
+    /// Values behind the two small layers; none where they are more than u64 counts.
+    pub(super) fn outputs(&self, channels: u64) -> Option<u64> {
         let sets = match self.variant {
             Variant::A => 1,
             Variant::B | Variant::C => channels,
         };
-        let outputs = sets
-            .checked_mul(2 * self.k)
+        sets.checked_mul(2 * self.k)
+    }
+
+    pub(super) fn parameters(&self, images: &Images) -> Result<Vec<Parameter>, Error> {
+        images.elements()?;
+        self.check()?;
+        let channels = images.channels;
+        let hidden = self.hidden(channels);
+        let outputs = self
+            .outputs(channels)
             .ok_or_else(|| images.bad("fc2 has more outputs than can be counted"))?;
         let mut parameters = Dense::parameters("fc1", channels, hidden).to_vec();
         parameters.extend(Dense::parameters("fc2", hidden, outputs));
@@ -296,52 +333,38 @@ impl Layer for DynamicRelu {
         Ok(parameters)
     }
 
-    fn forward<X: Element>(
-        &self,
-        images: &Images,
-        parameters: &Parameters,
-        x: &[X],
-    ) -> Result<Outputs, Error> {
-        let input = Input::new(self, images, parameters, x)?;
-        let lines = self.lines_of(&input);
-        let gamma = self.gamma(&input);
+    pub(super) fn forward(&self, input: &Input<'_>) -> Outputs {
+        let lines = self.lines_of(input);
+        let gamma = self.gamma(input);
         let mut y = input.x.clone();
         for (n, c) in input.shape.planes() {
-            let coefficients = &lines.coefficients[self.set(&input, n, c)..];
+            let coefficients = &lines.coefficients[self.set(input, n, c)..];
             for i in input.shape.plane(n, c) {
                 y[i] = self.largest(coefficients, y[i]).1;
                 if let Some(softmax) = &lines.softmax {
-                    y[i] *= factor(gamma * softmax[spot(&input, n, i)]);
+                    y[i] *= factor(gamma * softmax[spot(input, n, i)]);
                 }
             }
         }
-        Ok(Outputs {
+        Outputs {
             y: input.stored(&y),
             running: Parameters::new(),
-        })
+        }
     }
 
-    fn backward<X: Element, G: Element>(
-        &self,
-        images: &Images,
-        parameters: &Parameters,
-        x: &[X],
-        dy: &[G],
-    ) -> Result<Gradients, Error> {
-        let input = Input::new(self, images, parameters, x)?;
-        let dy = input.planar("dy", dy)?;
-        let lines = self.lines_of(&input);
-        let (shape, gamma) = (input.shape, self.gamma(&input));
+    pub(super) fn backward(&self, input: &Input<'_>, dy: &[f64]) -> Gradients {
+        let lines = self.lines_of(input);
+        let (shape, gamma) = (input.shape, self.gamma(input));
         let mut dx = vec![0.0; input.x.len()];
         let mut dcoefficients = vec![0.0; lines.coefficients.len()];
         let mut dfactors = vec![0.0; shape.samples * shape.places()];
         for (n, c) in shape.planes() {
-            let set = self.set(&input, n, c);
+            let set = self.set(input, n, c);
             for i in shape.plane(n, c) {
                 let (k, value) = self.largest(&lines.coefficients[set..], input.x[i]);
                 let mut dvalue = dy[i];
                 if let Some(softmax) = &lines.softmax {
-                    let spot = spot(&input, n, i);
+                    let spot = spot(input, n, i);
                     dfactors[spot] += dy[i] * value;
                     dvalue *= factor(gamma * softmax[spot]);
                 }
@@ -370,13 +393,13 @@ impl Layer for DynamicRelu {
         means_backward(shape, &dmeans, &mut dx);
 
         if let Some(softmax) = &lines.softmax {
-            let ds = self.softmax_backward(gamma, &input, softmax, &dfactors);
-            logits_backward(&input, &ds, &mut dx, &mut gradients);
+            let ds = self.softmax_backward(gamma, input, softmax, &dfactors);
+            logits_backward(input, &ds, &mut dx, &mut gradients);
         }
-        Ok(Gradients {
+        Gradients {
             dx: input.stored(&dx),
             parameters: gradients,
-        })
+        }
     }
 }
 

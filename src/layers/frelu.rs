@@ -2,10 +2,9 @@
 
 use super::parts::{Normalized, per_channel};
 use super::{
-    BatchNorm, Gradients, Images, Input, Layer, Outputs, Parameter, Parameters, Shape, bad_setting,
+    BatchNorm, Gradients, Images, Input, Outputs, Parameter, Parameters, Shape, bad_setting,
 };
 use crate::error::Error;
-use crate::tensor::dtype::Element;
 
 /// FReLU, the funnel activation: y = max(x, T(x)).
 ///
@@ -28,7 +27,7 @@ use crate::tensor::dtype::Element;
 /// use nonlin::layers::{Frelu, Images, Layer, Parameters};
 ///
 /// // A window that copies x: x = T everywhere, and half the gradient goes each way.
-/// let layer = Frelu { norm: None, ..Frelu::default() };
+/// let layer = Layer::from(Frelu { norm: None, ..Frelu::default() });
 /// let mut window = [0.0f32; 9];
 /// window[4] = 1.0;
 /// let parameters = Parameters::new().with("weight", &window);
@@ -186,12 +185,12 @@ impl Frelu {
     }
 }
 
-impl Layer for Frelu {
-    fn name(&self) -> &'static str {
+impl Frelu {
+    pub(super) fn name(&self) -> &'static str {
         "frelu"
     }
 
-    fn parameters(&self, images: &Images) -> Result<Vec<Parameter>, Error> {
+    pub(super) fn parameters(&self, images: &Images) -> Result<Vec<Parameter>, Error> {
         images.elements()?;
         let fits = |length: u64| length % 2 == 1 && length <= 7;
         if !fits(self.kernel.0) || !fits(self.kernel.1) {
@@ -215,14 +214,8 @@ impl Layer for Frelu {
         Ok(parameters)
     }
 
-    fn forward<X: Element>(
-        &self,
-        images: &Images,
-        parameters: &Parameters,
-        x: &[X],
-    ) -> Result<Outputs, Error> {
-        let input = Input::new(self, images, parameters, x)?;
-        let funnel = self.funnel(&input)?;
+    pub(super) fn forward(&self, input: &Input<'_>) -> Result<Outputs, Error> {
+        let funnel = self.funnel(input)?;
         // Not f64::max, which drops a NaN; one in x is one in T too.
         let larger = |(x, t): (&f64, &f64)| if x > t { *x } else { *t };
         let y: Vec<f64> = input.x.iter().zip(&funnel.t).map(larger).collect();
@@ -232,16 +225,8 @@ impl Layer for Frelu {
         })
     }
 
-    fn backward<X: Element, G: Element>(
-        &self,
-        images: &Images,
-        parameters: &Parameters,
-        x: &[X],
-        dy: &[G],
-    ) -> Result<Gradients, Error> {
-        let input = Input::new(self, images, parameters, x)?;
-        let dy = input.planar("dy", dy)?;
-        let funnel = self.funnel(&input)?;
+    pub(super) fn backward(&self, input: &Input<'_>, dy: Vec<f64>) -> Result<Gradients, Error> {
+        let funnel = self.funnel(input)?;
         let shape = input.shape;
         let (mut dx, mut dt) = (dy.clone(), dy);
         for (i, (x, t)) in input.x.iter().zip(&funnel.t).enumerate() {
@@ -259,7 +244,7 @@ impl Layer for Frelu {
             let mark = window.mark;
             let dconv = match (&self.norm, normalized) {
                 (Some(norm), Some(forward)) => {
-                    norm.backward(mark, &input, shape, forward, &dt, &mut gradients)
+                    norm.backward(mark, input, shape, forward, &dt, &mut gradients)
                 }
                 _ => dt.clone(),
             };

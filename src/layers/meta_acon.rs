@@ -2,10 +2,9 @@
 
 use super::parts::{Dense, Normalized, means, means_backward, per_channel, sigmoid, sigmoid_slope};
 use super::{
-    BatchNorm, Gradients, Images, Input, Layer, Outputs, Parameter, Parameters, Shape, bad_setting,
+    BatchNorm, Gradients, Images, Input, Outputs, Parameter, Parameters, Shape, bad_setting,
 };
 use crate::error::Error;
-use crate::tensor::dtype::Element;
 
 /// Meta-ACON: ACON-C, y = (p1 - p2) x sigmoid(beta (p1 - p2) x) + p2 x, with p1 and p2 per channel and a beta
 /// for each sample and channel that two small layers make from the image.
@@ -29,7 +28,7 @@ use crate::tensor::dtype::Element;
 /// use nonlin::layers::{Images, Layer, MetaAcon, Parameters};
 ///
 /// // With all of fc2 zero, beta is 1/2.
-/// let layer = MetaAcon { minimum: 1, ..MetaAcon::default() };
+/// let layer = Layer::from(MetaAcon { minimum: 1, ..MetaAcon::default() });
 /// let parameters = Parameters::new()
 ///     .with("p1", &[1.0])
 ///     .with("p2", &[0.0])
@@ -106,12 +105,17 @@ fn flat(input: &Input<'_>, layers: &[Dense<'_>; 2]) -> [Shape; 2] {
     [0, 1].map(|i| Shape::flat(input.shape.samples, layers[i].outputs()))
 }
 
-impl Layer for MetaAcon {
-    fn name(&self) -> &'static str {
+impl MetaAcon {
+    pub(super) fn name(&self) -> &'static str {
         "meta_acon"
     }
 
-    fn parameters(&self, images: &Images) -> Result<Vec<Parameter>, Error> {
+    /// Values between the two small layers.
+    pub(super) fn hidden(&self, channels: u64) -> u64 {
+        self.minimum.max(channels / self.reduction)
+    }
+
+    pub(super) fn parameters(&self, images: &Images) -> Result<Vec<Parameter>, Error> {
         images.elements()?;
         for (setting, value) in [("reduction", self.reduction), ("minimum", self.minimum)] {
             if value == 0 {
@@ -119,7 +123,7 @@ impl Layer for MetaAcon {
             }
         }
         let channels = images.channels;
-        let hidden = self.minimum.max(channels / self.reduction);
+        let hidden = self.hidden(channels);
         let mut parameters = ["p1", "p2"]
             .map(|name| Parameter::learned(name, &[channels]))
             .to_vec();
@@ -133,14 +137,8 @@ impl Layer for MetaAcon {
         Ok(parameters)
     }
 
-    fn forward<X: Element>(
-        &self,
-        images: &Images,
-        parameters: &Parameters,
-        x: &[X],
-    ) -> Result<Outputs, Error> {
-        let input = Input::new(self, images, parameters, x)?;
-        let betas = self.betas(&input)?;
+    pub(super) fn forward(&self, input: &Input<'_>) -> Result<Outputs, Error> {
+        let betas = self.betas(input)?;
         let (p1, p2) = (input.parameter("p1"), input.parameter("p2"));
         let mut y = input.x.clone();
         for ((n, c), q) in input.shape.planes().zip(&betas.q) {
@@ -157,21 +155,13 @@ impl Layer for MetaAcon {
         })
     }
 
-    fn backward<X: Element, G: Element>(
-        &self,
-        images: &Images,
-        parameters: &Parameters,
-        x: &[X],
-        dy: &[G],
-    ) -> Result<Gradients, Error> {
-        let input = Input::new(self, images, parameters, x)?;
-        let dy = input.planar("dy", dy)?;
-        let betas = self.betas(&input)?;
+    pub(super) fn backward(&self, input: &Input<'_>, dy: &[f64]) -> Result<Gradients, Error> {
+        let betas = self.betas(input)?;
         let shape = input.shape;
         let (p1, p2) = (input.parameter("p1"), input.parameter("p2"));
-        let mut dx = dy.clone();
+        let mut dx = dy.to_vec();
         // Each element's share of the gradients of p1 and p2.
-        let (mut to_p1, mut to_p2) = (dy.clone(), dy.clone());
+        let (mut to_p1, mut to_p2) = (dy.to_vec(), dy.to_vec());
         let mut dq = Vec::new();
         for ((n, c), q) in shape.planes().zip(&betas.q) {
             let (d, beta) = (p1[c] - p2[c], sigmoid(*q));
@@ -191,14 +181,14 @@ impl Layer for MetaAcon {
         gradients.set("p1", per_channel(shape, |_, i| to_p1[i]));
         gradients.set("p2", per_channel(shape, |_, i| to_p2[i]));
 
-        let [inner, outer] = flat(&input, &betas.layers);
+        let [inner, outer] = flat(input, &betas.layers);
         let [fc1, fc2] = &betas.layers;
         if let (Some(norm), Some([_, second])) = (&self.norm, &betas.norms) {
-            dq = norm.backward("2", &input, outer, second, &dq, &mut gradients);
+            dq = norm.backward("2", input, outer, second, &dq, &mut gradients);
         }
         let mut dhidden = fc2.backward(&betas.hidden, &dq, &mut gradients);
         if let (Some(norm), Some([first, _])) = (&self.norm, &betas.norms) {
-            dhidden = norm.backward("1", &input, inner, first, &dhidden, &mut gradients);
+            dhidden = norm.backward("1", input, inner, first, &dhidden, &mut gradients);
         }
         let dmeans = fc1.backward(&betas.means, &dhidden, &mut gradients);
         means_backward(shape, &dmeans, &mut dx);

@@ -7,13 +7,13 @@
 //! - [`MetaAcon`]: ACON-C, whose beta two small layers make from the image's means.
 //! - [`DynamicRelu`]: the largest of K straight lines, whose coefficients two small layers make from them.
 //!
-//! A layer is a struct of settings. [`Images`] say how x lies in memory, [`Parameters`] hold tensors by name,
-//! and [`Layer::parameters`] tells which of them a layer needs.
+//! Each is a struct of settings; a [`Layer`] is one of them, and has a form as text. [`Images`] say how x lies in
+//! memory, [`Parameters`] hold tensors by name, and [`Layer::parameters`] tells which of them a layer needs.
 //!
 //! ```
 //! use nonlin::layers::{Frelu, Images, Layer, Parameters};
 //!
-//! let layer = Frelu { kernel: (1, 3), norm: None, ..Frelu::default() };
+//! let layer = Layer::from(Frelu { kernel: (1, 3), norm: None, ..Frelu::default() });
 //! let images = Images::nchw(1, 1, 1, 3);
 //! assert_eq!(layer.parameters(&images)?[0].shape, [1, 1, 1, 3]);
 //!
@@ -29,18 +29,24 @@
 mod dynamic_relu;
 mod frelu;
 pub(crate) mod gpu;
+mod layer;
 mod meta_acon;
 mod parts;
+mod settings;
 
 pub use dynamic_relu::{DynamicRelu, Variant};
 pub use frelu::Frelu;
+pub use layer::Layer;
 pub use meta_acon::MetaAcon;
 pub use parts::BatchNorm;
+pub use settings::Setting;
 
-use crate::error::Error;
+use crate::error::{Error, named};
 use crate::tensor::dtype::Element;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
+use std::str::FromStr;
 
 /// In which order the elements of images lie in memory; the last letter's lie beside each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -50,6 +56,28 @@ pub enum Order {
     Nchw,
     /// Samples, rows, columns, channels: PyTorch's `channels_last`.
     Nhwc,
+}
+
+impl Order {
+    /// Every order.
+    pub const ALL: [Order; 2] = [Order::Nchw, Order::Nhwc];
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Order::Nchw => "nchw",
+            Order::Nhwc => "nhwc",
+        })
+    }
+}
+
+impl FromStr for Order {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        named("order", &Self::ALL, text)
+    }
 }
 
 /// The shape of x, y and their gradients, and how they lie in memory.
@@ -248,134 +276,6 @@ pub struct Gradients {
     pub parameters: Parameters,
 }
 
-pub(crate) mod sealed {
-    use super::BatchNorm;
-    use super::gpu::{Form, Program};
-    use crate::error::Error;
-
-    /// What a layer is on the GPU.
-    pub trait OnGpu {
-        #[doc(hidden)]
-        fn program(&self, form: &Form) -> Result<Program, Error>;
-    }
-
-    /// What of a layer is normalised, for the checker.
-    pub trait Normed: Sized {
-        /// The batch norm of all of its norms, if it has any.
-        #[doc(hidden)]
-        fn batch_norm(&self) -> Option<BatchNorm>;
-
-        /// The same with another.
-        #[doc(hidden)]
-        fn with_batch_norm(&self, norm: BatchNorm) -> Self;
-    }
-
-    impl Normed for super::Frelu {
-        fn batch_norm(&self) -> Option<BatchNorm> {
-            self.norm
-        }
-
-        fn with_batch_norm(&self, norm: BatchNorm) -> Self {
-            super::Frelu {
-                norm: Some(norm),
-                ..*self
-            }
-        }
-    }
-
-    impl Normed for super::MetaAcon {
-        fn batch_norm(&self) -> Option<BatchNorm> {
-            self.norm
-        }
-
-        fn with_batch_norm(&self, norm: BatchNorm) -> Self {
-            super::MetaAcon {
-                norm: Some(norm),
-                ..*self
-            }
-        }
-    }
-
-    impl Normed for super::DynamicRelu {
-        fn batch_norm(&self) -> Option<BatchNorm> {
-            None
-        }
-
-        /// It has none, and gets none.
-        fn with_batch_norm(&self, _: BatchNorm) -> Self {
-            self.clone()
-        }
-    }
-
-    impl OnGpu for super::Frelu {
-        fn program(&self, form: &Form) -> Result<Program, Error> {
-            self.on_gpu(form)
-        }
-    }
-
-    impl OnGpu for super::MetaAcon {
-        fn program(&self, form: &Form) -> Result<Program, Error> {
-            self.on_gpu(form)
-        }
-    }
-
-    impl OnGpu for super::DynamicRelu {
-        fn program(&self, form: &Form) -> Result<Program, Error> {
-            self.on_gpu(form)
-        }
-    }
-}
-
-/// A layer, in f64 on the CPU; [`Kernels::layer`](crate::Kernels::layer) is the GPU's.
-///
-/// x and dy are of any [`Element`] type, in the order that the images tell; results are f64 in that order.
-pub trait Layer: sealed::OnGpu + sealed::Normed {
-    /// The layer's name.
-    fn name(&self) -> &'static str;
-
-    /// The parameters that the layer needs for such images, in PyTorch's shapes.
-    ///
-    /// # Errors
-    /// [`Error::BadSetting`] for a setting without meaning, and [`Error::BadImages`].
-    fn parameters(&self, images: &Images) -> Result<Vec<Parameter>, Error>;
-
-    /// Elements of what a forward pass on the GPU leaves for backward, f32.
-    ///
-    /// # Errors
-    /// As [`parameters`](Self::parameters).
-    fn saved_len(&self, images: &Images) -> Result<u64, Error>
-    where
-        Self: Sized,
-    {
-        gpu::saved_len(self, images)
-    }
-
-    /// The layer's values.
-    ///
-    /// # Errors
-    /// As [`parameters`](Self::parameters); [`Error::MissingTensor`], [`Error::UnknownTensor`] and
-    /// [`Error::BadTensor`] where parameters, or x, are not as they must be; and [`Error::BadImages`]
-    /// where a batch norm would train on one value per channel.
-    fn forward<X: Element>(
-        &self,
-        images: &Images,
-        parameters: &Parameters,
-        x: &[X],
-    ) -> Result<Outputs, Error>;
-
-    /// The gradients of x and of the learned parameters, given that of y, `dy`.
-    ///
-    /// # Errors
-    /// As [`forward`](Self::forward).
-    fn backward<X: Element, G: Element>(
-        &self,
-        images: &Images,
-        parameters: &Parameters,
-        x: &[X],
-        dy: &[G],
-    ) -> Result<Gradients, Error>;
-}
-
 /// Lengths in memory. Work is done in NCHW, whatever the images' order.
 #[derive(Clone, Copy)]
 struct Shape {
@@ -428,7 +328,7 @@ struct Input<'a> {
 
 impl<'a> Input<'a> {
     fn new<X: Element>(
-        layer: &impl Layer,
+        layer: &Layer,
         images: &'a Images,
         parameters: &'a Parameters,
         x: &[X],
@@ -490,7 +390,7 @@ impl<'a> Input<'a> {
 
 /// Refuses parameters that are not those of a layer.
 pub(crate) fn has_parameters(
-    layer: &impl Layer,
+    layer: &Layer,
     images: &Images,
     parameters: &Parameters,
 ) -> Result<(), Error> {
@@ -536,7 +436,7 @@ fn bad_setting(
     layer: &'static str,
     setting: &'static str,
     needs: impl Into<String>,
-    value: impl std::fmt::Debug,
+    value: impl fmt::Debug,
 ) -> Error {
     Error::BadSetting {
         layer,

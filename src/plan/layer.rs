@@ -27,8 +27,8 @@ pub(crate) struct LayerTask {
 }
 
 impl LayerTask {
-    pub(crate) fn new<L: Layer>(
-        layer: &L,
+    pub(crate) fn new(
+        layer: &Layer,
         images: &Images,
         pass: Pass,
         dtypes: DTypes,

@@ -88,8 +88,8 @@ impl Recipe {
     /// # Errors
     /// As [`Kernels::layer`](crate::Kernels::layer) and [`LayerPlan::bind`](crate::LayerPlan::bind), without
     /// [`Error::Device`]; [`Error::NotExternal`] for an operand in a buffer.
-    pub fn layer<L: Layer>(
-        layer: &L,
+    pub fn layer(
+        layer: &Layer,
         images: &Images,
         pass: Pass,
         dtypes: impl Into<DTypes>,
@@ -212,7 +212,7 @@ mod tests {
         Operand::in_memory(Memory::External { id, size: 4 * len }, 0, len)
     }
 
-    fn is_as_planned(layer: &impl Layer, pass: Pass) {
+    fn is_as_planned(layer: &Layer, pass: Pass) {
         let images = Images::nchw(2, 8, 4, 4);
         let task = LayerTask::new(layer, &images, pass, DType::F32.into()).unwrap();
         let lengths = layer.parameters(&images).unwrap();
@@ -243,9 +243,9 @@ mod tests {
     #[test]
     fn apart_it_is_what_plans_compile() {
         for pass in Pass::FROM_X {
-            is_as_planned(&Frelu::default(), pass);
-            is_as_planned(&MetaAcon::default(), pass);
-            is_as_planned(&DynamicRelu::default(), pass);
+            is_as_planned(&Frelu::default().into(), pass);
+            is_as_planned(&MetaAcon::default().into(), pass);
+            is_as_planned(&DynamicRelu::default().into(), pass);
         }
     }
 }

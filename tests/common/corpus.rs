@@ -1,8 +1,7 @@
 //! The cases of which result bits are recorded.
 
 use crate::common::LEARNED;
-use crate::layer_trials::Any;
-use nonlin::layers::{BatchNorm, DynamicRelu, Frelu, Images, MetaAcon, Variant};
+use nonlin::layers::{BatchNorm, DynamicRelu, Frelu, Images, Layer, MetaAcon, Variant};
 use nonlin::{Activation, Chain, DType, DTypes, Pass};
 use std::collections::BTreeSet;
 
@@ -47,7 +46,7 @@ pub(crate) enum What {
     /// A gate `@g` from the other half of packed rows of 2 h elements; the first half is x, or the second.
     Packed { text: String, h: u64, first: bool },
     /// A layer, forward and backward.
-    Layer { layer: Any, images: Images },
+    Layer { layer: Layer, images: Images },
 }
 
 #[derive(Clone, Debug)]
@@ -96,9 +95,9 @@ impl Case {
     fn is_slow(&self) -> bool {
         match &self.what {
             What::Layer { layer, .. } => match layer {
-                Any::Frelu(_) => true,
-                Any::DynamicRelu(layer) => layer.variant == Variant::C,
-                Any::MetaAcon(_) => false,
+                Layer::Frelu(_) => true,
+                Layer::DynamicRelu(layer) => layer.variant == Variant::C,
+                Layer::MetaAcon(_) => false,
             },
             _ => false,
         }
@@ -279,9 +278,9 @@ fn layers(cases: &mut Vec<Case>) {
         ((5, 3), true, false, norm(true)),
         ((5, 3), false, true, None),
     ];
-    let mut all: Vec<Any> = Vec::new();
+    let mut all: Vec<Layer> = Vec::new();
     for (kernel, bias, light, norm) in funnels {
-        all.push(Any::Frelu(Frelu {
+        all.push(Layer::Frelu(Frelu {
             kernel,
             bias,
             light,
@@ -289,7 +288,7 @@ fn layers(cases: &mut Vec<Case>) {
         }));
     }
     for norm in [None, norm(false), norm(true)] {
-        all.push(Any::MetaAcon(MetaAcon {
+        all.push(Layer::MetaAcon(MetaAcon {
             norm,
             ..MetaAcon::default()
         }));
@@ -297,7 +296,7 @@ fn layers(cases: &mut Vec<Case>) {
     for variant in [Variant::C, Variant::A, Variant::B] {
         for k in [2, 1, 3, 4] {
             let gamma = (k == 3).then_some(2.5);
-            all.push(Any::DynamicRelu(DynamicRelu {
+            all.push(Layer::DynamicRelu(DynamicRelu {
                 variant,
                 k,
                 gamma,
@@ -326,8 +325,8 @@ fn layers(cases: &mut Vec<Case>) {
         ..DynamicRelu::default()
     };
     for layer in [
-        Any::MetaAcon(MetaAcon::default()),
-        Any::DynamicRelu(dynamic),
+        Layer::MetaAcon(MetaAcon::default()),
+        Layer::DynamicRelu(dynamic),
     ] {
         let images = Images::nchw(1, 4096, 1, 1);
         cases.push(Case::new(

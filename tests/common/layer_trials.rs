@@ -7,29 +7,10 @@ use nonlin::layers::{
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Any of the layers.
-#[derive(Clone, Debug)]
-pub(crate) enum Any {
-    Frelu(Frelu),
-    MetaAcon(MetaAcon),
-    DynamicRelu(DynamicRelu),
-}
-
-/// Runs the same expression on whichever layer it is.
-macro_rules! on {
-    ($any:expr, $layer:ident => $body:expr) => {
-        match $any {
-            Any::Frelu($layer) => $body,
-            Any::MetaAcon($layer) => $body,
-            Any::DynamicRelu($layer) => $body,
-        }
-    };
-}
-
 /// A layer with all that it works on.
 #[derive(Clone, Debug)]
 pub(crate) struct Trial {
-    pub(crate) layer: Any,
+    pub(crate) layer: Layer,
     pub(crate) images: Images,
     pub(crate) parameters: Parameters,
     pub(crate) x: Vec<f32>,
@@ -38,15 +19,18 @@ pub(crate) struct Trial {
 
 impl Trial {
     pub(crate) fn listed(&self) -> Vec<Parameter> {
-        on!(&self.layer, layer => layer.parameters(&self.images)).unwrap()
+        self.layer.parameters(&self.images).unwrap()
     }
 
     pub(crate) fn forward(&self) -> Outputs {
-        on!(&self.layer, layer => layer.forward(&self.images, &self.parameters, &self.x)).unwrap()
+        self.layer
+            .forward(&self.images, &self.parameters, &self.x)
+            .unwrap()
     }
 
     pub(crate) fn backward(&self) -> Gradients {
-        on!(&self.layer, layer => layer.backward(&self.images, &self.parameters, &self.x, &self.dy))
+        self.layer
+            .backward(&self.images, &self.parameters, &self.x, &self.dy)
             .unwrap()
     }
 
@@ -62,9 +46,9 @@ impl Trial {
     /// The batch norm of the layer, if it has one.
     pub(crate) fn norm(&mut self) -> Option<&mut BatchNorm> {
         match &mut self.layer {
-            Any::Frelu(layer) => layer.norm.as_mut(),
-            Any::MetaAcon(layer) => layer.norm.as_mut(),
-            Any::DynamicRelu(_) => None,
+            Layer::Frelu(layer) => layer.norm.as_mut(),
+            Layer::MetaAcon(layer) => layer.norm.as_mut(),
+            Layer::DynamicRelu(_) => None,
         }
     }
 }
@@ -104,57 +88,20 @@ pub(crate) mod torch {
             .collect()
     }
 
-    pub(crate) fn norm(settings: &BTreeMap<&str, &str>, default: &str) -> Option<BatchNorm> {
-        let kind = settings.get("norm").copied().unwrap_or(default);
-        let number = |key, default| settings.get(key).map_or(default, |v| v.parse().unwrap());
-        (kind != "none").then(|| BatchNorm {
-            eps: number("eps", 1e-5),
-            momentum: number("momentum", 0.1),
-            training: kind == "train",
-        })
-    }
-
-    pub(crate) fn layer(name: &str, settings: &BTreeMap<&str, &str>) -> Any {
-        let whole = |key, default| settings.get(key).map_or(default, |v| v.parse().unwrap());
-        let real = |key, default| settings.get(key).map_or(default, |v| v.parse().unwrap());
-        match name {
-            "frelu" => Any::Frelu(Frelu {
-                kernel: settings.get("kernel").map_or((3, 3), |kernel| {
-                    let kernel = numbers(kernel, ',');
-                    (kernel[0], kernel[1])
-                }),
-                bias: settings.contains_key("bias"),
-                norm: norm(settings, "eval"),
-                light: settings.contains_key("light"),
-            }),
-            "meta_acon" => Any::MetaAcon(MetaAcon {
-                reduction: whole("reduction", 16),
-                minimum: whole("minimum", 16),
-                norm: norm(settings, "none"),
-            }),
-            _ => {
-                let plain = DynamicRelu::default();
-                Any::DynamicRelu(DynamicRelu {
-                    variant: match settings.get("variant") {
-                        Some(&"A") => Variant::A,
-                        Some(&"C") => Variant::C,
-                        _ => Variant::B,
-                    },
-                    k: whole("k", plain.k),
-                    reduction: whole("reduction", plain.reduction),
-                    lambda_slope: real("lambda_slope", plain.lambda_slope),
-                    lambda_intercept: real("lambda_intercept", plain.lambda_intercept),
-                    initial_slopes: settings
-                        .get("initial_slopes")
-                        .map_or(plain.initial_slopes, |v| numbers(v, ',')),
-                    initial_intercepts: settings
-                        .get("initial_intercepts")
-                        .map_or(plain.initial_intercepts, |v| numbers(v, ',')),
-                    temperature: real("temperature", plain.temperature),
-                    gamma: settings.get("gamma").map(|v| v.parse().unwrap()),
-                })
-            }
-        }
+    /// The layer as tests/data/layers.py writes it.
+    pub(crate) fn layer(name: &str, settings: &BTreeMap<&str, &str>) -> Layer {
+        let text = |(key, value): (&&str, &&str)| match *key {
+            "kernel" => value.replace(',', "x"),
+            "variant" => value.to_lowercase(),
+            "bias" | "light" => "true".into(),
+            _ => (*value).into(),
+        };
+        let texts: Vec<_> = settings.iter().map(text).collect();
+        let keys = settings.keys().copied();
+        let given: Vec<_> = keys.zip(texts.iter().map(String::as_str)).collect();
+        let mut layer = Layer::by_name(name).unwrap();
+        layer.set_all(&given).unwrap();
+        layer
     }
 
     pub(crate) fn cases() -> Vec<Case> {
@@ -286,22 +233,22 @@ impl Random {
         }
     }
 
-    pub(crate) fn layer(&mut self, kind: u64) -> Any {
+    pub(crate) fn layer(&mut self, kind: u64) -> Layer {
         match kind {
-            0 => Any::Frelu(Frelu {
+            0 => Layer::Frelu(Frelu {
                 kernel: (1 + 2 * self.below(4), 1 + 2 * self.below(4)),
                 bias: self.yes(),
                 norm: self.yes().then(|| self.norm()),
                 light: self.yes(),
             }),
-            1 => Any::MetaAcon(MetaAcon {
+            1 => Layer::MetaAcon(MetaAcon {
                 reduction: 1 + self.below(4),
                 minimum: 1 + self.below(4),
                 norm: self.yes().then(|| self.norm()),
             }),
             _ => {
                 let k = 1 + self.below(4);
-                Any::DynamicRelu(DynamicRelu {
+                Layer::DynamicRelu(DynamicRelu {
                     variant: [Variant::A, Variant::B, Variant::C][self.below(3) as usize],
                     k,
                     reduction: 1 + self.below(4),
@@ -328,7 +275,7 @@ impl Random {
             width: lengths[3],
             order: [Order::Nchw, Order::Nhwc][self.below(2) as usize],
         };
-        if let Any::MetaAcon(MetaAcon {
+        if let Layer::MetaAcon(MetaAcon {
             norm: Some(norm), ..
         }) = &mut layer
             && samples < 3
@@ -357,5 +304,3 @@ impl Random {
         trial
     }
 }
-
-pub(crate) use on;

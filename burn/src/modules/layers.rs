@@ -1,6 +1,5 @@
 //! FReLU, Meta-ACON and Dynamic ReLU, on `[N, C, H, W]`.
 
-use crate::call::{AnyLayer, with};
 use crate::{Error, expect, fused};
 use burn::config::Config;
 use burn::module::{Initializer, Module, Param};
@@ -46,13 +45,13 @@ impl Named {
     /// Applies the layer, and renews the statistics of norms that train.
     fn apply(
         self,
-        layer: AnyLayer,
+        layer: Layer,
         x: Tensor<4>,
         norms: &[(&str, Option<&BatchNorm>)],
     ) -> Result<Tensor<4>, Error> {
         let [n, c, h, w] = x.dims().map(|length| length as u64);
         let images = Images::nchw(n, c, h, w);
-        let wanted = with!(&layer, layer => layer.parameters(&images))?;
+        let wanted = layer.parameters(&images)?;
         let mut named = self.0;
         let mut parts = Vec::with_capacity(wanted.len());
         let mut places = Vec::with_capacity(wanted.len());
@@ -199,7 +198,7 @@ impl Frelu {
             norm: norm(self.norm.as_ref(), training),
             light: false,
         };
-        named.apply(AnyLayer::Frelu(layer), x, &[("", self.norm.as_ref())])
+        named.apply(layer.into(), x, &[("", self.norm.as_ref())])
     }
 }
 
@@ -288,7 +287,7 @@ impl MetaAcon {
             norm: norm(self.norm1.as_ref(), training),
         };
         let norms = [("1", self.norm1.as_ref()), ("2", self.norm2.as_ref())];
-        named.apply(AnyLayer::MetaAcon(layer), x, &norms)
+        named.apply(layer.into(), x, &norms)
     }
 }
 
@@ -399,6 +398,6 @@ impl DynamicRelu {
             reduction: (expected / hidden) as u64,
             ..layers::DynamicRelu::default()
         };
-        named.apply(AnyLayer::DynamicRelu(layer), x, &[])
+        named.apply(layer.into(), x, &[])
     }
 }

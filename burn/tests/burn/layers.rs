@@ -112,8 +112,8 @@ fn statistics(mark: &str, norm: Option<&BatchNorm>) -> Result<Vec<(String, Vec<f
 
 /// Runs a module and compares it with nonlin's layer. `told` gives the parameters and their gradients, `known` the
 /// statistics as they are.
-fn compare<L: Layer>(
-    layer: &L,
+fn compare(
+    layer: &Layer,
     x: &Tensor<4>,
     forward: impl FnOnce(Tensor<4>) -> Tensor<4>,
     tell: impl FnOnce(&mut Told, &Gradients) -> Result,
@@ -191,7 +191,7 @@ fn frelu(device: &Device, last: bool, kernel: [usize; 2], has: bool, trains: boo
     };
     let known = || statistics("", module.norm.as_ref());
     compare(
-        &layer,
+        &layer.into(),
         &x(last, &device),
         |x| module.forward(x),
         tell,
@@ -234,7 +234,7 @@ fn meta_acon(device: &Device, last: bool, has: bool) -> Result {
         Ok(all)
     };
     compare(
-        &layer,
+        &layer.into(),
         &x(last, &device),
         |x| module.forward(x),
         tell,
@@ -280,7 +280,7 @@ fn dynamic_relu(device: &Device, last: bool, variant: DynamicReluVariant, k: usi
     };
     let known = || Ok(Vec::new());
     compare(
-        &layer,
+        &layer.into(),
         &x(last, &device),
         |x| module.forward(x),
         tell,

@@ -2,7 +2,7 @@
 
 use super::unfused::{self, Steps, Unfused, Work};
 use super::{Args, Bench, Subject, Timed, Variant, WARM_UP, dy_at, spread, x_at};
-use crate::layers::{AnyLayer, Known, on};
+use crate::layers::Known;
 use crate::output::{Progress, complain};
 use crate::subject::Lengths;
 use crate::{Failure, Result, Verdict, adapters, seeded};
@@ -44,13 +44,13 @@ pub(super) fn bench(args: &Args, known: &Known) -> Result<Verdict> {
     if args.workgroup.or(args.words).is_some() {
         return refuse("--workgroup and --words are for chains");
     }
-    if let AnyLayer::MetaAcon(layer) = &layer
+    if let Layer::MetaAcon(layer) = &layer
         && layer.norm.is_some()
     {
         return refuse("its unfused form is there without norms only");
     }
     let images = Images::nchw(samples, channels, height, width);
-    let listed = on!(&layer, layer => layer.parameters(&images))?;
+    let listed = layer.parameters(&images)?;
     let gpu = adapters::open(args.adapter.as_deref())?;
     let bench = Bench::<f32> {
         gpu: &gpu,
@@ -79,7 +79,7 @@ pub(super) fn bench(args: &Args, known: &Known) -> Result<Verdict> {
 /// What the layer works on, and both forms of it, ready to be recorded.
 struct Set<'a> {
     bench: &'a Bench<'a, f32>,
-    layer: &'a AnyLayer,
+    layer: &'a Layer,
     images: Images,
     parameters: Parameters,
     x: wgpu::Buffer,
@@ -108,7 +108,7 @@ fn elements(parameter: &Parameter, seed: u64) -> Vec<f32> {
 impl<'a> Set<'a> {
     fn new(
         bench: &'a Bench<'a, f32>,
-        layer: &'a AnyLayer,
+        layer: &'a Layer,
         images: Images,
         listed: &'a [Parameter],
     ) -> Result<Self> {
@@ -133,9 +133,9 @@ impl<'a> Set<'a> {
             values: &values,
         };
         let unfused = match layer {
-            AnyLayer::Frelu(layer) => unfused::frelu(&work, layer),
-            AnyLayer::MetaAcon(layer) => unfused::meta_acon(&work, layer),
-            AnyLayer::DynamicRelu(layer) => unfused::dynamic_relu(&work, layer),
+            Layer::Frelu(layer) => unfused::frelu(&work, layer),
+            Layer::MetaAcon(layer) => unfused::meta_acon(&work, layer),
+            Layer::DynamicRelu(layer) => unfused::dynamic_relu(&work, layer),
         };
         Ok(Set {
             bench,
@@ -165,8 +165,8 @@ impl<'a> Set<'a> {
         let x = self.bench.read::<f32>(&self.x, len)?;
         let dy = self.bench.read::<f32>(&self.dy, len)?;
         let (images, parameters) = (&self.images, &self.parameters);
-        let y = on!(self.layer, layer => layer.forward(images, parameters, &x))?.y;
-        let wanted = on!(self.layer, layer => layer.backward(images, parameters, &x, &dy))?;
+        let y = self.layer.forward(images, parameters, &x)?.y;
+        let wanted = self.layer.backward(images, parameters, &x, &dy)?;
         let gradients = self
             .bench
             .read::<f32>(&self.fused.gradients, self.fused.forward.parameters_len())?;
@@ -207,15 +207,14 @@ impl<'a> Set<'a> {
             }
             for (what, tolerance, got, wanted) in all {
                 if let Some(problem) = differs(&got, wanted, tolerance) {
-                    return Ok(Some(format!("{} {what}, {name}: {problem}", self.name())));
+                    return Ok(Some(format!(
+                        "{} {what}, {name}: {problem}",
+                        self.layer.name()
+                    )));
                 }
             }
         }
         Ok(None)
-    }
-
-    fn name(&self) -> &'static str {
-        on!(self.layer, layer => layer.name())
     }
 
     /// Times forward, backward, and one behind the other.
@@ -265,15 +264,10 @@ impl<'a> Set<'a> {
 }
 
 impl Fused {
-    fn new(
-        bench: &Bench<'_, f32>,
-        layer: &AnyLayer,
-        images: Images,
-        values: &[f32],
-    ) -> Result<Self> {
+    fn new(bench: &Bench<'_, f32>, layer: &Layer, images: Images, values: &[f32]) -> Result<Self> {
         let plan = |pass| {
             let kernels = bench.gpu.kernels();
-            on!(layer, layer => kernels.layer(layer, &images, pass, DType::F32))
+            kernels.layer(layer, &images, pass, DType::F32)
         };
         let (forward, backward) = (plan(Pass::Forward)?, plan(Pass::Backward)?);
         let at = |index: u64| values.get(index as usize).copied().unwrap_or(0.0);

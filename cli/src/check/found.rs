@@ -150,10 +150,7 @@ impl Checked {
             document["shape"] = shape.as_str().into();
         }
         if let Some(order) = self.order {
-            document["order"] = match order {
-                layers::Order::Nchw => "nchw".into(),
-                layers::Order::Nhwc => "nhwc".into(),
-            };
+            document["order"] = order.to_string().into();
         }
         document["pass"] = self.pass.to_string().into();
         if let Some(tensor) = &self.tensor {

@@ -2,12 +2,12 @@
 
 use super::MOST;
 use super::found::{Checked, Comparison};
-use crate::layers::{AnyLayer, Given, Known, on};
+use crate::layers::{Given, Known};
 use crate::seeded::{self, noise};
-use crate::subject::{Lengths, Order};
+use crate::subject::Lengths;
 use crate::{Failure, Result};
 use nonlin::check::{ExpectedLayer, LayerFinding, LayerReport};
-use nonlin::layers::{self as of, Images, Layer, Parameter, Parameters};
+use nonlin::layers::{Images, Layer, Order, Parameter, Parameters};
 use nonlin::{Element, Gpu};
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ pub(super) const SHAPE: [u64; 4] = [4, 16, 28, 28];
 /// A layer, and what it is compared on.
 pub(super) struct Job {
     text: String,
-    layer: AnyLayer,
+    layer: Layer,
     shape: Lengths,
     images: Images,
     listed: Vec<Parameter>,
@@ -27,7 +27,7 @@ impl Job {
     pub(super) fn new(known: &Known, set: &[Given], shape: Lengths, order: Order) -> Result<Self> {
         let layer = known.build(set)?;
         let images = shape.images(order)?;
-        let listed = on!(&layer, layer => layer.parameters(&images))?;
+        let listed = layer.parameters(&images)?;
         for parameter in &listed {
             if parameter.elements().is_none_or(|elements| elements > MOST) {
                 return Err(Failure(format!(
@@ -53,7 +53,7 @@ impl Job {
 
     /// y and new running statistics, dx and the gradient of each learned parameter.
     pub(super) fn compare<T: Element>(&self, gpu: &Gpu, seed: u64) -> Result<Vec<Checked>> {
-        let reports = on!(&self.layer, layer => self.reports::<T>(layer, gpu, seed))?;
+        let reports = self.reports::<T>(gpu, seed)?;
         let checked = reports.into_iter().map(|report| Checked {
             subject: self.text.clone(),
             shape: Some(self.shape.to_string()),
@@ -76,18 +76,13 @@ impl Job {
         } = self.images;
         let places = height * width;
         let plane = match order {
-            of::Order::Nchw => index / places,
-            of::Order::Nhwc => index / (channels * places) * channels + index % channels,
+            Order::Nchw => index / places,
+            Order::Nhwc => index / (channels * places) * channels + index % channels,
         };
         2.0 * noise(seed, 0, index) + 0.5 * noise(seed, 2, plane)
     }
 
-    fn reports<T: Element>(
-        &self,
-        layer: &impl Layer,
-        gpu: &Gpu,
-        seed: u64,
-    ) -> Result<Vec<LayerReport>> {
+    fn reports<T: Element>(&self, gpu: &Gpu, seed: u64) -> Result<Vec<LayerReport>> {
         let stored = |value: f32| T::from_f64(f64::from(value));
         let (x, dy): (Vec<T>, Vec<T>) = (0..self.elements())
             .map(|i| (stored(self.x_at(seed, i)), stored(noise(seed, 1, i))))
@@ -101,7 +96,7 @@ impl Job {
             }
             parameters = parameters.with(&parameter.name, &values);
         }
-        let images = &self.images;
+        let (layer, images) = (&self.layer, &self.images);
         let (y, running) = gpu.layer_forward(layer, images, &parameters, &x)?;
         let (dx, gradients) = gpu.layer_backward(layer, images, &parameters, &x, &dy)?;
         let expected = ExpectedLayer::new(layer, images, &parameters, &x, &dy)?;

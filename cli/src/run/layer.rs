@@ -2,7 +2,7 @@
 
 use super::{Args, Engine, Output, read, read_like, rounded};
 use crate::arguments::Named;
-use crate::layers::{AnyLayer, Known, on};
+use crate::layers::Known;
 use crate::npy::{Order, Shape, text};
 use crate::output::Progress;
 use crate::{Failure, Result, Verdict, adapters};
@@ -18,7 +18,7 @@ pub(super) fn run<T: Element>(args: &Args, known: &Known) -> Result<Verdict> {
     let x = read::<T>(&args.x)?;
     let shape = x.shape.clone();
     let images = images(known, &args.x, &shape.dimensions, args.channel_axis)?;
-    let listed = on!(&layer, layer => layer.parameters(&images))?;
+    let listed = layer.parameters(&images)?;
     check_names(args, &layer, &listed)?;
     let (parameters, shapes) = read_parameters(args, known, &listed, images.order)?;
     let x = x.in_order(Order::C).data;
@@ -77,7 +77,7 @@ impl Engine {
     /// y and new running statistics; or, where there is dy, dx and the gradients of parameters.
     fn compute_layer<T: Element>(
         &self,
-        layer: &AnyLayer,
+        layer: &Layer,
         images: &Images,
         parameters: &Parameters,
         x: &[T],
@@ -85,19 +85,15 @@ impl Engine {
     ) -> Result<(Vec<T>, Parameters)> {
         Ok(match (self, dy) {
             (Engine::Cpu, None) => {
-                let outputs = on!(layer, layer => layer.forward(images, parameters, x))?;
+                let outputs = layer.forward(images, parameters, x)?;
                 (rounded(&outputs.y), outputs.running)
             }
             (Engine::Cpu, Some(dy)) => {
-                let gradients = on!(layer, layer => layer.backward(images, parameters, x, dy))?;
+                let gradients = layer.backward(images, parameters, x, dy)?;
                 (rounded(&gradients.dx), gradients.parameters)
             }
-            (Engine::Gpu(gpu), None) => {
-                on!(layer, layer => gpu.layer_forward(layer, images, parameters, x))?
-            }
-            (Engine::Gpu(gpu), Some(dy)) => {
-                on!(layer, layer => gpu.layer_backward(layer, images, parameters, x, dy))?
-            }
+            (Engine::Gpu(gpu), None) => gpu.layer_forward(layer, images, parameters, x)?,
+            (Engine::Gpu(gpu), Some(dy)) => gpu.layer_backward(layer, images, parameters, x, dy)?,
         })
     }
 }
@@ -141,8 +137,8 @@ fn images(known: &Known, file: &Path, x: &[u64], channel_axis: Option<i64>) -> R
 
 /// Refuses names that the layer does not have, or not for this, or that come twice; and a layer without all of
 /// its parameters.
-fn check_names(args: &Args, layer: &AnyLayer, listed: &[Parameter]) -> Result<()> {
-    let name = on!(layer, layer => layer.name());
+fn check_names(args: &Args, layer: &Layer, listed: &[Parameter]) -> Result<()> {
+    let name = layer.name();
     for (option, files) in [
         ("--arg", &args.arg),
         ("--grad", &args.grad),
@@ -160,7 +156,7 @@ fn check_names(args: &Args, layer: &AnyLayer, listed: &[Parameter]) -> Result<()
             let problem = match option {
                 "--grad" if !parameter.learned => "running statistics have no gradient",
                 "--new" if parameter.learned => "it is no running statistic",
-                "--new" if !trains(layer) => {
+                "--new" if !layer.trains() => {
                     "running statistics are new with --set norm=train only"
                 }
                 _ if files[..index].iter().any(|other| other.name == *file) => {
@@ -184,16 +180,6 @@ fn check_names(args: &Args, layer: &AnyLayer, listed: &[Parameter]) -> Result<()
             Err(Failure(format!("{missing}: --arg {file}=FILE")))
         }
     }
-}
-
-/// Whether a forward pass makes new running statistics.
-fn trains(layer: &AnyLayer) -> bool {
-    let norm = match layer {
-        AnyLayer::Frelu(layer) => layer.norm,
-        AnyLayer::MetaAcon(layer) => layer.norm,
-        AnyLayer::DynamicRelu(_) => None,
-    };
-    norm.is_some_and(|norm| norm.training)
 }
 
 /// Reads the layer's parameters, and the shapes of their files by name.

@@ -1,11 +1,11 @@
 //! What a pass dispatches for operands of some shape, without a device.
 
-use super::{Args, Pass};
-use crate::layers::{AnyLayer, Known, on};
-use crate::subject::{Lengths, Order, Spread, refuse};
+use super::Args;
+use crate::layers::Known;
+use crate::subject::{Lengths, Spread, refuse};
 use crate::{Failure, Result};
 use nonlin::layers::{Images, Layer};
-use nonlin::{Chain, DType, LayerOperands, Limits, Memory, Operand, Operands, Recipe};
+use nonlin::{Chain, DType, LayerOperands, Limits, Memory, Operand, Operands, Pass, Recipe};
 
 /// The images, if --shape is not given: those of `nonlin bench`.
 const IMAGES: [u64; 4] = [16, 64, 56, 56];
@@ -48,20 +48,20 @@ pub(super) fn of_layer(args: &Args, known: &Known) -> Result<Vec<Dispatched>> {
     let layer = known.build(&args.set)?;
     let default = Lengths(IMAGES.to_vec());
     let shape = args.shape.as_ref().unwrap_or(&default);
-    let images = shape.images(args.order.unwrap_or(Order::Nchw))?;
+    let images = shape.images(args.order.unwrap_or_default())?;
     let dtype = args.dtype.unwrap_or(DType::F32);
     let recipe = layer_recipe(&layer, &images, args.pass, dtype)?;
     Ok(dispatched(&recipe))
 }
 
-fn layer_recipe(layer: &AnyLayer, images: &Images, pass: Pass, dtype: DType) -> Result<Recipe> {
+fn layer_recipe(layer: &Layer, images: &Images, pass: Pass, dtype: DType) -> Result<Recipe> {
     let elements = images.elements()?;
-    let listed = on!(layer, layer => layer.parameters(images))?;
+    let listed = layer.parameters(images)?;
     let counts = listed.iter().map(|parameter| parameter.elements());
     let too_many = || Failure("the parameters have more elements than can be counted".into());
     let parameters: Option<u64> = counts.sum();
     let parameters = parameters.ok_or_else(too_many)?;
-    let saved = on!(layer, layer => layer.saved_len(images))?;
+    let saved = layer.saved_len(images)?;
     let mut memories = Memories::default();
     let mut of = |len, dtype| memories.operand(len, dtype);
     let mut operands = LayerOperands::new().x(of(elements, dtype));
@@ -77,10 +77,9 @@ fn layer_recipe(layer: &AnyLayer, images: &Images, pass: Pass, dtype: DType) -> 
         operands = operands.saved(of(saved, DType::F32));
     }
     let limits = Limits::default();
-    let recipe = on!(layer, layer => {
-        Recipe::layer(layer, images, pass.into(), dtype, &operands, &limits)
-    })?;
-    Ok(recipe)
+    Ok(Recipe::layer(
+        layer, images, pass, dtype, &operands, &limits,
+    )?)
 }
 
 /// A chain's kernels for a shape, with the gradients of all operands that have one.
@@ -107,7 +106,7 @@ pub(super) fn of_chain(args: &Args, chain: &Chain, shape: &Lengths) -> Result<Ve
         }
     }
     let limits = Limits::default();
-    let recipe = Recipe::new(chain, args.pass.into(), dtype, &operands, &limits)?;
+    let recipe = Recipe::new(chain, args.pass, dtype, &operands, &limits)?;
     Ok(dispatched(&recipe))
 }
 

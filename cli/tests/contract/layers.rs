@@ -40,7 +40,7 @@ fn options_make_a_difference() {
 }
 
 /// Images of 16 bits are computed on as they are, and rounded once; parameters are f32, and so are their gradients.
-fn rounded_once<T: Element>(images: Order, case: &Case, layer: &impl Layer, of: &Images) {
+fn rounded_once<T: Element>(images: Order, case: &Case, layer: &Layer, of: &Images) {
     let values = |name: &str| -> Vec<T> {
         let values = case.inputs[name].values.iter();
         values.map(|value| T::from_f64(*value)).collect()
@@ -79,22 +79,22 @@ fn rounded_once<T: Element>(images: Order, case: &Case, layer: &impl Layer, of: 
 
 #[test]
 fn sixteen_bits_are_rounded_once() {
-    let frelu = Frelu {
+    let frelu = Layer::from(Frelu {
         norm: Some(BatchNorm {
             training: true,
             ..BatchNorm::default()
         }),
         bias: true,
         ..Frelu::default()
-    };
-    let meta_acon = MetaAcon {
+    });
+    let meta_acon = Layer::from(MetaAcon {
         minimum: 4,
         ..MetaAcon::default()
-    };
-    let dynamic = DynamicRelu {
+    });
+    let dynamic = Layer::from(DynamicRelu {
         variant: Variant::C,
         ..DynamicRelu::default()
-    };
+    });
     let [of_frelu, of_meta_acon, of_dynamic] =
         &some(&["frelu_training_bias", "meta_acon_last", "dynamic_c"])[..]
     else {
@@ -363,28 +363,28 @@ fn wrong_settings_are_refused() {
         ),
         (
             &with("dyrelu_a", "--set k=5"),
-            "dynamic_relu: k must be from 1 to 4, not 5",
+            "dyrelu_a: k must be from 1 to 4, not 5",
         ),
         (
             &with("dyrelu_b", "--set lambda_slope=inf"),
-            "dynamic_relu: lambda_slope must be finite, not inf",
+            "dyrelu_b: lambda_slope must be finite, not inf",
         ),
         (
             &with("dyrelu_b", "--set initial_slopes=1,2,3"),
-            "dynamic_relu: initial_slopes must be at most 2 finite numbers, not [1.0, 2.0, 3.0]",
+            "dyrelu_b: initial_slopes must be at most 2 finite numbers, not [1.0, 2.0, 3.0]",
         ),
         (
             &with("dyrelu_c", "--set gamma=0"),
-            "dynamic_relu: gamma must be positive and finite, not 0.0",
+            "dyrelu_c: gamma must be positive and finite, not 0.0",
         ),
         // What changes nothing.
         (
             &with("frelu", "--set norm=none --set eps=0.1"),
-            "--set eps=0.1 changes nothing without a norm; say --set norm=eval or train",
+            "--set eps=0.1 changes nothing without --set norm=eval or train",
         ),
         (
             &with("meta_acon", "--set eps=0.1"),
-            "--set eps=0.1 changes nothing without a norm; say --set norm=eval or train",
+            "--set eps=0.1 changes nothing without --set norm=eval or train",
         ),
         (
             &with("frelu", "--set momentum=0.1"),

@@ -26,7 +26,7 @@ struct Case<T> {
 }
 
 /// What should be, and a result that is the reference's, rounded.
-fn case<T: Element>(layer: &impl Layer, images: &Images) -> Case<T> {
+fn case<T: Element>(layer: &Layer, images: &Images) -> Case<T> {
     let elements = images.elements().unwrap();
     let stored = |seed| -> Vec<T> {
         let values = numbers(elements, seed).into_iter();
@@ -57,7 +57,7 @@ fn case<T: Element>(layer: &impl Layer, images: &Images) -> Case<T> {
     }
 }
 
-fn bites<T: Element>(layer: &impl Layer, images: &Images) {
+fn bites<T: Element>(layer: &Layer, images: &Images) {
     let case = case::<T>(layer, images);
     let (y, dx) = (&case.y, &case.dx);
     let reports = |y: &[T], dx: &[T], running: &Parameters, gradients: &Parameters| {
@@ -101,24 +101,25 @@ fn one_wrong_element_is_found() {
         norm: None,
         ..Frelu::default()
     };
-    let trains = Frelu {
+    let trains = Layer::from(Frelu {
         norm: Some(TRAINING),
         ..frelu
-    };
-    let meta_acon = MetaAcon {
+    });
+    let frelu = Layer::from(frelu);
+    let meta_acon = Layer::from(MetaAcon {
         norm: Some(TRAINING),
         ..MetaAcon::default()
-    };
+    });
     bites::<f32>(&frelu, &images);
     bites::<f16>(&frelu, &images);
     bites::<bf16>(&trains, &images);
     bites::<f32>(&trains, &images);
     bites::<f32>(&meta_acon, &images);
     for variant in [Variant::A, Variant::B, Variant::C] {
-        let dynamic = DynamicRelu {
+        let dynamic = Layer::from(DynamicRelu {
             variant,
             ..DynamicRelu::default()
-        };
+        });
         bites::<f32>(&dynamic, &images);
     }
 }
@@ -128,10 +129,10 @@ fn one_wrong_element_is_found() {
 fn what_is_allowed() {
     let images = Images::nchw(1, 1, 1, 2);
     let parameters = Parameters::new().with("weight", &[0.0f32; 9]);
-    let layer = Frelu {
+    let layer = Layer::from(Frelu {
         norm: None,
         ..Frelu::default()
-    };
+    });
     let (x, dy) = ([3.0f32, 2.0], [0.5f32, 0.25]);
     let expected = ExpectedLayer::new(&layer, &images, &parameters, &x, &dy).unwrap();
     // y is x, and moves by a last digit of it: 2^-22 at 3.
@@ -151,10 +152,10 @@ fn what_is_allowed() {
 
 #[test]
 fn other_tensors_than_wanted_are_refused() {
-    let layer = MetaAcon {
+    let layer = Layer::from(MetaAcon {
         norm: Some(TRAINING),
         ..MetaAcon::default()
-    };
+    });
     let Case {
         expected,
         y,
@@ -190,10 +191,10 @@ fn other_tensors_than_wanted_are_refused() {
 fn what_cannot_be_compared_fails() {
     let (images, layer) = (
         Images::nchw(1, 1, 1, 2),
-        Frelu {
+        Layer::from(Frelu {
             norm: None,
             ..Frelu::default()
-        },
+        }),
     );
     let none = Parameters::new();
     let infinite = Parameters::new().with("weight", &[f64::INFINITY; 9]);

@@ -1,12 +1,12 @@
 //! Dynamic ReLU's kernels.
 
-use super::super::{DynamicRelu, Images, Layer, Variant};
+use super::super::{DynamicRelu, Images, Variant};
 use super::Sizes;
 use super::phases::{Dense, Phase, phases};
 use super::pooled::{
     Over, channel_gradient, lengths, means, order, places_of_block, written_places,
 };
-use super::program::{Buffer, Form, Program};
+use super::program::{Buffer, Form, LANES, Program};
 use crate::wgsl::Text;
 use crate::{Error, Pass};
 
@@ -26,24 +26,33 @@ impl DynamicRelu {
         let images: &Images = &form.images;
         let sizes = Sizes::new(images)?;
         let mut program = Program::new(form, &self.parameters(images)?);
-        let owners = match self.variant {
-            Variant::A => 1,
-            Variant::B | Variant::C => sizes.channels,
-        };
-        let lengths = Lengths {
-            layer: self,
-            sizes,
-            narrow: (sizes.channels / self.reduction).max(1),
-            outputs: owners * 2 * self.k,
-            blocks: sizes.places.div_ceil(places_of_block(form)),
-        };
+        let lengths = self.lengths(sizes, places_of_block(form));
         lengths.settings(&mut program);
-        lengths.saved(&mut program);
+        for (name, count) in lengths.saved() {
+            program.region(Buffer::Saved, name, count);
+        }
         match form.pass {
             Pass::Forward => lengths.forward(&mut program),
             _ => lengths.backward(&mut program),
         }
         Ok(program)
+    }
+
+    /// Wherever operands lie: blocks are smallest, and most, where elements are reached one by one.
+    pub(super) fn saved_len(&self, sizes: Sizes) -> u64 {
+        let lengths = self.lengths(sizes, LANES);
+        lengths.saved().iter().map(|(_, count)| count).sum()
+    }
+
+    fn lengths(&self, sizes: Sizes, places_of_block: u64) -> Lengths<'_> {
+        Lengths {
+            layer: self,
+            sizes,
+            narrow: self.hidden(sizes.channels),
+            // They have been found to be countable.
+            outputs: self.outputs(sizes.channels).unwrap_or(u64::MAX),
+            blocks: sizes.places.div_ceil(places_of_block),
+        }
     }
 }
 
@@ -70,21 +79,20 @@ impl Lengths<'_> {
         }
     }
 
-    /// Makes room for what forward leaves for backward.
-    fn saved(&self, program: &mut Program) {
+    /// What forward leaves for backward, and of how many elements each is.
+    fn saved(&self) -> Vec<(&'static str, u64)> {
         let samples = self.sizes.samples;
-        for (name, count) in [
-            ("means", self.sizes.channels),
-            ("narrowed", self.narrow),
-            ("q", self.outputs),
-            ("lines", self.outputs),
-        ] {
-            program.region(Buffer::Saved, name, samples * count);
-        }
+        let mut all = vec![
+            ("means", samples * self.sizes.channels),
+            ("narrowed", samples * self.narrow),
+            ("q", samples * self.outputs),
+            ("lines", samples * self.outputs),
+        ];
         if self.is_spatial() {
-            program.region(Buffer::Saved, "powers", samples * self.sizes.places);
-            program.region(Buffer::Saved, "shares", samples * self.blocks);
+            all.push(("powers", samples * self.sizes.places));
+            all.push(("shares", samples * self.blocks));
         }
+        all
     }
 
     /// The beginning of a kernel's text: which of the layer's forms this is.

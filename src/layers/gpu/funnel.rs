@@ -3,9 +3,9 @@
 //! Kernels' lanes walk down strips of an image, with the rows that a window needs in registers. What differs between
 //! memory orders, numbers of windows and norms are files with the same names in them.
 
+use super::super::Frelu;
 use super::super::frelu::Window;
 use super::super::parts::too_few;
-use super::super::{Frelu, Layer};
 use super::Sizes;
 use super::program::{Buffer, Form, Program};
 use crate::wgsl::{Access, Text, WORKGROUP};

@@ -1,7 +1,7 @@
 //! Meta-ACON's kernels.
 
 use super::super::parts::too_few;
-use super::super::{Images, Layer, MetaAcon};
+use super::super::{Images, MetaAcon};
 use super::Sizes;
 use super::phases::{Dense, Norm, Phase, keep, phases};
 use super::pooled::{Over, channel_gradient, lengths, means};
@@ -26,43 +26,56 @@ impl MetaAcon {
         if training && sizes.samples == 1 {
             return Err(too_few(images));
         }
-        let lengths = Lengths {
-            layer: self,
-            sizes,
-            narrow: self.minimum.max(sizes.channels / self.reduction),
-        };
+        let lengths = self.lengths(sizes);
         program.number("narrow", lengths.narrow);
         if let Some(norm) = &self.norm {
             program.float("eps", norm.eps);
             program.float("momentum", norm.momentum);
         }
-        lengths.saved(&mut program);
+        for (name, count) in lengths.saved() {
+            program.region(Buffer::Saved, &name, count);
+        }
         match form.pass {
             Pass::Forward => lengths.forward(&mut program),
             _ => lengths.backward(&mut program),
         }
         Ok(program)
     }
+
+    pub(super) fn saved_len(&self, sizes: Sizes) -> u64 {
+        self.lengths(sizes)
+            .saved()
+            .iter()
+            .map(|(_, count)| count)
+            .sum()
+    }
+
+    fn lengths(&self, sizes: Sizes) -> Lengths<'_> {
+        Lengths {
+            layer: self,
+            sizes,
+            narrow: self.hidden(sizes.channels),
+        }
+    }
 }
 
 impl Lengths<'_> {
-    /// Makes room for what forward leaves for backward.
-    fn saved(&self, program: &mut Program) {
+    /// What forward leaves for backward, and of how many elements each is.
+    fn saved(&self) -> Vec<(String, u64)> {
         let (samples, channels, narrow) = (self.sizes.samples, self.sizes.channels, self.narrow);
-        for (name, count) in [
-            ("means", channels),
-            ("narrowed", narrow),
-            ("q", channels),
-            ("beta", channels),
-        ] {
-            program.region(Buffer::Saved, name, samples * count);
-        }
+        let mut all = vec![
+            ("means".into(), samples * channels),
+            ("narrowed".into(), samples * narrow),
+            ("q".into(), samples * channels),
+            ("beta".into(), samples * channels),
+        ];
         for norm in self.norms().into_iter().flatten() {
             let (name, count) = (format!("bn{}", norm.mark), norm.width.1);
-            program.region(Buffer::Saved, &format!("{name}_plain"), samples * count);
-            program.region(Buffer::Saved, &format!("{name}_mean"), count);
-            program.region(Buffer::Saved, &format!("{name}_inverse"), count);
+            all.push((format!("{name}_plain"), samples * count));
+            all.push((format!("{name}_mean"), count));
+            all.push((format!("{name}_inverse"), count));
         }
+        all
     }
 
     /// The small layers.

@@ -11,8 +11,7 @@ mod program;
 
 pub(crate) use program::{Buffer, Form, Program, Stage};
 
-use super::sealed::OnGpu;
-use super::{Images, Order};
+use super::{Frelu, Images, Layer, Order};
 use crate::error::Error;
 use crate::pass::Pass;
 use crate::tensor::dtype::{DType, DTypes};
@@ -59,9 +58,44 @@ fn is_whole(images: &Images) -> bool {
     }
 }
 
+impl Layer {
+    /// Elements of what a forward pass on the GPU leaves for backward, f32; zero where it leaves nothing.
+    ///
+    /// # Errors
+    /// As [`parameters`](Self::parameters); [`Error::TooLarge`] for 2^31 elements and more.
+    pub fn saved_len(&self, images: &Images) -> Result<u64, Error> {
+        // Only settings that have a meaning can be counted with.
+        self.parameters(images)?;
+        let sizes = Sizes::new(images)?;
+        Ok(match self {
+            Layer::Frelu(layer) => layer.saved_len(sizes),
+            Layer::MetaAcon(layer) => layer.saved_len(sizes),
+            Layer::DynamicRelu(layer) => layer.saved_len(sizes),
+        })
+    }
+
+    fn program(&self, form: &Form) -> Result<Program, Error> {
+        match self {
+            Layer::Frelu(layer) => layer.on_gpu(form),
+            Layer::MetaAcon(layer) => layer.on_gpu(form),
+            Layer::DynamicRelu(layer) => layer.on_gpu(form),
+        }
+    }
+}
+
+impl Frelu {
+    /// A mean and an inverse deviation for each channel of each convolution, of the batch that a norm trains on.
+    fn saved_len(&self, sizes: Sizes) -> u64 {
+        match self.norm {
+            Some(norm) if norm.training => 2 * sizes.channels * self.windows().len() as u64,
+            _ => 0,
+        }
+    }
+}
+
 /// A layer's programs: for operands at any place, and for operands at the best of places, if the shape allows such.
-pub(crate) fn programs<L: OnGpu>(
-    layer: &L,
+pub(crate) fn programs(
+    layer: &Layer,
     images: &Images,
     pass: Pass,
     dtypes: DTypes,
@@ -83,22 +117,13 @@ pub(crate) fn programs<L: OnGpu>(
     Ok([any, best])
 }
 
-/// Elements of what a layer's forward pass leaves for backward.
-pub(crate) fn saved_len<L: OnGpu>(layer: &L, images: &Images) -> Result<u64, Error> {
-    let programs = programs(layer, images, Pass::Forward, DType::F32.into())?;
-    let lengths = programs
-        .iter()
-        .map(|program| program.elements(Buffer::Saved));
-    Ok(lengths.fold(0, u64::max))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layers::{BatchNorm, DynamicRelu, Frelu, MetaAcon, Variant};
+    use crate::layers::{BatchNorm, DynamicRelu, MetaAcon, Variant};
     use crate::wgsl::tests::{tint, translate};
 
-    fn every_form(layer: &dyn OnGpu) {
+    fn every_form(layer: &Layer) {
         let mixed = DTypes {
             x: DType::F16,
             y: DType::F32,
@@ -131,33 +156,65 @@ mod tests {
         }
     }
 
-    #[test]
-    fn every_layer_translates_in_every_form() {
+    /// Layers of all structures: every norm, both kinds of windows, every variant.
+    fn every_layer() -> Vec<Layer> {
+        let mut all: Vec<Layer> = Vec::new();
         let training = BatchNorm {
             training: true,
             ..BatchNorm::default()
         };
         for norm in [None, Some(BatchNorm::default()), Some(training)] {
             for light in [false, true] {
-                every_form(&Frelu {
+                let frelu = Frelu {
                     norm,
                     light,
                     bias: true,
                     ..Frelu::default()
-                });
+                };
+                all.push(frelu.into());
             }
-            every_form(&MetaAcon {
+            let meta_acon = MetaAcon {
                 norm,
                 ..MetaAcon::default()
-            });
+            };
+            all.push(meta_acon.into());
         }
-        for variant in [Variant::A, Variant::B, Variant::C] {
+        for variant in Variant::ALL {
             for k in [1, 4] {
-                every_form(&DynamicRelu {
+                let dynamic_relu = DynamicRelu {
                     variant,
                     k,
                     ..DynamicRelu::default()
-                });
+                };
+                all.push(dynamic_relu.into());
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn every_layer_translates_in_every_form() {
+        every_layer().iter().for_each(every_form);
+    }
+
+    /// What is counted is what both programs of both passes have room for.
+    #[test]
+    fn what_is_saved_is_counted() {
+        let shapes = [
+            Images::nchw(3, 8, 20, 20),
+            Images::nhwc(3, 20, 20, 8),
+            Images::nchw(2, 70, 3, 43),
+            Images::nhwc(2, 3, 43, 35),
+            Images::nchw(2, 1, 1, 1),
+        ];
+        for layer in every_layer() {
+            for images in shapes {
+                for pass in Pass::FROM_X {
+                    let programs = programs(&layer, &images, pass, DType::F16.into()).unwrap();
+                    let saved = programs.each_ref().map(|p| p.elements(Buffer::Saved));
+                    let counted = layer.saved_len(&images).unwrap();
+                    assert_eq!(Some(&counted), saved.iter().max(), "{layer} {images:?}");
+                }
             }
         }
     }

@@ -13,7 +13,7 @@ const BESIDE: u64 = 16;
 
 /// What a program's text depends on beside its layer.
 #[derive(Clone, Copy, Debug)]
-pub struct Form {
+pub(crate) struct Form {
     pub(crate) images: Images,
     pub(crate) pass: Pass,
     pub(crate) dtypes: DTypes,
@@ -129,7 +129,7 @@ impl Stage {
 
 /// A layer's pass.
 #[derive(Clone, Debug)]
-pub struct Program {
+pub(crate) struct Program {
     pub(crate) form: Form,
     pub(crate) regions: Vec<Region>,
     /// Uniform numbers by name; floats as their bits.
