@@ -15,7 +15,8 @@ impl Gpu {
     /// if it trains any. Blocks until it is there.
     ///
     /// # Errors
-    /// Those of [`Layer::forward`], of [`Kernels::layer`] and of [`LayerPlan::bind`](crate::LayerPlan::bind).
+    /// Those of [`Layer::forward`], of [`Kernels::layer`](crate::Kernels::layer) and of
+    /// [`LayerPlan::bind`](crate::LayerPlan::bind).
     ///
     /// ```no_run
     /// use nonlin::layers::{Frelu, Images, Layer, Parameters};

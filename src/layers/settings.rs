@@ -385,6 +385,7 @@ fn pieces(text: &str) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Order;
     use super::*;
 
     fn parse(text: &str) -> Result<Layer, Error> {
@@ -486,6 +487,20 @@ mod tests {
         assert_eq!(parse("dynamic_relu"), Ok(DynamicRelu::default().into()));
         assert_eq!(parse("dynamic_relu(variant=a)"), parse(" dyrelu_a "));
         assert_eq!(parse("dyrelu_a(variant=a)"), parse("dyrelu_a"));
+    }
+
+    #[test]
+    fn orders_and_variants_are_read_as_they_are_displayed() {
+        for order in Order::ALL {
+            assert_eq!(order.to_string().parse(), Ok(order));
+        }
+        for variant in Variant::ALL {
+            assert_eq!(variant.to_string().parse(), Ok(variant));
+        }
+        let unknown = "hwcn".parse::<Order>().unwrap_err().to_string();
+        assert_eq!(unknown, "unknown order \"hwcn\"; known are nchw, nhwc");
+        let unknown = "A".parse::<Variant>().unwrap_err().to_string();
+        assert_eq!(unknown, "unknown variant \"A\"; known are a, b, c");
     }
 
     #[test]

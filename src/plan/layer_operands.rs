@@ -47,7 +47,7 @@ impl<'a> LayerOperands<'a> {
         self.give(Buffer::Dx, operand)
     }
 
-    /// The parameters, of [`LayerPlan::parameters_len`] elements of f32.
+    /// The parameters, of [`LayerPlan::parameters_len`](crate::LayerPlan::parameters_len) elements of f32.
     #[must_use]
     pub fn parameters(self, operand: Operand<'a>) -> Self {
         self.give(Buffer::Parameters, operand)
@@ -60,15 +60,15 @@ impl<'a> LayerOperands<'a> {
         self.give(Buffer::Gradients, operand)
     }
 
-    /// What forward leaves for backward, of [`LayerPlan::saved_len`] elements of f32. Not needed where that is
-    /// zero.
+    /// What forward leaves for backward, of [`LayerPlan::saved_len`](crate::LayerPlan::saved_len) elements of f32.
+    /// Not needed where that is zero.
     #[must_use]
     pub fn saved(self, operand: Operand<'a>) -> Self {
         self.give(Buffer::Saved, operand)
     }
 
-    /// Memory of [`LayerPlan::scratch_len`] elements of f32 that the pass may use while it runs. Where it is left
-    /// out, the bound has its own.
+    /// Memory of [`LayerPlan::scratch_len`](crate::LayerPlan::scratch_len) elements of f32 that the pass may use
+    /// while it runs. Where it is left out, the bound has its own.
     #[must_use]
     pub fn scratch(self, operand: Operand<'a>) -> Self {
         self.give(Buffer::Scratch, operand)
