@@ -1,7 +1,8 @@
 //! Layers.
 
+use super::timed::{Subject, Timed, Variant};
 use super::unfused::{self, Steps, Unfused, Work};
-use super::{Args, Bench, Subject, Timed, Variant, WARM_UP, dy_at, spread, x_at};
+use super::{Args, Bench, WARM_UP, dy_at, spread, x_at};
 use crate::layers::{AnyLayer, Known, on};
 use crate::output::{Progress, complain};
 use crate::subject::Lengths;
