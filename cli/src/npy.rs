@@ -142,21 +142,8 @@ pub(crate) fn read<T: Element>(path: &Path) -> Result<Array<T>> {
         )));
     }
 
-    let mut rest = file.by_ref().take(bytes);
-    let mut piece = vec![0; PIECE];
-    let mut found = 0;
-    loop {
-        let filled = fill(&mut rest, &mut piece).map_err(failed)?;
-        found += filled as u64;
-        data.extend(
-            piece[..filled]
-                .chunks_exact(storage.bytes)
-                .map(storage.decode),
-        );
-        if filled < PIECE {
-            break;
-        }
-    }
+    let found = read_elements(&mut file.by_ref().take(bytes), &storage, &mut data);
+    let found = found.map_err(failed)?;
     if found < bytes {
         return Err(Failure(format!(
             "{at} is truncated: {needs} {bytes} bytes of data, and {found} are there"
@@ -174,6 +161,25 @@ pub(crate) fn read<T: Element>(path: &Path) -> Result<Array<T>> {
         data,
         converted: Some(storage.name).filter(|name| *name != T::DTYPE.name()),
     })
+}
+
+/// Reads elements until the input ends, and says of how many bytes.
+fn read_elements<T>(
+    from: &mut impl Read,
+    storage: &Storage<T>,
+    data: &mut Vec<T>,
+) -> io::Result<u64> {
+    let mut piece = vec![0; PIECE];
+    let mut found = 0;
+    loop {
+        let filled = fill(from, &mut piece)?;
+        found += filled as u64;
+        let elements = piece[..filled].chunks_exact(storage.bytes);
+        data.extend(elements.map(storage.decode));
+        if filled < PIECE {
+            return Ok(found);
+        }
+    }
 }
 
 /// Reads until the buffer is full or the input ends.
