@@ -171,53 +171,31 @@ impl Shared {
                 }
             }
             let mut encoder = self.device.create_command_encoder(&Default::default());
-            {
-                let mut pass = encoder.begin_compute_pass(&Default::default());
-                let dispatches = prepared.recipe.dispatches().iter();
-                for (dispatch, kernel) in dispatches.zip(&prepared.kernels) {
-                    let pipeline = self.pipeline(kernel.number, dispatch.label(), dispatch.wgsl());
-                    let words = dispatch.arguments_with(random[0], random[1]);
-                    let arguments = self.device.create_buffer(&wgpu::BufferDescriptor {
-                        label: Some("nonlin arguments"),
-                        size: words.len() as u64 * 4,
-                        usage: wgpu::BufferUsages::UNIFORM,
-                        mapped_at_creation: true,
-                    });
-                    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-                    let mut mapped = arguments
-                        .get_mapped_range_mut(..)
-                        .map_err(|error| error.to_string())?;
-                    mapped.copy_from_slice(&bytes);
-                    drop(mapped);
-                    arguments.unmap();
-                    let mut entries = Vec::new();
-                    for binding in dispatch.bindings() {
-                        let at = binding.id.map_or(handles.len(), |id| id as usize);
-                        let resource = resources[at].resource();
-                        entries.push(wgpu::BindGroupEntry {
-                            binding: entries.len() as u32,
-                            resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                                buffer: &resource.buffer,
-                                offset: resource.offset + binding.offset,
-                                size: NonZeroU64::new(binding.size),
-                            }),
-                        });
-                    }
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            let dispatches = prepared.recipe.dispatches().iter();
+            for (dispatch, kernel) in dispatches.zip(&prepared.kernels) {
+                let pipeline = self.pipeline(kernel.number, dispatch.label(), dispatch.wgsl());
+                let arguments = self.arguments(&dispatch.arguments_with(random[0], random[1]))?;
+                let mut entries = Vec::new();
+                for binding in dispatch.bindings() {
+                    let at = binding.id.map_or(handles.len(), |id| id as usize);
+                    let resource = resources[at].resource();
                     entries.push(wgpu::BindGroupEntry {
                         binding: entries.len() as u32,
-                        resource: arguments.as_entire_binding(),
+                        resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                            buffer: &resource.buffer,
+                            offset: resource.offset + binding.offset,
+                            size: NonZeroU64::new(binding.size),
+                        }),
                     });
-                    let bind_group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                        label: Some("nonlin operands"),
-                        layout: &pipeline.get_bind_group_layout(0),
-                        entries: &entries,
-                    });
-                    pass.set_pipeline(&pipeline);
-                    pass.set_bind_group(0, &bind_group, &[]);
-                    let [x, y, z] = dispatch.workgroups();
-                    pass.dispatch_workgroups(x, y, z);
                 }
+                entries.push(wgpu::BindGroupEntry {
+                    binding: entries.len() as u32,
+                    resource: arguments.as_entire_binding(),
+                });
+                self.record(&mut pass, &pipeline, &entries, dispatch.workgroups());
             }
+            drop(pass);
             self.queue.submit([encoder.finish()]);
             Ok(())
         });
@@ -227,5 +205,40 @@ impl Shared {
         if let Err(message) = done {
             panic!("nonlin: {message}");
         }
+    }
+
+    /// A uniform buffer of a dispatch's arguments.
+    fn arguments(&self, words: &[u32]) -> Result<wgpu::Buffer, String> {
+        let arguments = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("nonlin arguments"),
+            size: words.len() as u64 * 4,
+            usage: wgpu::BufferUsages::UNIFORM,
+            mapped_at_creation: true,
+        });
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let mut mapped = arguments
+            .get_mapped_range_mut(..)
+            .map_err(|error| error.to_string())?;
+        mapped.copy_from_slice(&bytes);
+        drop(mapped);
+        arguments.unmap();
+        Ok(arguments)
+    }
+
+    fn record(
+        &self,
+        pass: &mut wgpu::ComputePass<'_>,
+        pipeline: &wgpu::ComputePipeline,
+        entries: &[wgpu::BindGroupEntry<'_>],
+        [x, y, z]: [u32; 3],
+    ) {
+        let bind_group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some("nonlin operands"),
+            layout: &pipeline.get_bind_group_layout(0),
+            entries,
+        });
+        pass.set_pipeline(pipeline);
+        pass.set_bind_group(0, &bind_group, &[]);
+        pass.dispatch_workgroups(x, y, z);
     }
 }

@@ -4,7 +4,7 @@
 //! in turns, which noise hurts less, and compares results first.
 
 #[expect(dead_code, reason = "`nonlin bench` compares results and counts bytes")]
-#[path = "../src/bench/unfused.rs"]
+#[path = "../src/bench/unfused/mod.rs"]
 mod unfused;
 
 use criterion::{Criterion, criterion_group, criterion_main};

@@ -4,7 +4,7 @@ use crate::output::{complain, show, show_json, table};
 use crate::{Failure, Result, Verdict};
 use nonlin::wgpu::{Adapter, AdapterInfo, DeviceType};
 use nonlin::{Error, Gpu, describe};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// List the adapters that can run compute shaders
 ///
@@ -27,62 +27,66 @@ pub(crate) fn adapters(args: &Args) -> Result<Verdict> {
     let adapters = nonlin::adapters();
     let default = default_index(&adapters);
     if args.json {
-        let adapters = adapters.iter().enumerate().map(|(index, adapter)| {
-            let (info, limits) = (adapter.get_info(), adapter.limits());
-            json!({
-                "index": index,
-                "name": info.name,
-                "backend": info.backend.to_str(),
-                "device_type": device_type(&info),
-                "driver": info.driver,
-                "driver_info": info.driver_info,
-                "default": Some(index) == default,
-                "max_storage_buffer_binding_size": limits.max_storage_buffer_binding_size,
-                "max_buffer_size": limits.max_buffer_size,
-            })
-        });
-        show_json(&json!({ "adapters": adapters.collect::<Vec<_>>() }))?;
+        show_json(&document(&adapters, default))?;
     }
     if adapters.is_empty() {
         return Err(Failure(NONE.into()));
     }
     if !args.json {
-        let titles = [
-            "",
-            "",
-            "name",
-            "backend",
-            "type",
-            "driver",
-            "max binding",
-            "max buffer",
-        ];
-        let mut rows = vec![titles.map(String::from).to_vec()];
-        for (index, adapter) in adapters.iter().enumerate() {
-            let (info, limits) = (adapter.get_info(), adapter.limits());
-            rows.push(vec![
-                if Some(index) == default {
-                    "*".into()
-                } else {
-                    "".into()
-                },
-                index.to_string(),
-                info.name.clone(),
-                info.backend.to_str().into(),
-                device_type(&info).into(),
-                format!("{} {}", info.driver, info.driver_info)
-                    .trim()
-                    .into(),
-                mebibytes(limits.max_storage_buffer_binding_size),
-                mebibytes(limits.max_buffer_size),
-            ]);
-        }
-        show(table(&rows, 6))?;
+        show(table(&rows(&adapters, default), 6))?;
     }
     if default.is_none() {
         complain("WGPU_ADAPTER_NAME names none of these adapters");
     }
     Ok(Verdict::Fine)
+}
+
+fn document(adapters: &[Adapter], default: Option<usize>) -> Value {
+    let adapters = adapters.iter().enumerate().map(|(index, adapter)| {
+        let (info, limits) = (adapter.get_info(), adapter.limits());
+        json!({
+            "index": index,
+            "name": info.name,
+            "backend": info.backend.to_str(),
+            "device_type": device_type(&info),
+            "driver": info.driver,
+            "driver_info": info.driver_info,
+            "default": Some(index) == default,
+            "max_storage_buffer_binding_size": limits.max_storage_buffer_binding_size,
+            "max_buffer_size": limits.max_buffer_size,
+        })
+    });
+    json!({ "adapters": adapters.collect::<Vec<_>>() })
+}
+
+fn rows(adapters: &[Adapter], default: Option<usize>) -> Vec<Vec<String>> {
+    let titles = [
+        "",
+        "",
+        "name",
+        "backend",
+        "type",
+        "driver",
+        "max binding",
+        "max buffer",
+    ];
+    let mut rows = vec![titles.map(String::from).to_vec()];
+    for (index, adapter) in adapters.iter().enumerate() {
+        let (info, limits) = (adapter.get_info(), adapter.limits());
+        let mark = if Some(index) == default { "*" } else { "" };
+        let driver = format!("{} {}", info.driver, info.driver_info);
+        rows.push(vec![
+            mark.into(),
+            index.to_string(),
+            info.name.clone(),
+            info.backend.to_str().into(),
+            device_type(&info).into(),
+            driver.trim().into(),
+            mebibytes(limits.max_storage_buffer_binding_size),
+            mebibytes(limits.max_buffer_size),
+        ]);
+    }
+    rows
 }
 
 /// Opens the adapter whose description contains the text, or the default.

@@ -8,8 +8,8 @@ use nonlin::{Chain, Gpu, Pass};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Inputs that a thread takes at one time.
 const PIECE: u64 = 1 << 20;
@@ -167,74 +167,101 @@ pub(crate) fn walk(
     for (chain, budget) in chains {
         for pass in Pass::FROM_X {
             progress.doing(format!("{chain} {pass}"));
-            let mut row = Row {
+            let row = Row {
                 chain: chain.to_string(),
                 pass,
                 budget: *budget,
                 adapters: vec![Found::default(); adapters.len()],
                 peer: None,
             };
-            let next = AtomicU64::new(0);
-            let stop = AtomicBool::new(false);
-            let shared = Mutex::new(&mut row);
-            let work = |peer: &mut Option<Peer>| -> Result<()> {
-                let mut found = vec![Found::default(); adapters.len()];
-                let mut peers: Option<Found> = None;
-                let ones = vec![1.0f32; PIECE as usize];
-                while !stop.load(Ordering::Relaxed) {
-                    let first = next.fetch_add(PIECE, Ordering::Relaxed);
-                    if first >= ALL {
-                        break;
-                    }
-                    let bits = first as u32..=(first + PIECE - 1) as u32;
-                    let x: Vec<f32> = bits.map(f32::from_bits).collect();
-                    let expected = Pieces::new(chain, pass, &x)?;
-                    let mut judged = Judged::default();
-                    for (Adapter { gpu, .. }, found) in adapters.iter().zip(&mut found) {
-                        let got = match pass {
-                            Pass::Forward => gpu.forward(chain, &x)?,
-                            _ => gpu.backward(chain, &x, &ones)?,
-                        };
-                        found.merge(judged.judge(&expected, got)?);
-                    }
-                    if let Some(peer) = peer
-                        && let Some(got) = peer.ask(chain, pass, first)?
-                    {
-                        let part = judged.judge(&expected, got)?;
-                        peers.get_or_insert_default().merge(part);
-                    }
-                    progress.advance(PIECE);
-                }
-                if let Ok(mut row) = shared.lock() {
-                    for (all, part) in row.adapters.iter_mut().zip(found) {
-                        all.merge(part);
-                    }
-                    if let Some(part) = peers {
-                        row.peer.get_or_insert_default().merge(part);
-                    }
-                }
-                Ok(())
+            let walk = Walk {
+                adapters,
+                chain,
+                pass,
+                progress: &progress,
+                next: AtomicU64::new(0),
+                stop: AtomicBool::new(false),
             };
-            std::thread::scope(|scope| {
-                let (work, stop) = (&work, &stop);
-                let threads: Vec<_> = peers
-                    .iter_mut()
-                    .map(|peer| {
-                        scope.spawn(move || {
-                            let result = work(peer);
-                            stop.fetch_or(result.is_err(), Ordering::Relaxed);
-                            result
-                        })
-                    })
-                    .collect();
-                let failed = |_| Err(Failure("a thread of the checker panicked".into()));
-                let results = threads.into_iter().map(|t| t.join().unwrap_or_else(failed));
-                results.collect::<Result<Vec<()>>>()
-            })?;
-            done(row)?;
+            done(walk.run(&mut peers, row)?)?;
         }
     }
     Ok(())
+}
+
+/// A walk for one pass of a chain, which all threads take part in.
+struct Walk<'a> {
+    adapters: &'a [Adapter],
+    chain: &'a Chain,
+    pass: Pass,
+    progress: &'a Progress,
+    /// The first input that no thread has taken yet.
+    next: AtomicU64,
+    /// Set when a thread fails.
+    stop: AtomicBool,
+}
+
+impl Walk<'_> {
+    /// Walks with a thread for each of the peers, and puts what they find into the row.
+    fn run(&self, peers: &mut [Option<Peer>], row: Row) -> Result<Row> {
+        let shared = Mutex::new(row);
+        std::thread::scope(|scope| {
+            let shared = &shared;
+            let threads: Vec<_> = peers
+                .iter_mut()
+                .map(|peer| {
+                    scope.spawn(move || {
+                        let result = self.work(peer, shared);
+                        self.stop.fetch_or(result.is_err(), Ordering::Relaxed);
+                        result
+                    })
+                })
+                .collect();
+            let failed = |_| Err(Failure("a thread of the checker panicked".into()));
+            let results = threads.into_iter().map(|t| t.join().unwrap_or_else(failed));
+            results.collect::<Result<Vec<()>>>()
+        })?;
+        Ok(shared.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes pieces until there are none, then adds what was found to the row.
+    fn work(&self, peer: &mut Option<Peer>, row: &Mutex<Row>) -> Result<()> {
+        let mut found = vec![Found::default(); self.adapters.len()];
+        let mut peers: Option<Found> = None;
+        let ones = vec![1.0f32; PIECE as usize];
+        while !self.stop.load(Ordering::Relaxed) {
+            let first = self.next.fetch_add(PIECE, Ordering::Relaxed);
+            if first >= ALL {
+                break;
+            }
+            let bits = first as u32..=(first + PIECE - 1) as u32;
+            let x: Vec<f32> = bits.map(f32::from_bits).collect();
+            let expected = Pieces::new(self.chain, self.pass, &x)?;
+            let mut judged = Judged::default();
+            for (Adapter { gpu, .. }, found) in self.adapters.iter().zip(&mut found) {
+                let got = match self.pass {
+                    Pass::Forward => gpu.forward(self.chain, &x)?,
+                    _ => gpu.backward(self.chain, &x, &ones)?,
+                };
+                found.merge(judged.judge(&expected, got)?);
+            }
+            if let Some(peer) = peer
+                && let Some(got) = peer.ask(self.chain, self.pass, first)?
+            {
+                let part = judged.judge(&expected, got)?;
+                peers.get_or_insert_default().merge(part);
+            }
+            self.progress.advance(PIECE);
+        }
+        if let Ok(mut row) = row.lock() {
+            for (all, part) in row.adapters.iter_mut().zip(found) {
+                all.merge(part);
+            }
+            if let Some(part) = peers {
+                row.peer.get_or_insert_default().merge(part);
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A program that computes the same functions, for comparison. It writes its name on a line, then answers

@@ -149,46 +149,80 @@ fn run_as<T: Element>(args: &Args) -> Result<Verdict> {
 
     let passes = u64::from(args.y.is_some()) + u64::from(dy.is_some());
     let progress = Progress::new(passes * x.len() as u64);
+    let work = Work {
+        args,
+        chain: &chain,
+        engine: &engine,
+        x: &x,
+        shape: &shape,
+        order,
+        values: &values,
+        operands: &operands,
+        piece,
+        progress: &progress,
+    };
     let mut results = Vec::new();
-    let mut write = |pass: Pass, path: Option<&PathBuf>, dy: Option<&[T]>| {
-        progress.doing(pass.to_string());
+    if let Some(y) = &args.y {
+        results.extend(work.compute(Pass::Forward, Some(y), None)?);
+    }
+    if let Some(dy) = &dy {
+        results.extend(work.compute(Pass::Backward, args.dx.as_ref(), Some(dy))?);
+    }
+    drop(progress);
+    keep(&engine, results)
+}
+
+/// A chain, and what it is computed of.
+struct Work<'a, T> {
+    args: &'a Args,
+    chain: &'a Chain,
+    engine: &'a Engine,
+    x: &'a [T],
+    /// Of x's file.
+    shape: &'a Shape,
+    /// Of the elements in x.
+    order: Order,
+    values: &'a Values,
+    /// The shapes of operands' files, by name.
+    operands: &'a HashMap<&'a str, Shape>,
+    /// Elements computed at one time.
+    piece: usize,
+    progress: &'a Progress,
+}
+
+impl<T: Element> Work<'_, T> {
+    /// A pass's results on their way to their files: y or dx at the path, if there is one, and backward the gradients
+    /// that were asked for.
+    fn compute(&self, pass: Pass, path: Option<&PathBuf>, dy: Option<&[T]>) -> Result<Vec<Output>> {
+        let Work { args, chain, x, .. } = *self;
+        self.progress.doing(pass.to_string());
         let what = format!("{pass} of {chain}");
         let mut result = path
-            .map(|path| Output::create(path, &shape, T::DTYPE, what))
+            .map(|path| Output::create(path, self.shape, T::DTYPE, what))
             .transpose()?;
         let (mut gradients, mut names) = (Vec::new(), Vec::new());
         for Named { name, path } in args.grad.iter().filter(|_| pass == Pass::Backward) {
             let what = format!("gradient of @{name} in {chain}");
-            let shape = &operands[name.as_str()];
+            let shape = &self.operands[name.as_str()];
             gradients.push(Output::create(path, shape, DType::F32, what)?);
             names.push(name.as_str());
         }
         // An x without elements is one piece of none: there may be gradients all the same.
-        for start in (0..x.len().max(1)).step_by(piece) {
-            let range = start..x.len().min(start.saturating_add(piece));
+        for start in (0..x.len().max(1)).step_by(self.piece) {
+            let range = start..x.len().min(start.saturating_add(self.piece));
             let dy = dy.map(|dy| &dy[range.clone()]);
-            let (computed, sums) =
-                engine.compute(&chain, &x[range.clone()], dy, &values, &names)?;
+            let x = &x[range.clone()];
+            let (computed, sums) = self.engine.compute(chain, x, dy, self.values, &names)?;
             if let Some(result) = &mut result {
-                result.write(computed, order)?;
+                result.write(computed, self.order)?;
             }
             for (gradient, sums) in gradients.iter_mut().zip(sums) {
                 gradient.write(sums, Order::C)?;
             }
-            progress.advance(range.len() as u64);
+            self.progress.advance(range.len() as u64);
         }
-        results.extend(result.into_iter().chain(gradients));
-        Ok::<_, Failure>(())
-    };
-    if let Some(y) = &args.y {
-        write(Pass::Forward, Some(y), None)?;
+        Ok(result.into_iter().chain(gradients).collect())
     }
-    if let Some(dy) = &dy {
-        write(Pass::Backward, args.dx.as_ref(), Some(dy))?;
-    }
-    drop(progress);
-
-    keep(&engine, results)
 }
 
 /// Puts all results in their files' places, and says what they are.

@@ -1,7 +1,8 @@
 //! Layers.
 
+use super::timed::{Subject, Timed, Variant};
 use super::unfused::{self, Steps, Unfused, Work};
-use super::{Args, Bench, Subject, Timed, Variant, WARM_UP, dy_at, spread, x_at};
+use super::{Args, Bench, WARM_UP, dy_at, spread, x_at};
 use crate::layers::Known;
 use crate::output::{Progress, complain};
 use crate::subject::Lengths;
@@ -9,6 +10,7 @@ use crate::{Failure, Result, Verdict, adapters, seeded};
 use nonlin::layers::{Images, Layer, Parameter, Parameters};
 use nonlin::wgpu;
 use nonlin::{Bound, DType, LayerOperands, LayerPlan, Operand, Operands, Pass};
+use std::collections::HashMap;
 use std::marker::PhantomData;
 
 /// The images, if --shape is not given.
@@ -149,9 +151,8 @@ impl<'a> Set<'a> {
         })
     }
 
-    /// What is wrong with either form's results, if anything is.
-    fn wrong(&self) -> Result<Option<String>> {
-        let Bench { gpu, len, .. } = *self.bench;
+    /// Runs both passes of both forms.
+    fn run(&self) -> Result<()> {
         let mut encoder = self.bench.encoder();
         let mut pass = encoder.begin_compute_pass(&Default::default());
         for each in [Pass::Forward, Pass::Backward] {
@@ -161,60 +162,76 @@ impl<'a> Set<'a> {
             dispatches.iter().for_each(|step| step.record(&mut pass));
         }
         drop(pass);
-        gpu.queue().submit([encoder.finish()]);
+        self.bench.gpu.queue().submit([encoder.finish()]);
+        Ok(())
+    }
+
+    /// What is wrong with either form's results, if anything is.
+    fn wrong(&self) -> Result<Option<String>> {
+        self.run()?;
+        let len = self.bench.len;
         let x = self.bench.read::<f32>(&self.x, len)?;
         let dy = self.bench.read::<f32>(&self.dy, len)?;
         let (images, parameters) = (&self.images, &self.parameters);
         let y = self.layer.forward(images, parameters, &x)?.y;
         let wanted = self.layer.backward(images, parameters, &x, &dy)?;
-        let gradients = self
-            .bench
-            .read::<f32>(&self.fused.gradients, self.fused.forward.parameters_len())?;
-        for (name, y_at, dx_at) in [
-            ("fused", &self.fused.y, &self.fused.dx),
-            ("unfused", &self.unfused.y, &self.unfused.dx),
+        for (name, y_at, dx_at, gradients) in [
+            (
+                "fused",
+                &self.fused.y,
+                &self.fused.dx,
+                self.fused_gradients()?,
+            ),
+            (
+                "unfused",
+                &self.unfused.y,
+                &self.unfused.dx,
+                self.unfused_gradients()?,
+            ),
         ] {
+            let y_got = self.bench.read(y_at, len)?;
+            let dx_got = self.bench.read(dx_at, len)?;
             let mut all = vec![
-                (
-                    "y".to_owned(),
-                    TOLERANCE,
-                    self.bench.read::<f32>(y_at, len)?,
-                    &y[..],
-                ),
-                (
-                    "dx".to_owned(),
-                    TOLERANCE,
-                    self.bench.read(dx_at, len)?,
-                    &wanted.dx,
-                ),
+                ("y".to_owned(), TOLERANCE, &y_got, &y[..]),
+                ("dx".to_owned(), TOLERANCE, &dx_got, &wanted.dx),
             ];
-            for (parameter, range) in self.fused.forward.parameters() {
-                let Some(wanted) = wanted.parameters.get(&parameter.name) else {
-                    continue;
-                };
-                let got = if name == "fused" {
-                    gradients[range.start as usize..range.end as usize].to_vec()
-                } else {
-                    let buffer = &self.unfused.gradients[&parameter.name];
-                    self.bench.read(buffer, wanted.len() as u64)?
-                };
-                all.push((
-                    format!("gradient of {}", parameter.name),
-                    OF_SUMS,
-                    got,
-                    wanted,
-                ));
+            for (Parameter { name, .. }, _) in self.fused.forward.parameters() {
+                if let Some(wanted) = wanted.parameters.get(name) {
+                    let got = &gradients[name];
+                    all.push((format!("gradient of {name}"), OF_SUMS, got, wanted));
+                }
             }
             for (what, tolerance, got, wanted) in all {
-                if let Some(problem) = differs(&got, wanted, tolerance) {
-                    return Ok(Some(format!(
-                        "{} {what}, {name}: {problem}",
-                        self.layer.name()
-                    )));
+                if let Some(problem) = differs(got, wanted, tolerance) {
+                    return Ok(Some(format!("{} {what}, {name}: {problem}", self.layer.name())));
                 }
             }
         }
         Ok(None)
+    }
+
+    /// Of each parameter by name.
+    fn fused_gradients(&self) -> Result<HashMap<String, Vec<f32>>> {
+        let plan = &self.fused.forward;
+        let buffer = &self.fused.gradients;
+        let all = self.bench.read::<f32>(buffer, plan.parameters_len())?;
+        let each = plan.parameters().map(|(parameter, range)| {
+            let own = &all[range.start as usize..range.end as usize];
+            (parameter.name.clone(), own.to_vec())
+        });
+        Ok(each.collect())
+    }
+
+    /// Of each learned parameter by name.
+    fn unfused_gradients(&self) -> Result<HashMap<String, Vec<f32>>> {
+        let mut gradients = HashMap::new();
+        for (parameter, range) in self.fused.forward.parameters() {
+            if let Some(buffer) = self.unfused.gradients.get(&parameter.name) {
+                let own = self.bench.read(buffer, range.end - range.start)?;
+                gradients.insert(parameter.name.clone(), own);
+            }
+        }
+        Ok(gradients)
     }
 
     /// Times forward, backward, and one behind the other.

@@ -1,6 +1,7 @@
 //! Chains with operands or random steps. All gradients that there are get asked for.
 
-use super::{Bench, Outcome, Subject, Timed, Variant, WARM_UP, dy_at, x_at};
+use super::timed::{Subject, Timed, Variant};
+use super::{Bench, Outcome, WARM_UP, dy_at, x_at};
 use crate::Result;
 use crate::output::Progress;
 use nonlin::check::{self, Expected, Report};

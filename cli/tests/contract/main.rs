@@ -7,6 +7,7 @@ mod layers;
 mod npy;
 mod operands;
 mod plot;
+mod shaders;
 mod wgsl;
 
 use common::{Ran, command, fields, nonlin};
