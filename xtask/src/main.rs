@@ -2,6 +2,7 @@
 //! set-up included. Standard library only, so that it builds in a second or two.
 
 mod adapters;
+mod packages;
 mod shell;
 
 use std::env;
