@@ -98,6 +98,34 @@ fn a_chain_on_a_shape() {
     assert_eq!(alone, chain.wgsl(nonlin::Pass::Backward).unwrap());
 }
 
+/// Operands elsewhere than at multiples of four elements, and operands that may share a buffer, have other kernels.
+#[test]
+fn offsets_and_shared_buffers() {
+    for subject in ["silu", "frelu"] {
+        let shape = if subject == "silu" {
+            "2x4x64"
+        } else {
+            "2x4x8x8"
+        };
+        let text = |more: &[&str]| {
+            let args = ["wgsl", subject, "--pass", "backward", "--shape", shape];
+            nonlin(&[&args, more].concat()).fine()
+        };
+        let plain = text(&[]);
+        assert!(plain.contains("var<storage, read> x"), "{plain}");
+        assert_eq!(text(&["--offset", "4"]), plain);
+        let elements = text(&["--offset", "1", "--dtype", "f16"]);
+        assert_ne!(elements, text(&["--dtype", "f16"]), "{subject}");
+        let shared = text(&["--shared"]);
+        assert!(!shared.contains("var<storage, read> "), "{shared}");
+        assert_eq!(shared.matches("read_write").count() > 2, true, "{shared}");
+    }
+    for option in [&["--offset", "1"][..], &["--shared"]] {
+        let refused = nonlin(&[&["wgsl", "silu"], option].concat()).fails(2);
+        assert!(refused.contains("needs --shape"), "{refused}");
+    }
+}
+
 #[test]
 fn in_every_language() {
     for (layer, count) in [
