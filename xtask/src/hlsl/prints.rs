@@ -79,7 +79,7 @@ const CHAINS: &[&str] = &[
     "rrelu(0.125, 0.333)",
     "silu | gate(@g)",
     "scale(@s) | bias(@b) | mish | dropout(0.1) | residual(@r)",
-    "bias(@b) | acon_c(p1=@p, p2=@q, beta=@k) | rrelu(0.125, 0.333) | gate(@g)",
+    "swish(beta=@k) | rrelu(0.125, 0.333) | gate(@g)",
 ];
 
 /// Each way to choose one of every list's options.
@@ -124,24 +124,25 @@ pub(super) fn prints(activations: &[Activation]) -> Vec<Vec<String>> {
     lines
 }
 
-/// An activation whose parameters are operands: with values for each channel in every layout; for one, for each
-/// channel of a sample and for each element in those that lead to other kernels.
+/// An activation whose parameters are operands: with values for each channel in every layout, and one for all. That the
+/// values are each sample's or each element's is said of one parameter alone: devices allow eight operands, and each of
+/// these has a gradient of its own length.
 fn learned(put: &mut impl FnMut(&str, &[&[&str]]), activation: &Activation) {
-    let operands = activation
-        .learned
-        .iter()
-        .map(|name| format!("{name}=@{name}"));
-    let operands: Vec<_> = operands.collect();
+    let names = &activation.learned;
+    let operands: Vec<_> = names.iter().map(|name| format!("{name}=@{name}")).collect();
     let chain = format!("{}({})", activation.name, operands.join(", "));
     put(&chain, &[PASSES, DTYPES, LAYOUTS, BINDINGS]);
-    for whose in ["shared", "sample", "element"] {
-        let given = activation
-            .learned
-            .iter()
-            .map(|name| format!("--arg {name}={whose}"));
-        let given = given.collect::<Vec<_>>().join(" ");
-        put(&chain, &[PASSES, DTYPES, &LAYOUTS[..5], &[&given]]);
-    }
+    let shared: Vec<_> = names
+        .iter()
+        .map(|name| format!("--arg {name}=shared"))
+        .collect();
+    let whose = [
+        shared.join(" "),
+        format!("--arg {}=sample", names[0]),
+        format!("--arg {}=element", names[0]),
+    ];
+    let whose: Vec<_> = whose.iter().map(String::as_str).collect();
+    put(&chain, &[PASSES, DTYPES, &LAYOUTS[..5], &whose]);
 }
 
 const ORDERS: &[&str] = &["--order nchw", "--order nhwc"];
@@ -236,7 +237,8 @@ layer frelu = max(x, T), T a window's weighted sum around x
         for wanted in [
             "relu --pass backward-from-y --dtype f16 --shape 1x1x4096 --offset 1 --shared",
             "acon_b(p=@p, beta=@beta) --pass backward --dtype f32 --shape 4x8x4096",
-            "acon_b(p=@p, beta=@beta) --pass backward --dtype f32 --shape 4x8x4096 --arg p=sample --arg beta=sample",
+            "acon_b(p=@p, beta=@beta) --pass backward --dtype f32 --shape 4x8x4096 --arg p=shared --arg beta=shared",
+            "acon_b(p=@p, beta=@beta) --pass backward --dtype f32 --shape 512x256x1 --arg p=sample",
             "meta_acon --pass forward --dtype f32 --order nhwc --shape 64x512x8x8 --set norm=train",
         ] {
             assert!(lines.iter().any(|line| line == wanted), "{wanted}");
