@@ -21,8 +21,10 @@ commands:
   test        the library and the command: format, lints, documentation, tests on every software
               adapter, examples, demo
   test burn   nonlin-burn: lints, documentation, tests with and without burn's fusion, its example
-  hlsl        every kernel as HLSL, through the two compilers that DX12 uses, which are fetched: which
-              kernels they refuse, and which take them long (optional; Debian on x86-64, some minutes)
+  hlsl [TEXT] every kernel as HLSL, through the two compilers that DX12 uses, which are fetched: which
+              kernels they refuse, and which take them long (optional; Debian on x86-64, an hour);
+              with TEXT, what the lines of `nonlin wgsl` with it in them print, such as frelu or
+              'meta_acon --pass backward'
 
 options:
   --adapter NAME   for `test`: on one adapter alone, of lavapipe, llvmpipe-gl, swiftshader and
@@ -37,12 +39,13 @@ options:
 /// The chain that the demo runs.
 const CHAIN: &str = "scale(0.5) | silu | scale(2)";
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Task {
     Help,
     Demo,
     Test(Tested),
-    Hlsl,
+    /// Of lines with this text in them.
+    Hlsl(Option<String>),
 }
 
 /// What `test` tests. burn is some 300 crates, and most of the time that they take is their own: whoever
@@ -108,8 +111,10 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
         ["demo"] => Task::Demo,
         ["test"] => Task::Test(Tested::Library),
         ["test", "burn"] => Task::Test(Tested::Burn),
-        ["hlsl"] => Task::Hlsl,
-        ["demo" | "hlsl", other, ..]
+        ["hlsl"] => Task::Hlsl(None),
+        ["hlsl", only] => Task::Hlsl(Some(only.to_owned())),
+        ["demo", other, ..]
+        | ["hlsl", _, other, ..]
         | ["test", "burn", other, ..]
         | ["test", other, ..]
         | [other, ..] => {
@@ -119,7 +124,7 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
     if adapter.is_some() && !matches!(task, Task::Test(_) | Task::Help) {
         return Err("--adapter is for `test`; the demo finds one".into());
     }
-    if nonlin.is_some() && !matches!(task, Task::Hlsl | Task::Help) {
+    if nonlin.is_some() && !matches!(task, Task::Hlsl(_) | Task::Help) {
         return Err("--nonlin is for `hlsl`; other commands build it".into());
     }
     Ok(Options {
@@ -132,19 +137,21 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
 
 fn run(options: &Options) -> Result<(), Stop> {
     let install = options.install;
-    match options.task {
+    match &options.task {
         Task::Help => {
             print!("{USAGE}");
             Ok(())
         }
         Task::Demo => Shell::new().and_then(|mut shell| demo(&mut shell, install)),
         Task::Test(tested) => Shell::new().and_then(|mut shell| {
-            let done = test(&mut shell, tested, install, options.adapter.as_deref());
+            let done = test(&mut shell, *tested, install, options.adapter.as_deref());
             shell.summary();
             done
         }),
-        Task::Hlsl => Shell::new()
-            .and_then(|mut shell| hlsl::hlsl(&mut shell, install, options.nonlin.as_deref())),
+        Task::Hlsl(only) => Shell::new().and_then(|mut shell| {
+            let nonlin = options.nonlin.as_deref().map(Path::new);
+            hlsl::hlsl(&mut shell, install, only.as_deref(), nonlin)
+        }),
     }
 }
 
@@ -368,11 +375,11 @@ mod tests {
         assert_eq!(parsed("test --adapter lavapipe burn"), Ok(on_one));
         let given = Options {
             nonlin: Some("target/debug/nonlin".into()),
-            ..options(Task::Hlsl)
+            ..options(Task::Hlsl(Some("frelu".into())))
         };
-        assert_eq!(parsed("hlsl --nonlin target/debug/nonlin"), Ok(given));
+        assert_eq!(parsed("hlsl frelu --nonlin target/debug/nonlin"), Ok(given));
         for wrong in [
-            "hlsl burn",
+            "hlsl frelu silu",
             "hlsl --nonlin",
             "demo --nonlin target/debug/nonlin",
             "dmeo",

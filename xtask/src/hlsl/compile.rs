@@ -65,13 +65,18 @@ impl Outcome {
 const TICK: Duration = Duration::from_millis(500);
 
 impl Compiler {
-    /// What it makes of each file. A kernel that ends the compiler, or takes too long, is refused, and the rest goes on.
-    pub(super) fn compile(&self, files: &[PathBuf]) -> Result<Vec<Outcome>, Stop> {
+    /// What it makes of each file, which `tell` hears at once. A kernel that ends the compiler, or takes too long, is
+    /// refused, and the rest goes on.
+    pub(super) fn compile(
+        &self,
+        files: &[PathBuf],
+        mut tell: impl FnMut(usize, &Outcome),
+    ) -> Result<Vec<Outcome>, Stop> {
         let mut done = Vec::new();
         while done.len() < files.len() {
             let rest = &files[done.len()..];
             let mut child = self.start(rest)?;
-            let end = self.listen(&mut child, rest.len(), &mut done);
+            let end = self.listen(&mut child, rest.len(), &mut done, &mut tell);
             // Most often it has ended.
             let _ = child.kill();
             let _ = child.wait();
@@ -80,6 +85,7 @@ impl Compiler {
                 return Err(Stop::new(1, message));
             }
             if done.len() < files.len() {
+                tell(done.len(), &end);
                 done.push(end);
             }
         }
@@ -88,7 +94,13 @@ impl Compiler {
 
     /// Takes the outcomes of `count` files until the process ends or is too slow: what is given back is then of the next
     /// file. The end of its output is no sign, since Wine's own processes hold it open.
-    fn listen(&self, child: &mut Child, count: usize, done: &mut Vec<Outcome>) -> Outcome {
+    fn listen(
+        &self,
+        child: &mut Child,
+        count: usize,
+        done: &mut Vec<Outcome>,
+        tell: &mut impl FnMut(usize, &Outcome),
+    ) -> Outcome {
         let lines = lines(child);
         let wanted = done.len() + count;
         let mut since = Instant::now();
@@ -98,6 +110,7 @@ impl Compiler {
             match lines.recv_timeout(TICK) {
                 Ok(line) => match Outcome::parse(&line) {
                     Some(outcome) => {
+                        tell(done.len(), &outcome);
                         done.push(outcome);
                         since = Instant::now();
                     }
@@ -187,8 +200,13 @@ mod tests {
             limit: Duration::from_secs(1),
         };
         let files: Vec<_> = files.iter().map(PathBuf::from).collect();
-        let outcomes = compiler.compile(&files).map_err(|stop| stop.message);
+        let mut told = Vec::new();
+        let outcomes = compiler.compile(&files, |index, _| told.push(index));
+        let outcomes = outcomes.map_err(|stop| stop.message);
         fs::remove_dir_all(&folder).unwrap();
+        if let Ok(outcomes) = &outcomes {
+            assert_eq!(told, (0..outcomes.len()).collect::<Vec<_>>());
+        }
         Ok(outcomes?
             .into_iter()
             .map(|o| (o.passed, o.message))

@@ -10,7 +10,7 @@ mod tools;
 
 use std::collections::HashSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::shell::{Shell, Step, Stop};
 use compile::{Compiler, Outcome};
@@ -29,8 +29,14 @@ struct Found {
     outcomes: Vec<Outcome>,
 }
 
-/// Compiles everything, with kernels from the command `nonlin`, which is built unless one is given.
-pub(crate) fn hlsl(shell: &mut Shell, install: bool, nonlin: Option<&str>) -> Result<(), Stop> {
+/// Compiles everything, or what the lines with `only` in them print. The kernels come from the command `nonlin`, which is
+/// built unless one is given.
+pub(crate) fn hlsl(
+    shell: &mut Shell,
+    install: bool,
+    only: Option<&str>,
+    nonlin: Option<&Path>,
+) -> Result<(), Stop> {
     let compilers = tools::ensure(shell, install)?;
     if nonlin.is_none() {
         let why = "the command `nonlin`, which prints the kernels";
@@ -40,12 +46,23 @@ pub(crate) fn hlsl(shell: &mut Shell, install: bool, nonlin: Option<&str>) -> Re
             &["cargo", "build", "-p", "nonlin-cli"],
         ))?;
     }
-    let kernels = gather(shell, nonlin.unwrap_or("nonlin"))?;
+    // Steps run from the top: a relative path must go on meaning what it meant here.
+    let given = nonlin.and_then(|file| std::path::absolute(file).ok());
+    let nonlin = given.map_or("nonlin".into(), |file| file.display().to_string());
+    let kernels = gather(shell, &nonlin, only.unwrap_or_default())?;
     let files: Vec<_> = kernels.iter().map(|kernel| kernel.file.clone()).collect();
     let mut all = Vec::new();
     for compiler in compilers {
-        println!("\n# {}: {} kernels", compiler.name, kernels.len());
-        let outcomes = compiler.compile(&files)?;
+        println!(
+            "\n# {}: {} kernels; slow and refused ones as they come",
+            compiler.name,
+            kernels.len()
+        );
+        let outcomes = compiler.compile(&files, |index, outcome| {
+            if let Some(news) = report::news(&kernels[index], outcome) {
+                println!("{news}");
+            }
+        })?;
         all.push(Found { compiler, outcomes });
     }
     println!("\n{}", report::table(&kernels, &all));
@@ -56,14 +73,21 @@ pub(crate) fn hlsl(shell: &mut Shell, install: bool, nonlin: Option<&str>) -> Re
 }
 
 /// Writes each kernel to a file of its own, once.
-fn gather(shell: &Shell, nonlin: &str) -> Result<Vec<Kernel>, Stop> {
+fn gather(shell: &Shell, nonlin: &str, only: &str) -> Result<Vec<Kernel>, Stop> {
     let folder = shell.target().join("hlsl/kernels");
     let failed = |error| Stop::new(1, format!("{}: {error}", folder.display()));
     if folder.exists() {
         fs::remove_dir_all(&folder).map_err(failed)?;
     }
     fs::create_dir_all(&folder).map_err(failed)?;
-    let lines = prints::prints(&prints::activations(&shell.read(&[nonlin, "list"])?));
+    let mut lines = prints::prints(&prints::activations(&shell.read(&[nonlin, "list"])?));
+    lines.retain(|words| words.join(" ").contains(only));
+    if lines.is_empty() {
+        return Err(Stop::new(
+            2,
+            format!("no line of `nonlin wgsl` has `{only}` in it"),
+        ));
+    }
     println!(
         "\n# kernels: what {} lines of `nonlin wgsl --to hlsl` print",
         lines.len()

@@ -66,6 +66,19 @@ pub(super) fn table(kernels: &[Kernel], all: &[Found]) -> String {
     text
 }
 
+/// What is said of a kernel as soon as it is compiled, if there is something to say.
+pub(super) fn news(kernel: &Kernel, outcome: &Outcome) -> Option<String> {
+    let slow = outcome.milliseconds > TOO_SLOW;
+    match outcome.passed {
+        true => slow.then(|| row(kernel, outcome)),
+        false => Some(format!(
+            "{} refused: {}",
+            row(kernel, outcome),
+            outcome.message
+        )),
+    }
+}
+
 fn row(kernel: &Kernel, outcome: &Outcome) -> String {
     let Outcome {
         milliseconds,
