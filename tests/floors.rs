@@ -32,9 +32,7 @@ const FUNCTION: usize = 60;
 
 /// What is not yet as it should be: the beginning of what is found. What nothing is found for any more fails, so that it is
 /// taken off.
-const EXCEPTIONS: &[&str] = &[
-    "cli/src/run/layer.rs: fn run ",
-];
+const EXCEPTIONS: &[&str] = &["cli/src/run/layer.rs: fn run "];
 
 /// What stands in WGSL where Rust should not write any.
 const WGSL: &[&str] = &["fn ", "@compute", "var<"];

@@ -71,6 +71,14 @@ pub(crate) struct Args {
     /// How elements are stored [default: f32]
     #[arg(long, value_parser = dtypes())]
     dtype: Option<DType>,
+    /// Elements in front of each operand in its memory, with --shape or of a layer. Where they are no
+    /// multiple of four, kernels go element by element
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..1 << 20))]
+    offset: u64,
+    /// Bind every operand read_write, with --shape or of a layer, as recipes do, and as plans do for operands in
+    /// one buffer
+    #[arg(long)]
+    shared: bool,
     /// Write to a file, which appears whole or not at all
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -116,6 +124,8 @@ fn show_alone(args: &Args, chain: &Chain) -> Result<()> {
     let options = [
         ("--arg", !args.arg.is_empty()),
         ("--dtype", args.dtype.is_some()),
+        ("--offset", args.offset > 0),
+        ("--shared", args.shared),
     ];
     let why = "needs --shape, such as 32x256x2048: without it a chain's kernel is shown by itself, \
                for f32 operands as long as x";

@@ -1,7 +1,9 @@
-//! `cargo xtask demo`, `cargo xtask test` and `cargo xtask test burn`: everything a fresh machine with Rust needs,
-//! set-up included. Standard library only, so that it builds in a second or two.
+//! `cargo xtask demo`, `cargo xtask test`, `cargo xtask test burn` and `cargo xtask hlsl`: everything a fresh machine with
+//! Rust needs, set-up included. Standard library only, so that it builds in a second or two.
 
 mod adapters;
+mod hlsl;
+mod packages;
 mod shell;
 
 use std::env;
@@ -19,10 +21,15 @@ commands:
   test        the library and the command: format, lints, documentation, tests on every software
               adapter, examples, demo
   test burn   nonlin-burn: lints, documentation, tests with and without burn's fusion, its example
+  hlsl [TEXT] every kernel as HLSL, through the two compilers that DX12 uses, which are fetched: which
+              kernels they refuse, and which take them long (optional; Debian on x86-64, an hour);
+              with TEXT, what the lines of `nonlin wgsl` with it in them print, such as frelu or
+              'meta_acon --pass backward'
 
 options:
   --adapter NAME   for `test`: on one adapter alone, of lavapipe, llvmpipe-gl, swiftshader and
                    whatever else the tests call an adapter of this machine
+  --nonlin FILE    for `hlsl`: a command `nonlin` that is built already, in the place of this checkout's
   --no-install     install and download nothing. Otherwise, on Linux, Mesa's software drivers are
                    installed by the system's package manager if they are needed, and `test` fetches
                    SwiftShader into the target folder
@@ -32,11 +39,13 @@ options:
 /// The chain that the demo runs.
 const CHAIN: &str = "scale(0.5) | silu | scale(2)";
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Task {
     Help,
     Demo,
     Test(Tested),
+    /// Of lines with this text in them.
+    Hlsl(Option<String>),
 }
 
 /// What `test` tests. burn is some 300 crates, and most of the time that they take is their own: whoever
@@ -52,6 +61,7 @@ struct Options {
     task: Task,
     install: bool,
     adapter: Option<String>,
+    nonlin: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -71,7 +81,7 @@ fn main() -> ExitCode {
 
 fn parse(arguments: &[String]) -> Result<Options, String> {
     let mut words = Vec::new();
-    let (mut install, mut adapter) = (true, None);
+    let (mut install, mut adapter, mut nonlin) = (true, None, None);
     let mut rest = arguments.iter().map(String::as_str);
     while let Some(argument) = rest.next() {
         match argument {
@@ -80,6 +90,10 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
             "--adapter" => {
                 let name = rest.next().ok_or("--adapter needs a name")?;
                 adapter = Some(name.to_owned());
+            }
+            "--nonlin" => {
+                let file = rest.next().ok_or("--nonlin needs a file")?;
+                nonlin = Some(file.to_owned());
             }
             option if option.starts_with('-') => {
                 return Err(format!("unexpected argument `{option}`"));
@@ -93,36 +107,50 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
     let task = match words[..] {
         ["help"] => Task::Help,
         [] if arguments.is_empty() => Task::Help,
-        [] => return Err("which command, `demo` or `test`?".into()),
+        [] => return Err("which command, `demo`, `test` or `hlsl`?".into()),
         ["demo"] => Task::Demo,
         ["test"] => Task::Test(Tested::Library),
         ["test", "burn"] => Task::Test(Tested::Burn),
-        ["demo", other, ..] | ["test", "burn", other, ..] | ["test", other, ..] | [other, ..] => {
+        ["hlsl"] => Task::Hlsl(None),
+        ["hlsl", only] => Task::Hlsl(Some(only.to_owned())),
+        ["demo", other, ..]
+        | ["hlsl", _, other, ..]
+        | ["test", "burn", other, ..]
+        | ["test", other, ..]
+        | [other, ..] => {
             return Err(format!("unexpected argument `{other}`"));
         }
     };
     if adapter.is_some() && !matches!(task, Task::Test(_) | Task::Help) {
         return Err("--adapter is for `test`; the demo finds one".into());
     }
+    if nonlin.is_some() && !matches!(task, Task::Hlsl(_) | Task::Help) {
+        return Err("--nonlin is for `hlsl`; other commands build it".into());
+    }
     Ok(Options {
         task,
         install,
         adapter,
+        nonlin,
     })
 }
 
 fn run(options: &Options) -> Result<(), Stop> {
     let install = options.install;
-    match options.task {
+    match &options.task {
         Task::Help => {
             print!("{USAGE}");
             Ok(())
         }
         Task::Demo => Shell::new().and_then(|mut shell| demo(&mut shell, install)),
         Task::Test(tested) => Shell::new().and_then(|mut shell| {
-            let done = test(&mut shell, tested, install, options.adapter.as_deref());
+            let done = test(&mut shell, *tested, install, options.adapter.as_deref());
             shell.summary();
             done
+        }),
+        Task::Hlsl(only) => Shell::new().and_then(|mut shell| {
+            let nonlin = options.nonlin.as_deref().map(Path::new);
+            hlsl::hlsl(&mut shell, install, only.as_deref(), nonlin)
         }),
     }
 }
@@ -324,6 +352,7 @@ mod tests {
             task,
             install: true,
             adapter: None,
+            nonlin: None,
         }
     }
 
@@ -344,7 +373,15 @@ mod tests {
             ..options(Task::Test(Tested::Burn))
         };
         assert_eq!(parsed("test --adapter lavapipe burn"), Ok(on_one));
+        let given = Options {
+            nonlin: Some("target/debug/nonlin".into()),
+            ..options(Task::Hlsl(Some("frelu".into())))
+        };
+        assert_eq!(parsed("hlsl frelu --nonlin target/debug/nonlin"), Ok(given));
         for wrong in [
+            "hlsl frelu silu",
+            "hlsl --nonlin",
+            "demo --nonlin target/debug/nonlin",
             "dmeo",
             "demo test",
             "demo demo",

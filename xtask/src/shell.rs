@@ -187,6 +187,22 @@ impl Shell {
             .is_ok_and(|status| status.success())
     }
 
+    /// What a command writes, without showing anything.
+    pub(crate) fn read(&self, words: &[&str]) -> Result<String, Stop> {
+        let output = self.command(words).output();
+        let output = output
+            .map_err(|error| Stop::new(127, format!("cannot start `{}`: {error}", words[0])))?;
+        if !output.status.success() {
+            let line = Step::new("", "", words);
+            let said = String::from_utf8_lossy(&output.stderr);
+            return Err(Stop::new(
+                code(output.status),
+                format!("`{line}` failed: {said}"),
+            ));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
     /// The steps that ran, and how long each took.
     pub(crate) fn summary(&self) {
         if self.log.is_empty() {

@@ -203,7 +203,10 @@ impl<'a> Set<'a> {
             }
             for (what, tolerance, got, wanted) in all {
                 if let Some(problem) = differs(got, wanted, tolerance) {
-                    return Ok(Some(format!("{} {what}, {name}: {problem}", self.layer.name())));
+                    return Ok(Some(format!(
+                        "{} {what}, {name}: {problem}",
+                        self.layer.name()
+                    )));
                 }
             }
         }

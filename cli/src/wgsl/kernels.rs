@@ -25,18 +25,29 @@ impl Dispatched {
     }
 }
 
-/// Each operand in memory of its own, beginning there.
-#[derive(Default)]
-struct Memories(u64);
+/// Each operand in memory of its own, behind `offset` elements.
+struct Memories {
+    count: u64,
+    offset: u64,
+}
 
 impl Memories {
+    fn new(args: &Args) -> Self {
+        Memories {
+            count: 0,
+            offset: args.offset,
+        }
+    }
+
     fn operand(&mut self, len: u64, dtype: DType) -> Operand<'static> {
-        self.0 += 1;
+        self.count += 1;
+        let end = len.saturating_add(self.offset);
         let memory = Memory::External {
-            id: self.0,
-            size: len.saturating_mul(dtype.size()).next_multiple_of(16),
+            id: self.count,
+            size: end.saturating_mul(dtype.size()).next_multiple_of(16),
         };
-        Operand::in_memory(memory, 0, len)
+        let at = self.offset.saturating_mul(dtype.size());
+        Operand::in_memory(memory, at, len)
     }
 }
 
@@ -50,11 +61,12 @@ pub(super) fn of_layer(args: &Args, known: &Known) -> Result<Vec<Dispatched>> {
     let shape = args.shape.as_ref().unwrap_or(&default);
     let images = shape.images(args.order.unwrap_or_default())?;
     let dtype = args.dtype.unwrap_or(DType::F32);
-    let recipe = layer_recipe(&layer, &images, args.pass, dtype)?;
-    Ok(dispatched(&recipe))
+    let recipe = layer_recipe(args, &layer, &images, dtype)?;
+    Ok(dispatched(&recipe, args.shared))
 }
 
-fn layer_recipe(layer: &Layer, images: &Images, pass: Pass, dtype: DType) -> Result<Recipe> {
+fn layer_recipe(args: &Args, layer: &Layer, images: &Images, dtype: DType) -> Result<Recipe> {
+    let pass = args.pass;
     let elements = images.elements()?;
     let listed = layer.parameters(images)?;
     let counts = listed.iter().map(|parameter| parameter.elements());
@@ -62,7 +74,7 @@ fn layer_recipe(layer: &Layer, images: &Images, pass: Pass, dtype: DType) -> Res
     let parameters: Option<u64> = counts.sum();
     let parameters = parameters.ok_or_else(too_many)?;
     let saved = layer.saved_len(images)?;
-    let mut memories = Memories::default();
+    let mut memories = Memories::new(args);
     let mut of = |len, dtype| memories.operand(len, dtype);
     let mut operands = LayerOperands::new().x(of(elements, dtype));
     operands = match pass {
@@ -88,7 +100,7 @@ pub(super) fn of_chain(args: &Args, chain: &Chain, shape: &Lengths) -> Result<Ve
     let lengths = Spread::lengths(chain, layout, &args.arg)?;
     let dtype = args.dtype.unwrap_or(DType::F32);
     let elements = layout.outer * layout.channels * layout.inner;
-    let mut memories = Memories::default();
+    let mut memories = Memories::new(args);
     let mut of = |len, dtype| memories.operand(len, dtype);
     let mut whole = || of(elements, dtype);
     let mut operands = match args.pass {
@@ -107,15 +119,18 @@ pub(super) fn of_chain(args: &Args, chain: &Chain, shape: &Lengths) -> Result<Ve
     }
     let limits = Limits::default();
     let recipe = Recipe::new(chain, args.pass, dtype, &operands, &limits)?;
-    Ok(dispatched(&recipe))
+    Ok(dispatched(&recipe, args.shared))
 }
 
-fn dispatched(recipe: &Recipe) -> Vec<Dispatched> {
+fn dispatched(recipe: &Recipe, shared: bool) -> Vec<Dispatched> {
     let dispatches = recipe.dispatches().iter();
     let each = dispatches.map(|dispatch| Dispatched {
         label: dispatch.label().to_owned(),
         workgroups: dispatch.workgroups(),
-        wgsl: dispatch.wgsl_apart(),
+        wgsl: match shared {
+            true => dispatch.wgsl().to_owned(),
+            false => dispatch.wgsl_apart(),
+        },
     });
     each.collect()
 }

@@ -98,6 +98,30 @@ fn a_chain_on_a_shape() {
     assert_eq!(alone, chain.wgsl(nonlin::Pass::Backward).unwrap());
 }
 
+/// Operands elsewhere than at multiples of four elements, and operands that may share a buffer, have other kernels.
+#[test]
+fn offsets_and_shared_buffers() {
+    for subject in ["silu", "frelu"] {
+        let shape = if subject == "silu" {
+            "2x4x64"
+        } else {
+            "2x4x8x8"
+        };
+        let text = |more: &[&str]| {
+            let args = ["wgsl", subject, "--pass", "backward", "--shape", shape];
+            nonlin(&[&args, more].concat()).fine()
+        };
+        let plain = text(&[]);
+        assert!(plain.contains("var<storage, read> x"), "{plain}");
+        assert_eq!(text(&["--offset", "4"]), plain);
+        let elements = text(&["--offset", "1", "--dtype", "f16"]);
+        assert_ne!(elements, text(&["--dtype", "f16"]), "{subject}");
+        let shared = text(&["--shared"]);
+        assert!(!shared.contains("var<storage, read> "), "{shared}");
+        assert!(shared.contains("var<storage, read_write> x"), "{shared}");
+    }
+}
+
 #[test]
 fn in_every_language() {
     for (layer, count) in [
@@ -201,6 +225,8 @@ fn what_is_wrong_is_said_in_one_line() {
             "--order is for layers, such as frelu; silu is a chain",
         ),
         (&["silu", "--dtype", "f16"], &format!("--dtype {needs}")),
+        (&["silu", "--offset", "1"], &format!("--offset {needs}")),
+        (&["silu", "--shared"], &format!("--shared {needs}")),
         (
             &["scale(@s)", "--arg", "s=shared"],
             &format!("--arg {needs}"),
