@@ -360,6 +360,11 @@ impl Text {
     }
 }
 
+/// A kernel's text for operands of which some lie in one buffer: every one is bound read_write.
+pub(crate) fn all_written(text: &str) -> String {
+    text.replace("var<storage, read>", "var<storage, read_write>")
+}
+
 /// The buffer that a line declares: `@group(0) @binding(0) var<storage, read> x: array<u32>;`.
 fn declared_buffer(line: &str) -> Option<Declared> {
     let (_, rest) = line.split_once("var<storage,")?;

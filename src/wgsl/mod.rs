@@ -16,7 +16,7 @@ mod steps;
 pub(crate) mod tests;
 
 pub(crate) use chain::arg;
-pub(crate) use files::{Kernel, Text};
+pub(crate) use files::{Kernel, Text, all_written};
 pub(crate) use form::{
     Access, Args, At, Body, Form, Input, LANES, Output, Place, Sweep, SweepArgs, divisor, fields,
 };

@@ -1,4 +1,4 @@
-//! `cargo xtask demo`, `cargo xtask test`, `cargo xtask test burn` and `cargo xtask hlsl`: everything a fresh machine with
+//! `cargo xtask demo`, `cargo xtask test`, `cargo xtask test core`, `cargo xtask test burn` and `cargo xtask hlsl`: everything a fresh machine with
 //! Rust needs, set-up included. Standard library only, so that it builds in a second or two.
 
 mod adapters;
@@ -20,6 +20,7 @@ commands:
               through a fused chain: checked against the reference, timed against the unfused form
   test        the library and the command: format, lints, documentation, tests on every software
               adapter, examples, demo
+  test core   the library without wgpu
   test burn   nonlin-burn: lints, documentation, tests with and without burn's fusion, its example
   hlsl [TEXT] every kernel as HLSL, through the two compilers that DX12 uses, which are fetched: which
               kernels they refuse, and which take them long (optional; Debian on x86-64, an hour);
@@ -53,6 +54,8 @@ enum Task {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Tested {
     Library,
+    /// Without wgpu, whose dependencies have other features and are built once more.
+    Core,
     Burn,
 }
 
@@ -110,6 +113,7 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
         [] => return Err("which command, `demo`, `test` or `hlsl`?".into()),
         ["demo"] => Task::Demo,
         ["test"] => Task::Test(Tested::Library),
+        ["test", "core"] => Task::Test(Tested::Core),
         ["test", "burn"] => Task::Test(Tested::Burn),
         ["hlsl"] => Task::Hlsl(None),
         ["hlsl", only] => Task::Hlsl(Some(only.to_owned())),
@@ -231,6 +235,7 @@ fn test(
     let examples = shell.examples();
     let steps = match tested {
         Tested::Library => library_steps(&examples, &variables),
+        Tested::Core => vec![core()],
         Tested::Burn => burn_steps(&examples, &variables),
     };
     for step in steps {
@@ -238,7 +243,7 @@ fn test(
     }
     match tested {
         Tested::Library => show(shell, false),
-        Tested::Burn => Ok(()),
+        Tested::Core | Tested::Burn => Ok(()),
     }
 }
 
@@ -257,11 +262,14 @@ fn cargo(words: &[&[&str]]) -> Vec<String> {
         .collect()
 }
 
-fn lints(packages: &[&str]) -> Step {
+fn lints(packages: &[&str], more: &[&str]) -> Step {
     let line = cargo(&[
         &["clippy"],
         packages,
-        &["--all-targets", "--", "-D", "warnings"],
+        // The corpus is tested only by name, and so is not among them.
+        &["--all-targets"],
+        more,
+        &["--", "-D", "warnings"],
     ]);
     Step::new("lints", "clippy has nothing to say", &line)
 }
@@ -289,10 +297,9 @@ fn library_steps(examples: &Path, variables: &[(&'static str, String)]) -> Vec<S
     let tests = "all tests, on every adapter, and the documentation's examples";
     vec![
         Step::new("format", "rustfmt has nothing to change", &format),
-        lints(&LIBRARY),
+        lints(&LIBRARY, &["--test", "corpus"]),
         docs(&LIBRARY),
         Step::new("tests", tests, &cargo(&[&["test"], &LIBRARY])).with_all(variables),
-        core(),
         example("embed", "the library inside another wgpu program", &[]),
         example(
             "matmul_epilogue",
@@ -312,7 +319,7 @@ fn burn_steps(examples: &Path, variables: &[(&'static str, String)]) -> Vec<Step
     let example = examples.join("burn_train").display().to_string();
     let unfused = ["--no-default-features", "--test", "burn"];
     vec![
-        lints(&BURN),
+        lints(&BURN, &[]),
         docs(&BURN),
         Step::new(
             "tests",
@@ -362,6 +369,7 @@ mod tests {
         assert_eq!(parsed("demo --help"), Ok(options(Task::Help)));
         assert_eq!(parsed("demo"), Ok(options(Task::Demo)));
         assert_eq!(parsed("test"), Ok(options(Task::Test(Tested::Library))));
+        assert_eq!(parsed("test core"), Ok(options(Task::Test(Tested::Core))));
         assert_eq!(parsed("test burn"), Ok(options(Task::Test(Tested::Burn))));
         let no_install = Options {
             install: false,

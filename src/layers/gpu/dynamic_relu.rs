@@ -7,8 +7,10 @@ use super::pooled::{
     Over, channel_gradient, lengths, means, order, places_of_block, written_places,
 };
 use super::program::{Buffer, Form, LANES, Program};
+use crate::act::Activation;
+use crate::error::Error;
+use crate::pass::Pass;
 use crate::wgsl::Text;
-use crate::{Error, Pass};
 
 /// The layer with its lengths.
 struct Lengths<'a> {
@@ -297,6 +299,6 @@ impl Lengths<'_> {
 }
 
 fn tanh(text: &mut Text) {
-    let entry = crate::Activation::Tanh.entry();
+    let entry = Activation::Tanh.entry();
     text.known(entry.name, entry.wgsl);
 }

@@ -8,8 +8,9 @@ use super::super::frelu::Window;
 use super::super::parts::too_few;
 use super::Sizes;
 use super::program::{Buffer, Form, Program};
+use crate::error::Error;
+use crate::pass::Pass;
 use crate::wgsl::{Access, Text, WORKGROUP};
-use crate::{Error, Pass};
 
 /// Rows that a lane walks down at most before it begins a new running sum.
 const ROWS: u64 = 64;

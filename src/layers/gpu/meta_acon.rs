@@ -6,8 +6,9 @@ use super::Sizes;
 use super::phases::{Dense, Norm, Phase, keep, phases};
 use super::pooled::{Over, channel_gradient, lengths, means};
 use super::program::{Buffer, Form, Program};
+use crate::error::Error;
+use crate::pass::Pass;
 use crate::wgsl::{Access, Text};
-use crate::{Error, Pass};
 
 /// The layer with its lengths.
 struct Lengths<'a> {

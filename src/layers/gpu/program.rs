@@ -1,8 +1,9 @@
 //! A layer's pass as a program: its buffers, its numbers and its dispatches.
 
 use super::super::{Images, Order, Parameter};
+use crate::pass::Pass;
+use crate::tensor::dtype::DTypes;
 use crate::wgsl::{self, Access, Kernel, Text, divisor};
-use crate::{DTypes, Pass};
 use std::ops::Range;
 
 /// Invocations in a workgroup that sums.
@@ -122,8 +123,7 @@ pub(crate) struct Stage {
 impl Stage {
     /// The text for operands of which some lie in one buffer: every one is bound read_write.
     pub(crate) fn in_one_buffer(&self) -> String {
-        self.text
-            .replace("var<storage, read>", "var<storage, read_write>")
+        wgsl::all_written(&self.text)
     }
 }
 
