@@ -429,7 +429,6 @@ mod tests {
         let wanted = [
             "RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --lib --examples -p nonlin -p nonlin-cli -p xtask",
             "REQUIRE_GPU=1 cargo test -p nonlin -p nonlin-cli -p xtask",
-            "CARGO_TARGET_DIR=target/core cargo test -p nonlin --no-default-features",
             "target/debug/examples/train_mlp --epochs 2 --seeds 1",
         ];
         for line in wanted {
