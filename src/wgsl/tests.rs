@@ -307,6 +307,25 @@ fn learned_and_random_chains_translate() {
     }
 }
 
+/// All parameters that can be learned, from operands, each with its gradient.
+#[test]
+fn every_learned_activation_translates() {
+    let learned = |activation: &&Activation| !activation.learnable().is_empty();
+    for activation in Activation::ALL.iter().filter(learned) {
+        let named = |name: &&str| format!("{name}=@a_{name}");
+        let parameters: Vec<_> = activation.parameters().iter().map(named).collect();
+        let text = format!("{}({})", activation.name(), parameters.join(", "));
+        let chain: Chain = text.parse().unwrap();
+        let body = Body::Chain(&chain, Pass::Backward);
+        let learnable = activation.learnable().into_iter();
+        let names: Vec<_> = learnable.map(|name| format!("a_{name}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        for form in learned_forms(body, &names, Access::Vec4, At::Held) {
+            try_form(body, &form);
+        }
+    }
+}
+
 #[test]
 fn values_are_not_in_the_text() {
     let text = |factor| {
