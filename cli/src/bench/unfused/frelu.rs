@@ -90,8 +90,11 @@ impl Tape<'_> {
     fn convolution_backward(&mut self, window: Window, x: &Value, d: &Value) -> Value {
         let ((mark, height, width), sizes) = (window, self.sizes(window));
         let file = &CONVOLUTION_WEIGHT;
-        let of = Of::Column(self.channels() * height * width);
-        let dw = self.sums(file, "weight_gradient", of, &[("x", x), ("d", d)], &sizes);
+        // A workgroup for each of the windows' rows.
+        let groups = self.channels() * height;
+        let dw = self.room(Of::Column(groups * width), 1);
+        let inputs = [("x", x), ("d", d)];
+        self.sums_into(file, "weight_gradient", (&dw, 0), groups, &inputs, &sizes);
         self.keep(format!("weight{mark}"), dw);
         let w = self.parameter(&format!("weight{mark}"));
         let inputs = [("x", d), ("w", &w)];

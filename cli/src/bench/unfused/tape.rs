@@ -209,15 +209,17 @@ impl<'a> Tape<'a> {
         numbers: &[Number<'_>],
     ) -> Value {
         let out = self.room(of, 1);
-        self.sums_into(file, entry, (&out, 0), inputs, numbers);
+        self.sums_into(file, entry, (&out, 0), self.len(of), inputs, numbers);
         out
     }
 
-    fn sums_into(
+    /// The same at a place among values that lie behind each other, by so many workgroups.
+    pub(super) fn sums_into(
         &mut self,
         file: &File,
         entry: &str,
         (out, index): (&Value, u64),
+        groups: u64,
         inputs: &[Named<'_>],
         numbers: &[Number<'_>],
     ) {
@@ -227,7 +229,7 @@ impl<'a> Tape<'a> {
         all.extend(numbers);
         let text = file.wgsl(in_words);
         let kernel = Kernel::new(&text, entry, in_words);
-        self.dispatch(&kernel, len, out, inputs, &all);
+        self.dispatch(&kernel, groups, out, inputs, &all);
     }
 
     /// Records a kernel that writes one of the values in `out`.
@@ -362,7 +364,8 @@ impl Tape<'_> {
 
     /// The same, into a place among others.
     pub(super) fn of_planes_into(&mut self, entry: &str, out: (&Value, u64), inputs: &[Named<'_>]) {
-        self.sums_into(&SUMS, entry, out, inputs, &[]);
+        let groups = self.len(out.0.of);
+        self.sums_into(&SUMS, entry, out, groups, inputs, &[]);
     }
 
     /// One for each sample, of values that each of its places has.
