@@ -7,6 +7,7 @@ use super::super::Frelu;
 use super::super::frelu::Window;
 use super::super::parts::too_few;
 use super::Sizes;
+use super::phases::{Phase, phases};
 use super::program::{Buffer, Form, Program};
 use crate::error::Error;
 use crate::pass::Pass;
@@ -288,31 +289,40 @@ impl Walk<'_> {
     fn gradients(&self, program: &mut Program, task: Task) {
         let trains = self.norm == Norm::Train;
         let with_norms = (task == Task::Norm) == trains;
+        let mut text = Text::default();
+        self.set_windows(&mut text, task);
+        text.file_as("layers/frelu/channel_sum.wgsl", &[("sweep", task.key())]);
+        let bn = match self.norm {
+            Norm::Eval | Norm::Train if with_norms => "bn_gradients",
+            _ => "bn_gradients_none",
+        };
+        let bias = match self.norm {
+            _ if !self.layer.bias || !with_norms => "bias_gradient_none",
+            Norm::None => "bias_gradient_plain",
+            Norm::Eval => "bias_gradient_eval",
+            Norm::Train => "bias_gradient_train",
+        };
+        let (label, step, file) = match task {
+            Task::Norm => ("norm gradients", "bn", "norm_gradients"),
+            _ => ("gradients", "window", "window_gradients"),
+        };
+        let mut phase = Phase::default();
         for window in &self.windows {
-            let mut text = Text::default();
-            self.set_windows(&mut text, task);
-            text.file_as("layers/frelu/channel_sum.wgsl", &[("sweep", task.key())]);
-            let bn = match self.norm {
-                Norm::Eval | Norm::Train if with_norms => "bn_gradients",
-                _ => "bn_gradients_none",
-            };
-            let bias = match self.norm {
-                _ if !self.layer.bias || !with_norms => "bias_gradient_none",
-                Norm::None => "bias_gradient_plain",
-                Norm::Eval => "bias_gradient_eval",
-                Norm::Train => "bias_gradient_train",
-            };
-            let (main, threads) = match task {
-                Task::Norm => ("norm_gradients", 1),
-                _ => ("window_gradients", window.size() as u64),
-            };
-            for name in [bn, bias, main] {
+            for name in [bn, bias, file] {
                 Walk::file_of(&mut text, name, window);
             }
-            let groups = (self.sizes.channels * threads).div_ceil(WORKGROUP);
-            let label = main.replace('_', " ") + window.mark;
-            program.dispatch(&label, groups, &text);
+            let elements = match task {
+                Task::Norm => 1,
+                _ => window.size() as u64,
+            };
+            let step = if window.mark.is_empty() {
+                step
+            } else {
+                &format!("{step}2")
+            };
+            phase = phase.and(step, self.sizes.channels * elements);
         }
+        phases(program, label, u64::MAX, &text, &[phase]);
     }
 
     /// The numbers of the dispatches.

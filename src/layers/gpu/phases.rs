@@ -8,13 +8,14 @@ use crate::wgsl::{Text, WORKGROUP, in_one_dispatch, in_one_workgroup};
 const ALONE: u64 = 1 << 20;
 
 /// Work without an order: steps by the names of their functions, `NAME_step(i)`, each for every `i` below its count.
+#[derive(Default)]
 pub(super) struct Phase {
     steps: Vec<(String, u64)>,
 }
 
 impl Phase {
     pub(super) fn of(step: &str, count: u64) -> Phase {
-        Phase { steps: Vec::new() }.and(step, count)
+        Phase::default().and(step, count)
     }
 
     pub(super) fn and(mut self, step: &str, count: u64) -> Phase {
