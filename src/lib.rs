@@ -39,9 +39,9 @@
 //! # Ok(())
 //! # }
 //! ```
-//! In an engine that launches kernels itself, whatever its version of wgpu, use [`Recipe`], which is text and numbers; in a
-//! kernel of your own, paste the text of [`Chain::functions`]. Both are there with `default-features = false`, where the
-//! library does not depend on wgpu (docs/EMBEDDING.md).
+//! In an engine that launches kernels itself, whatever its version of wgpu, use [`Recipe`], which is text and numbers;
+//! in a kernel of your own, paste the text of [`Chain::functions`]. Both are there with `default-features = false`,
+//! where the library does not depend on wgpu (docs/EMBEDDING.md).
 //!
 //! Without a GPU, use [`reference`](mod@reference), which is f64; [`check`] compares results with it.
 //! Whole layers (FReLU, Meta-ACON, dynamic ReLU) are in [`layers`], in f64 on the CPU; on the GPU they go
@@ -72,15 +72,15 @@ pub use act::Activation;
 pub use chain::Chain;
 pub use chain::custom::Custom;
 pub use chain::step::{Argument, Function, Step};
-pub use error::Error;
+pub use error::{ChainError, DeviceError, Error, LayerError, OperandError};
 #[cfg(feature = "wgpu")]
 pub use gpu::{Bound, Gpu, Kernels, LayerPlan, Plan, adapters, describe};
 pub use half;
 pub use pass::Pass;
 pub use plan::layer_operands::LayerOperands;
-pub use plan::limits::{Limits, Shape};
+pub use plan::limits::{Geometry, Limits};
 pub use plan::memory::Memory;
-pub use plan::operand::Operand;
+pub use plan::operand::{Operand, Rows};
 pub use plan::operands::Operands;
 pub use plan::recipe::{Recipe, RecipeBinding, RecipeDispatch};
 pub use tensor::dtype::{DType, DTypes, Element};

@@ -6,7 +6,7 @@ use crate::act::{FromY, Room};
 use crate::chain::Chain;
 use crate::chain::custom::Function64;
 use crate::chain::step::{Argument, Function};
-use crate::error::Error;
+use crate::error::{ChainError, Error};
 use crate::pass::Pass;
 use crate::philox;
 use crate::tensor::dtype::Element;
@@ -265,8 +265,9 @@ impl Eval {
 /// The chain's value for each element of `x`, of any [`Element`] type.
 ///
 /// # Errors
-/// [`Error::EmptyChain`], [`Error::BadValue`] for a parameter that is not finite, and
-/// [`Error::MissingOperand`] for a chain with operands, whose values [`forward_with`] takes.
+/// [`ChainError::Empty`], [`ChainError::BadValue`] for a parameter that is not finite, and
+/// [`OperandError::Missing`](crate::OperandError::Missing) for a chain with operands, whose values [`forward_with`]
+/// takes.
 ///
 /// ```
 /// let y = nonlin::reference::forward(&"silu | scale(2)".parse()?, &[1.0])?;
@@ -280,7 +281,7 @@ pub fn forward<X: Element>(chain: &Chain, x: &[X]) -> Result<Vec<f64>, Error> {
 /// The chain's value, with the values of its operands.
 ///
 /// # Errors
-/// As [`forward`], and [`Error::BadLength`].
+/// As [`forward`], and [`OperandError::BadLength`](crate::OperandError::BadLength).
 pub fn forward_with<X: Element>(
     chain: &Chain,
     x: &[X],
@@ -296,7 +297,8 @@ pub fn forward_with<X: Element>(
 /// The gradient with respect to `x`, given that with respect to the chain's value, `dy`.
 ///
 /// # Errors
-/// As [`forward`], and [`Error::LengthMismatch`] where `x` and `dy` differ in length.
+/// As [`forward`], and [`OperandError::LengthMismatch`](crate::OperandError::LengthMismatch) where `x` and `dy` differ
+/// in length.
 pub fn backward<X: Element, G: Element>(
     chain: &Chain,
     x: &[X],
@@ -308,7 +310,7 @@ pub fn backward<X: Element, G: Element>(
 /// The gradient with respect to `x`, with the values of the chain's operands.
 ///
 /// # Errors
-/// As [`backward`], and [`Error::BadLength`].
+/// As [`backward`], and [`OperandError::BadLength`](crate::OperandError::BadLength).
 pub fn backward_with<X: Element, G: Element>(
     chain: &Chain,
     x: &[X],
@@ -333,7 +335,7 @@ pub fn backward_with<X: Element, G: Element>(
 /// summed where elements share a value.
 ///
 /// # Errors
-/// As [`backward_with`], and [`Error::NoGradient`].
+/// As [`backward_with`], and [`ChainError::NoGradient`].
 pub fn gradient<X: Element, G: Element>(
     chain: &Chain,
     x: &[X],
@@ -372,9 +374,11 @@ impl Shares {
             .arguments()
             .enumerate()
             .find(|(_, (.., operand))| *operand == name);
-        let (operand, (step, parameter, _)) = found.ok_or_else(|| Error::NoGradient {
-            operand: format!("@{name}"),
-            why: "the chain has no such operand".into(),
+        let (operand, (step, parameter, _)) = found.ok_or_else(|| {
+            Error::Chain(ChainError::NoGradient {
+                operand: format!("@{name}"),
+                why: "the chain has no such operand".into(),
+            })
         })?;
         if !chain.learnable().contains(&name) {
             return Err(Error::no_derivative(name));
@@ -417,7 +421,7 @@ impl Shares {
 /// is no value of the chain, it means nothing.
 ///
 /// # Errors
-/// As [`backward`], and [`Error::NeedsInput`].
+/// As [`backward`], and [`ChainError::NeedsInput`].
 ///
 /// ```
 /// let dx = nonlin::reference::backward_from_y(&"tanh".parse()?, &[0.5], &[1.0])?;

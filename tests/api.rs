@@ -1,10 +1,12 @@
 //! Every mistake with operands is a typed error that names the operand and the numbers, and nothing
 //! panics. On wgpu's noop backend: no GPU is needed.
 
+use nonlin::layers::Layer;
 use nonlin::wgpu::{self, BufferUsages};
 use nonlin::{
-    Activation, Chain, DType, Error, Gpu, Kernels, Layout, Operand, Operands, Pass, Plan, Shape,
-    Step, Values, reference,
+    Activation, Bound, Chain, ChainError, Custom, DType, DeviceError, Error, Geometry, Gpu,
+    Kernels, LayerOperands, LayerPlan, Layout, Operand, Operands, Pass, Plan, Recipe, Rows, Step,
+    Values, reference,
 };
 
 fn device() -> (wgpu::Device, wgpu::Queue) {
@@ -37,12 +39,24 @@ fn message<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
     result.expect_err("a mistake must be found").to_string()
 }
 
+/// What the library hands out can be sent to, and shared between, threads.
+#[test]
+fn all_are_send_and_sync() {
+    fn is<T: Send + Sync>() {}
+    is::<(Chain, Step, Custom, Layer, Error)>();
+    is::<(Operand<'_>, Operands<'_>, LayerOperands<'_>, Recipe)>();
+    is::<(Kernels, Plan, LayerPlan, Bound, Gpu)>();
+}
+
 #[test]
 fn chains_are_checked() {
     let (device, _) = device();
     let kernels = Kernels::new(&device);
     let plan = |chain: Chain| kernels.plan(&chain, Pass::Forward, DType::F32);
-    assert_eq!(plan(Chain::new()).unwrap_err(), Error::EmptyChain);
+    assert_eq!(
+        plan(Chain::new()).unwrap_err(),
+        Error::Chain(ChainError::Empty)
+    );
     assert_eq!(
         message(plan(Chain::new().scale(1.0).act(Activation::Swish {
             beta: f32::INFINITY
@@ -143,7 +157,7 @@ fn places_are_checked() {
     assert_eq!(at(6, 4), "x begins at byte 6, which is not a multiple of 4");
     assert_eq!(
         at(1012, 4),
-        "x takes bytes 1012 to 1028 of a buffer of 1024 bytes"
+        "x takes bytes 1012 to 1028 of a buffer, or a slice of one, that ends at byte 1024"
     );
     let wrapping = at(4, u64::MAX / 2);
     assert!(
@@ -154,7 +168,7 @@ fn places_are_checked() {
     let operands = Operands::new().x(Operand::new(&a, 0, 0)).y(y);
     assert_eq!(
         message(plan.bind(operands)),
-        "y takes bytes 4096 to 4096 of a buffer of 1024 bytes"
+        "y takes bytes 4096 to 4096 of a buffer, or a slice of one, that ends at byte 1024"
     );
 }
 
@@ -272,10 +286,10 @@ fn a_buffer_of_another_device_is_an_error() {
     assert!(
         matches!(
             &found,
-            Err(Error::Device {
+            Err(Error::Device(DeviceError::Refused {
                 doing: "binding operands",
                 ..
-            })
+            }))
         ),
         "{found:?}"
     );
@@ -284,7 +298,7 @@ fn a_buffer_of_another_device_is_an_error() {
 #[test]
 fn shapes_are_checked() {
     let (device, _) = device();
-    let shape = |workgroup, words| Kernels::with_shape(&device, Shape { workgroup, words });
+    let shape = |workgroup, words| Kernels::with_geometry(&device, Geometry { workgroup, words });
     assert!(shape(64, 4).is_ok());
     assert_eq!(
         message(shape(0, 1)),
@@ -292,15 +306,18 @@ fn shapes_are_checked() {
     );
     assert!(matches!(
         shape(257, 1),
-        Err(Error::BadShape { workgroup: 257, .. })
+        Err(Error::Device(DeviceError::BadGeometry {
+            workgroup: 257,
+            ..
+        }))
     ));
     assert!(matches!(
         shape(64, 0),
-        Err(Error::BadShape { words: 0, .. })
+        Err(Error::Device(DeviceError::BadGeometry { words: 0, .. }))
     ));
     assert!(matches!(
         shape(64, 17),
-        Err(Error::BadShape { words: 17, .. })
+        Err(Error::Device(DeviceError::BadGeometry { words: 17, .. }))
     ));
 }
 
@@ -417,7 +434,7 @@ fn arguments_are_checked() {
         ),
         (
             operands().arg("w", Operand::new(&buffers[3], 4092, 3), f32),
-            "w takes bytes 4092 to 4104 of a buffer of 4096 bytes",
+            "w takes bytes 4092 to 4104 of a buffer, or a slice of one, that ends at byte 4096",
         ),
     ] {
         assert_eq!(message(prelu.bind(operands)), wanted);
@@ -429,7 +446,12 @@ fn arguments_are_checked() {
         "the gradient of @b cannot be had: its function has no derivative with respect to it here"
     );
     let gate = plan("silu | gate(@g)", Pass::Forward, DType::F16);
-    let half = |index: usize, offset, h| Operand::rows(&buffers[index], offset, 4, h, 2 * h);
+    let half = |index: usize, offset, h| {
+        Operand::new(&buffers[index], offset, 4 * h).rows(Rows {
+            len: h,
+            stride: 2 * h,
+        })
+    };
     let bind = |h: u64| {
         let operands = Operands::new().x(half(0, 0, h)).y(at(1, 4 * h));
         gate.bind(operands.arg("g", half(0, 2 * h, h), DType::F16))

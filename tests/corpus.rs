@@ -20,7 +20,8 @@ use libtest_mimic::Failed;
 use nonlin::half::{bf16, f16};
 use nonlin::layers::{Images, Layer};
 use nonlin::{
-    Chain, DType, Element, Gpu, LayerOperands, Layout, Operand, Operands, Pass, describe, wgpu,
+    Chain, DType, Element, Gpu, LayerOperands, Layout, Operand, Operands, Pass, Rows, describe,
+    wgpu,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -273,7 +274,10 @@ impl Case {
         let half = |name: &str, second: bool| {
             let (buffer, start, _) = memory.found[name];
             let start = start + u64::from(second) * h * dtype.size();
-            Operand::rows(&buffers[buffer], start, rows, h, 2 * h)
+            Operand::new(&buffers[buffer], start, rows * h).rows(Rows {
+                len: h,
+                stride: 2 * h,
+            })
         };
         let operands = Operands::new().x(half("packed", !first));
         let operands = operands.arg("g", half("packed", first), dtype);

@@ -1,11 +1,11 @@
 //! The layers' reference: against PyTorch's modules and autograd in float64 (tests/data/layers.py writes the
 //! arrays), against finite differences of itself, in both orders of memory; and that wrong gradients are found.
 
-use nonlin::Error;
 use nonlin::layers::{
     BatchNorm, DynamicRelu, Frelu, Gradients, Images, Layer, MetaAcon, Order, Parameter,
     Parameters, Variant,
 };
+use nonlin::{Error, LayerError};
 
 #[path = "common/layer_trials.rs"]
 mod layer_trials;
@@ -382,11 +382,11 @@ fn mistakes_have_typed_errors() {
     let name = "x".to_owned();
     assert_eq!(
         bad,
-        Error::BadTensor {
+        Error::Layer(LayerError::BadTensor {
             name,
             shape,
             len: 23
-        }
+        })
     );
     let (_, text) = error(&given, &x, &x[..5]);
     assert!(text.starts_with("dy has 5 elements"), "{text}");
@@ -401,14 +401,23 @@ fn mistakes_have_typed_errors() {
         for kind in 0..3 {
             let layer = Random(8).layer(kind);
             let found = layer.parameters(&bad);
-            assert!(matches!(found, Err(Error::BadImages { .. })), "{found:?}");
+            assert!(
+                matches!(found, Err(Error::Layer(LayerError::BadImages { .. }))),
+                "{found:?}"
+            );
             let found = Random(8).layer(kind).forward(&bad, &given, &x);
-            assert!(matches!(found, Err(Error::BadImages { .. })), "{found:?}");
+            assert!(
+                matches!(found, Err(Error::Layer(LayerError::BadImages { .. }))),
+                "{found:?}"
+            );
         }
     }
     let endless = Images::nchw(1, u64::MAX / 3, 1, 1);
     let found = Layer::from(DynamicRelu::default()).parameters(&endless);
-    assert!(matches!(found, Err(Error::BadImages { .. })), "{found:?}");
+    assert!(
+        matches!(found, Err(Error::Layer(LayerError::BadImages { .. }))),
+        "{found:?}"
+    );
     // Shapes may be more than can be counted, as long as nothing is made of them.
     let wide = Layer::from(MetaAcon {
         minimum: u64::MAX,
@@ -430,7 +439,7 @@ fn mistakes_have_typed_errors() {
 fn settings_without_meaning_are_refused() {
     let images = Images::nchw(1, 2, 1, 1);
     let setting = |found: Result<Vec<Parameter>, Error>| match found {
-        Err(Error::BadSetting { setting, .. }) => setting,
+        Err(Error::Layer(LayerError::BadSetting { setting, .. })) => setting,
         found => panic!("{found:?}"),
     };
     for kernel in [(2, 3), (3, 4), (9, 1), (1, 9), (0, 3), (u64::MAX, 1)] {
@@ -551,5 +560,8 @@ fn settings_without_meaning_are_refused() {
         parameters = parameters.with(&parameter.name, &ones);
     }
     let found = layer.forward(&images, &parameters, &[0.0f32; 2]);
-    assert!(matches!(found, Err(Error::BadImages { .. })), "{found:?}");
+    assert!(
+        matches!(found, Err(Error::Layer(LayerError::BadImages { .. }))),
+        "{found:?}"
+    );
 }

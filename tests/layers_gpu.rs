@@ -7,7 +7,7 @@ mod common;
 #[path = "common/layer_trials.rs"]
 mod layer_trials;
 
-use common::{Trials, download, is_gl, submit, upload};
+use common::{Share, Trials, download, is_gl, submit, upload};
 use layer_trials::{Random, Trial, torch};
 use libtest_mimic::Failed;
 use nonlin::check::ExpectedLayer;
@@ -15,7 +15,10 @@ use nonlin::half::{bf16, f16};
 use nonlin::layers::{
     BatchNorm, DynamicRelu, Frelu, Images, Layer, MetaAcon, Order, Parameters, Variant,
 };
-use nonlin::{DType, Element, Error, Gpu, LayerOperands, LayerPlan, Operand, Pass};
+use nonlin::{
+    ChainError, DType, DeviceError, Element, Error, Gpu, LayerError, LayerOperands, LayerPlan,
+    Operand, OperandError, Pass, Rows,
+};
 use std::collections::BTreeMap;
 
 /// Results under PyTorch's names.
@@ -23,21 +26,14 @@ type Results = BTreeMap<String, Vec<f64>>;
 
 fn main() -> ! {
     common::main_with(1, |on| {
-        // lavapipe, and any adapter of a user, runs all of PyTorch's cases; the two others share them.
-        let share = match on.adapter() {
-            "swiftshader" => Some(0),
-            adapter if adapter.ends_with("-gl") => Some(1),
-            _ => None,
-        };
+        let (share, of_slow) = (Share::of(on), Share::without_gl(on));
         for (number, case) in torch::cases().into_iter().enumerate() {
-            let is_slow = ["frelu", "dynamic_c"]
-                .iter()
-                .any(|kind| case.name.starts_with(kind));
-            let is_left_out = match is_slow && on.adapter().ends_with("-gl") {
-                true => !SLOW_ON_GL.contains(&&*case.name),
-                false => share.is_some_and(|share| number % 2 != share),
+            let is_here = match is_slow(&case.trial.layer) {
+                true if on.adapter().ends_with("-gl") => SLOW_ON_GL.contains(&&*case.name),
+                true => of_slow.has(number),
+                false => share.has(number),
             };
-            if is_left_out {
+            if !is_here {
                 continue;
             }
             on.add(format!("torch::{}", case.name), move |gpu| {
@@ -51,9 +47,16 @@ fn main() -> ! {
         }
         random(on);
         on.add("a_large_batch_of_channels", many_channels);
-        on.add("one_buffer_at_odd_places::f32", at_odd_places::<f32>);
-        on.add("one_buffer_at_odd_places::f16", at_odd_places::<f16>);
-        on.add("one_buffer_at_odd_places::bf16", at_odd_places::<bf16>);
+        let at_odd_places = [
+            at_odd_places::<f32> as fn(&Gpu) -> _,
+            at_odd_places::<f16>,
+            at_odd_places::<bf16>,
+        ];
+        for (number, (dtype, run)) in DType::ALL.iter().zip(at_odd_places).enumerate() {
+            if share.has(number) {
+                on.add(format!("one_buffer_at_odd_places::{dtype}"), run);
+            }
+        }
         on.add("the_same_bits", the_same_bits);
         on.add("a_nan_stays", a_nan_stays);
         on.add("dispatches_and_memory", dispatches_and_memory);
@@ -83,8 +86,9 @@ fn is_slow(layer: &Layer) -> bool {
     }
 }
 
-/// Random layers and shapes, each order of memory and dtype by itself.
+/// Random layers and shapes, each order of memory and dtype by itself. The adapters share those of 16 bits.
 fn random(on: &mut Trials) {
+    let share = Share::without_gl(on);
     for (kind, name) in ["frelu", "meta_acon", "dynamic_relu"]
         .into_iter()
         .enumerate()
@@ -93,6 +97,9 @@ fn random(on: &mut Trials) {
             for dtype in DType::ALL {
                 let seed = (kind * 100 + order as usize * 10 + *dtype as usize) as u64;
                 let trial = format!("random::{name}::{order:?}::{dtype}").to_lowercase();
+                if *dtype != DType::F32 && !share.has(kind + order as usize + *dtype as usize) {
+                    continue;
+                }
                 on.add(trial, move |gpu| {
                     let mut random = Random(common::seed(gpu) << 32 | seed);
                     for round in 0..2 {
@@ -560,23 +567,35 @@ fn typed_errors(gpu: &Gpu) -> Result<(), Failed> {
     forward.bind(whole())?;
     let error = |operands| forward.bind(operands).err().ok_or("it was bound");
     let found = [
-        matches!(error(whole().x(at(0, 15)))?, Error::BadTensor { name, .. } if name == "x"),
-        matches!(error(whole().saved(at(4096, 1)))?, Error::BadTensor { name, .. } if name == "saved"),
+        matches!(error(whole().x(at(0, 15)))?, Error::Layer(LayerError::BadTensor { name, .. }) if name == "x"),
+        matches!(error(whole().saved(at(4096, 1)))?, Error::Layer(LayerError::BadTensor { name, .. }) if name == "saved"),
         matches!(
-            error(whole().x(Operand::rows(&buffer, 0, 4, 4, 8)))?,
-            Error::Gaps { operand } if operand == "x"
+            error(whole().x(Operand::new(&buffer, 0, 16).rows(Rows { len: 4, stride: 8 })))?,
+            Error::Operand(OperandError::Gaps { operand }) if operand == "x"
         ),
-        matches!(error(whole().y(at(32, 16)))?, Error::Overlap { .. }),
-        matches!(error(whole().y(at(0, 16)))?, Error::Overlap { .. }),
-        matches!(error(whole().y(at(16380, 16)))?, Error::OutOfRange { .. }),
-        matches!(error(whole().y(at(258, 16)))?, Error::Misaligned { .. }),
+        matches!(
+            error(whole().y(at(32, 16)))?,
+            Error::Operand(OperandError::Overlap { .. })
+        ),
+        matches!(
+            error(whole().y(at(0, 16)))?,
+            Error::Operand(OperandError::Overlap { .. })
+        ),
+        matches!(
+            error(whole().y(at(16380, 16)))?,
+            Error::Operand(OperandError::OutOfRange { .. })
+        ),
+        matches!(
+            error(whole().y(at(258, 16)))?,
+            Error::Operand(OperandError::Misaligned { .. })
+        ),
         matches!(
             error(whole().dy(at(1024, 16)))?,
-            Error::UnexpectedOperand { .. }
+            Error::Operand(OperandError::Unexpected { .. })
         ),
         matches!(
             error(LayerOperands::new().x(at(0, 16)).y(at(256, 16)))?,
-            Error::MissingOperand { operand, .. } if operand == "parameters"
+            Error::Operand(OperandError::Missing { operand, .. }) if operand == "parameters"
         ),
     ];
     if let Some(index) = found.iter().position(|found| !found) {
@@ -585,13 +604,13 @@ fn typed_errors(gpu: &Gpu) -> Result<(), Failed> {
     let refused = |images: &Images, pass| kernels.layer(&layer, images, pass, DType::F32).err();
     if !matches!(
         refused(&images, Pass::BackwardFromY),
-        Some(Error::NeedsInput { .. })
+        Some(Error::Chain(ChainError::NeedsInput { .. }))
     ) {
         return Err("backward from y was planned".into());
     }
     if !matches!(
         refused(&Images::nchw(1 << 20, 4, 64, 64), Pass::Forward),
-        Some(Error::TooLarge { .. })
+        Some(Error::Device(DeviceError::TooLarge { .. }))
     ) {
         return Err("2^34 elements were planned".into());
     }
@@ -600,7 +619,7 @@ fn typed_errors(gpu: &Gpu) -> Result<(), Failed> {
         ..Frelu::default()
     });
     let alone = kernels.layer(&one, &Images::nchw(1, 4, 1, 1), Pass::Forward, DType::F32);
-    if !matches!(alone, Err(Error::BadImages { .. })) {
+    if !matches!(alone, Err(Error::Layer(LayerError::BadImages { .. }))) {
         return Err("statistics of one value were planned".into());
     }
     Ok(())

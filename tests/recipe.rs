@@ -41,13 +41,13 @@ fn launch(gpu: &Gpu, recipe: &Recipe, buffers: &[&wgpu::Buffer]) -> Result<(), F
         gpu.queue().write_buffer(&arguments, 0, words);
         let mut entries = Vec::new();
         for binding in dispatch.bindings() {
-            let buffer = binding.id.map_or(&scratch, |id| buffers[id as usize]);
+            let buffer = binding.id().map_or(&scratch, |id| buffers[id as usize]);
             entries.push(wgpu::BindGroupEntry {
                 binding: entries.len() as u32,
                 resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
                     buffer,
-                    offset: binding.offset,
-                    size: std::num::NonZeroU64::new(binding.size),
+                    offset: binding.offset(),
+                    size: std::num::NonZeroU64::new(binding.size()),
                 }),
             });
         }
@@ -298,12 +298,15 @@ fn add(on: &mut Trials) {
         let chain = Chain::new().scale(2.0);
         let told = Operands::new().x(host(0, &x, 4)).y(Operand::new(&x, 0, 4));
         let refused = Recipe::new(&chain, Pass::Forward, DType::F32, &told, &limits);
-        if !matches!(refused, Err(nonlin::Error::NotExternal)) {
+        if !matches!(
+            refused,
+            Err(nonlin::Error::Operand(nonlin::OperandError::NotExternal))
+        ) {
             return Err(format!("{refused:?}").into());
         }
         let plan = gpu.kernels().plan(&chain, Pass::Forward, DType::F32)?;
         match plan.bind(told) {
-            Err(nonlin::Error::NotABuffer) => Ok(()),
+            Err(nonlin::Error::Operand(nonlin::OperandError::NotABuffer)) => Ok(()),
             other => Err(format!("{other:?}").into()),
         }
     });

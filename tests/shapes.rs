@@ -7,7 +7,9 @@ mod common;
 use common::sentinels::{self, Places, chain, input, value};
 use common::{download, submit, upload};
 use libtest_mimic::Failed;
-use nonlin::{Chain, DType, DTypes, Element, Gpu, Kernels, Operand, Operands, Pass, Shape, half};
+use nonlin::{
+    Chain, DType, DTypes, Element, Geometry, Gpu, Kernels, Operand, Operands, Pass, half,
+};
 
 /// A chain's pass at these places, by the library.
 fn run(
@@ -141,23 +143,23 @@ fn main() -> ! {
                 let places = resolved(places, pass);
                 for dtype in DType::ALL.iter().copied() {
                     // A small tile, so that all lengths up to two tiles and one are soon tried.
-                    let shape = Shape {
+                    let shape = Geometry {
                         workgroup: 16,
                         words: 1,
                     };
                     trials.add(format!("{name}::{pass}::{dtype}"), move |gpu| {
-                        let kernels = Kernels::with_shape(gpu.device(), shape)?;
+                        let kernels = Kernels::with_geometry(gpu.device(), shape)?;
                         (0..=129)
                             .try_for_each(|len| run(gpu, &kernels, pass, dtype.into(), len, places))
                     });
                 }
                 if places.in_place.is_none() {
-                    let shape = Shape {
+                    let shape = Geometry {
                         workgroup: 8,
                         words: 3,
                     };
                     trials.add(format!("{name}::{pass}::mixed"), move |gpu| {
-                        let kernels = Kernels::with_shape(gpu.device(), shape)?;
+                        let kernels = Kernels::with_geometry(gpu.device(), shape)?;
                         (0..=193).try_for_each(|len| run(gpu, &kernels, pass, MIXED, len, places))
                     });
                 }
@@ -177,9 +179,9 @@ fn main() -> ! {
         trials.add("rounding_to_nearest_even::bf16", rounding::<half::bf16>);
         trials.add("more_groups_than_a_row_holds", |gpu| {
             // 65,537 groups of 16 elements: a grid of two rows.
-            let kernels = Kernels::with_shape(
+            let kernels = Kernels::with_geometry(
                 gpu.device(),
-                Shape {
+                Geometry {
                     workgroup: 4,
                     words: 1,
                 },

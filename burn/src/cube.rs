@@ -55,20 +55,20 @@ fn launch(client: &Client, prepared: &Prepared, tensors: &[&CubeTensor], random:
     for (dispatch, kernel) in dispatches.zip(&prepared.kernels) {
         let mut arguments = KernelArguments::new();
         for binding in dispatch.bindings() {
-            let handle = match (binding.id, &scratch) {
+            let handle = match (binding.id(), &scratch) {
                 (Some(id), _) => handles[id as usize],
                 (None, Some(scratch)) => scratch,
                 (None, None) => unreachable!("a recipe that binds scratch says how much"),
             };
-            let io = if binding.written {
+            let io = if binding.is_written() {
                 BufferIOAttr::ReadWrite
             } else {
                 BufferIOAttr::ReadOnly
             };
             let mut part = handle.clone();
-            let end = binding.offset + binding.size;
-            if binding.offset > 0 {
-                part = part.offset_start(binding.offset);
+            let end = binding.offset() + binding.size();
+            if binding.offset() > 0 {
+                part = part.offset_start(binding.offset());
             }
             if end < handle.size_in_used() {
                 part = part.offset_end(handle.size_in_used() - end);

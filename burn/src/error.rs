@@ -94,3 +94,15 @@ pub enum Error {
         shape: Vec<usize>,
     },
 }
+
+impl From<nonlin::OperandError> for Error {
+    fn from(error: nonlin::OperandError) -> Self {
+        Error::Nonlin(error.into())
+    }
+}
+
+impl From<nonlin::LayerError> for Error {
+    fn from(error: nonlin::LayerError) -> Self {
+        Error::Nonlin(error.into())
+    }
+}

@@ -8,7 +8,7 @@ use burn::tensor::{Shape, Tensor};
 use burn_cubecl::CubeDevice;
 use burn_cubecl::cubecl::client::Client;
 use nonlin::layers::{Images, Layer};
-use nonlin::{Chain, DType, Pass};
+use nonlin::{Chain, DType, OperandError, Pass};
 
 /// A chain of nonlin, applied to burn's tensors in one dispatch, and its gradients in one more (two where
 /// gradients are summed).
@@ -101,10 +101,11 @@ impl Fused {
             given.push(operands.swap_remove(at).1);
         }
         if let Some((name, _)) = operands.first() {
-            return Err(Error::Nonlin(nonlin::Error::UnexpectedOperand {
+            return Err(OperandError::Unexpected {
                 pass: Pass::Forward,
                 operand: format!("@{name}"),
-            }));
+            }
+            .into());
         }
         let x_dtype = dtype("x", &x)?;
         let tracked: Vec<bool> = std::iter::once(&x).chain(&given).map(is_tracked).collect();
@@ -182,10 +183,11 @@ pub(crate) fn without_operands(chain: &Chain) -> Result<(), Error> {
 }
 
 fn missing(name: &str) -> Error {
-    Error::Nonlin(nonlin::Error::MissingOperand {
+    let missing = OperandError::Missing {
         pass: Pass::Forward,
         operand: format!("@{name}"),
-    })
+    };
+    missing.into()
 }
 
 /// Whether two shapes differ in axes of length 1 alone.

@@ -9,6 +9,7 @@ use burn_cubecl::cubecl::{CubeKernel, PrecompiledSource};
 use nonlin::layers::{Images, Order};
 use nonlin::{
     DType, DTypes, Error, LayerOperands, Layout, Limits, Memory, Operand, Operands, Pass, Recipe,
+    Rows,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -95,7 +96,9 @@ fn operand(id: usize, view: &View, dtype: DType) -> Operand<'static> {
     };
     match *view {
         View::Flat(len) => Operand::in_memory(memory, 0, len),
-        View::Rows { rows, len, stride } => Operand::rows_in_memory(memory, 0, rows, len, stride),
+        View::Rows { rows, len, stride } => {
+            Operand::in_memory(memory, 0, rows * len).rows(Rows { len, stride })
+        }
     }
 }
 
@@ -180,8 +183,12 @@ fn gated(call: &ChainCall, key: &Key) -> Result<Recipe, Error> {
     let rows = len.checked_div(last).unwrap_or(0);
     let halves = |id| {
         let size = len * dtype.size();
-        let part =
-            |at| Operand::rows_in_memory(Memory::External { id, size }, at, rows, half, last);
+        let part = |at| {
+            Operand::in_memory(Memory::External { id, size }, at, rows * half).rows(Rows {
+                len: half,
+                stride: last,
+            })
+        };
         (part(0), part(half * dtype.size()))
     };
     let names = call.chain.operands();

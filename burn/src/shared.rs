@@ -178,14 +178,14 @@ impl Shared {
                 let arguments = self.arguments(&dispatch.arguments_with(random[0], random[1]))?;
                 let mut entries = Vec::new();
                 for binding in dispatch.bindings() {
-                    let at = binding.id.map_or(handles.len(), |id| id as usize);
+                    let at = binding.id().map_or(handles.len(), |id| id as usize);
                     let resource = resources[at].resource();
                     entries.push(wgpu::BindGroupEntry {
                         binding: entries.len() as u32,
                         resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
                             buffer: &resource.buffer,
-                            offset: resource.offset + binding.offset,
-                            size: NonZeroU64::new(binding.size),
+                            offset: resource.offset + binding.offset(),
+                            size: NonZeroU64::new(binding.size()),
                         }),
                     });
                 }

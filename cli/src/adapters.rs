@@ -3,7 +3,7 @@
 use crate::output::{complain, show, show_json, table};
 use crate::{Failure, Result, Verdict};
 use nonlin::wgpu::{Adapter, AdapterInfo, DeviceType};
-use nonlin::{Error, Gpu, describe};
+use nonlin::{DeviceError, Error, Gpu, describe};
 use serde_json::{Value, json};
 
 /// List the adapters that can run compute shaders
@@ -96,7 +96,9 @@ pub(crate) fn open(text: Option<&str>) -> Result<Gpu> {
         None => Gpu::new(),
     };
     gpu.map_err(|error| match error {
-        Error::NoAdapter { found, .. } if found.is_empty() => Failure(NONE.into()),
+        Error::Device(DeviceError::NoAdapter { found, .. }) if found.is_empty() => {
+            Failure(NONE.into())
+        }
         error => error.into(),
     })
 }

@@ -19,7 +19,7 @@ use crate::output::{complain, dtypes};
 use crate::subject::{self, Lengths};
 use crate::{Failure, Result, Verdict, adapters};
 use nonlin::half::{bf16, f16};
-use nonlin::{DType, Element, Gpu, Layout, Shape};
+use nonlin::{DType, Element, Geometry, Gpu, Layout};
 use std::marker::PhantomData;
 use std::time::Duration;
 use timed::Timed;
@@ -144,8 +144,8 @@ fn bench_as<T: Element>(args: &Args) -> Result<Verdict> {
         Some(shape) => shape.layout()?,
     };
     let gpu = adapters::open(args.adapter.as_deref())?;
-    let default = gpu.kernels().shape();
-    let gpu = gpu.with_shape(Shape {
+    let default = gpu.kernels().geometry();
+    let gpu = gpu.with_geometry(Geometry {
         workgroup: args.workgroup.unwrap_or(default.workgroup),
         words: args.words.unwrap_or(default.words),
     })?;

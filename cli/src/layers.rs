@@ -1,8 +1,8 @@
 //! The layers as the command names them: which settings each name has, and what its parameters are, for people.
 
 use crate::{Failure, Result};
-use nonlin::Error;
 use nonlin::layers::{DynamicRelu, Layer, Setting, Variant};
+use nonlin::{Error, LayerError};
 
 /// A setting as the user gives it: `key=value`.
 #[derive(Clone, Debug)]
@@ -225,15 +225,17 @@ impl Known {
         layer
             .set_all(&pairs.collect::<Vec<_>>())
             .map_err(|error| match error {
-                Error::BadSetting {
+                Error::Layer(LayerError::BadSetting {
                     setting,
                     needs,
                     value,
                     ..
-                } => Failure(format!(
+                }) => Failure(format!(
                     "--set {setting}={value}: {setting} must be {needs}"
                 )),
-                Error::UselessSetting { setting, needs, .. } => useless(given, setting, needs),
+                Error::Layer(LayerError::UselessSetting { setting, needs, .. }) => {
+                    useless(given, setting, needs)
+                }
                 error => error.into(),
             })?;
         let has_places = match &layer {
@@ -281,7 +283,10 @@ mod tests {
         for known in &Known::ALL {
             let parsed = known.name.parse::<Chain>();
             assert!(
-                matches!(parsed, Err(Error::UnknownStep { .. })),
+                matches!(
+                    parsed,
+                    Err(Error::Chain(nonlin::ChainError::UnknownStep { .. }))
+                ),
                 "{}",
                 known.name
             );

@@ -1,6 +1,6 @@
 //! Activations of the user's own, from WGSL text.
 
-use crate::error::Error;
+use crate::error::{ChainError, Error};
 use std::sync::Arc;
 
 /// A function of x and the parameters.
@@ -121,8 +121,10 @@ impl Custom {
 
     /// The value and the derivative in f64.
     pub(crate) fn reference(&self) -> Result<Arc<[Function64; 2]>, Error> {
-        self.reference.clone().ok_or_else(|| Error::NoReference {
-            name: self.name().to_owned(),
+        self.reference.clone().ok_or_else(|| {
+            Error::Chain(ChainError::NoReference {
+                name: self.name().to_owned(),
+            })
         })
     }
 }

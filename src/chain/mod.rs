@@ -5,7 +5,7 @@ pub(crate) mod step;
 pub(crate) mod text;
 
 use crate::act::{Activation, FromY};
-use crate::error::Error;
+use crate::error::{ChainError, Error};
 use crate::pass::Pass;
 use step::{Argument, Function, Step};
 
@@ -168,14 +168,16 @@ impl Chain {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NeedsInput`].
+    /// [`ChainError::NeedsInput`].
     pub fn supports(&self, pass: Pass) -> Result<(), Error> {
         if pass != Pass::BackwardFromY {
             return Ok(());
         }
-        let needs_input = |step: &Step, why: &str| Error::NeedsInput {
-            name: step.name().to_owned(),
-            why: why.to_owned(),
+        let needs_input = |step: &Step, why: &str| {
+            Error::Chain(ChainError::NeedsInput {
+                name: step.name().to_owned(),
+                why: why.to_owned(),
+            })
         };
         let mut found = false;
         for step in &self.steps {
@@ -226,10 +228,10 @@ impl Chain {
     /// operand stands in two places.
     ///
     /// # Errors
-    /// [`Error::EmptyChain`], [`Error::BadValue`], [`Error::BadArgument`], [`Error::RepeatedOperand`].
+    /// [`ChainError::Empty`], [`ChainError::BadValue`], [`ChainError::BadArgument`], [`ChainError::RepeatedOperand`].
     pub fn validate(&self) -> Result<(), Error> {
         if self.steps.is_empty() {
-            return Err(Error::EmptyChain);
+            return Err(Error::Chain(ChainError::Empty));
         }
         for (index, step) in self.steps.iter().enumerate() {
             step.validate(index + 1)?;
@@ -237,9 +239,9 @@ impl Chain {
         let names = self.operands();
         for (index, name) in names.iter().enumerate() {
             if names[..index].contains(name) {
-                return Err(Error::RepeatedOperand {
+                return Err(Error::Chain(ChainError::RepeatedOperand {
                     operand: (*name).to_owned(),
-                });
+                }));
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use super::custom::Custom;
 use crate::act::Activation;
-use crate::error::Error;
+use crate::error::{ChainError, Error};
 
 /// Where a step's value comes from.
 #[non_exhaustive]
@@ -181,7 +181,7 @@ impl Step {
     /// The same step with another value for one parameter, such as an operand that is learned.
     ///
     /// # Errors
-    /// [`Error::UnknownParameter`].
+    /// [`ChainError::UnknownParameter`].
     ///
     /// ```
     /// use nonlin::{Activation, Step};
@@ -199,11 +199,13 @@ impl Step {
     pub(super) fn index_of(&self, step: Option<usize>, parameter: &str) -> Result<usize, Error> {
         let names = self.function.parameters();
         let index = names.iter().position(|name| *name == parameter);
-        index.ok_or_else(|| Error::UnknownParameter {
-            step,
-            name: self.name().to_owned(),
-            parameter: parameter.to_owned(),
-            known: names.iter().map(ToString::to_string).collect(),
+        index.ok_or_else(|| {
+            Error::Chain(ChainError::UnknownParameter {
+                step,
+                name: self.name().to_owned(),
+                parameter: parameter.to_owned(),
+                known: names.iter().map(ToString::to_string).collect(),
+            })
         })
     }
 
@@ -272,24 +274,26 @@ impl Step {
     /// Refuses values that a function has no use for.
     pub(super) fn validate(&self, step: usize) -> Result<(), Error> {
         for (parameter, argument) in self.parameters().into_iter().zip(&self.arguments) {
-            let bad = |needs| Error::BadArgument {
-                step,
-                name: self.name().to_owned(),
-                parameter: parameter.to_owned(),
-                needs,
-                value: argument.to_string(),
+            let bad = |needs| {
+                Error::Chain(ChainError::BadArgument {
+                    step,
+                    name: self.name().to_owned(),
+                    parameter: parameter.to_owned(),
+                    needs,
+                    value: argument.to_string(),
+                })
             };
             match (&self.function, argument) {
                 (Function::Gate | Function::Residual, Argument::Constant(_)) => {
                     return Err(bad("an operand, such as @t"));
                 }
                 (_, Argument::Constant(value)) if !value.is_finite() => {
-                    return Err(Error::BadValue {
+                    return Err(Error::Chain(ChainError::BadValue {
                         step,
                         name: self.name().to_owned(),
                         parameter: parameter.to_owned(),
                         value: value.to_string(),
-                    });
+                    }));
                 }
                 (Function::Dropout, Argument::Constant(p)) if !(0.0..1.0).contains(p) => {
                     return Err(bad("a number from 0 up to, but not, 1"));

@@ -4,7 +4,7 @@ use super::Chain;
 use super::custom::Custom;
 use super::step::{Argument, Function, PLAIN, Step};
 use crate::act::Activation;
-use crate::error::Error;
+use crate::error::{ChainError, Error};
 use std::fmt;
 use std::str::FromStr;
 
@@ -48,7 +48,7 @@ impl Chain {
     /// As [`parse`](str::parse).
     pub fn parse_with(text: &str, own: &[Custom]) -> Result<Self, Error> {
         if text.trim().is_empty() {
-            return Err(Error::EmptyChain);
+            return Err(Error::Chain(ChainError::Empty));
         }
         let steps = text.split('|').enumerate();
         let steps = steps
@@ -106,21 +106,23 @@ pub(crate) fn known_steps() -> Vec<&'static str> {
 
 /// A name that is no step's.
 fn unknown(step: usize, name: &str, suggestion: Option<&'static str>) -> Error {
-    Error::UnknownStep {
+    Error::Chain(ChainError::UnknownStep {
         step,
         name: name.to_owned(),
         suggestion,
         known: known_steps(),
-    }
+    })
 }
 
 /// Reads one step: a name, and in parentheses its arguments by position or by name.
 fn parse_step(step: usize, text: &str, own: &[Custom]) -> Result<Step, Error> {
     let text = text.trim();
-    let syntax = |problem| Error::Syntax {
-        step,
-        text: text.to_owned(),
-        problem,
+    let syntax = |problem| {
+        Error::Chain(ChainError::Syntax {
+            step,
+            text: text.to_owned(),
+            problem,
+        })
     };
     let (name, arguments) = match text.split_once('(') {
         None => (text, ""),
@@ -163,11 +165,13 @@ fn parse_argument(step: usize, read: &Step, index: usize, value: &str) -> Result
         return Ok(name.into());
     }
     let number = value.parse::<f32>().ok().filter(|v| v.is_finite());
-    let number = number.ok_or_else(|| Error::BadValue {
-        step,
-        name: read.name().to_owned(),
-        parameter: read.parameters()[index].to_owned(),
-        value: value.to_owned(),
+    let number = number.ok_or_else(|| {
+        Error::Chain(ChainError::BadValue {
+            step,
+            name: read.name().to_owned(),
+            parameter: read.parameters()[index].to_owned(),
+            value: value.to_owned(),
+        })
     })?;
     Ok(number.into())
 }
@@ -183,10 +187,12 @@ fn with_defaults(
     let all = values.into_iter().zip(parameters);
     all.map(|(value, (parameter, default))| {
         let value = value.or(default.map(Argument::Constant));
-        value.ok_or_else(|| Error::MissingParameter {
-            step,
-            name: read.name().to_owned(),
-            parameter: parameter.to_owned(),
+        value.ok_or_else(|| {
+            Error::Chain(ChainError::MissingParameter {
+                step,
+                name: read.name().to_owned(),
+                parameter: parameter.to_owned(),
+            })
         })
     })
     .collect()
@@ -307,7 +313,7 @@ mod tests {
         let chain = Chain::new().scale(f32::NAN);
         assert!(matches!(
             chain.validate(),
-            Err(Error::BadValue { step: 1, .. })
+            Err(Error::Chain(ChainError::BadValue { step: 1, .. }))
         ));
     }
 }

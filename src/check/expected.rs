@@ -112,7 +112,7 @@ impl Expected {
     /// Compares results with what they should be.
     ///
     /// # Errors
-    /// [`Error::LengthMismatch`].
+    /// [`OperandError::LengthMismatch`](crate::OperandError::LengthMismatch).
     pub fn compare<T: Element>(&self, got: &[T]) -> Result<Report, Error> {
         let mut report = Report::default();
         self.compare_into(&mut report, got)?;
@@ -123,7 +123,7 @@ impl Expected {
     /// the same comparison, faster than by itself: only what is worse needs a closer look.
     ///
     /// # Errors
-    /// [`Error::LengthMismatch`]; the report is left as it was.
+    /// [`OperandError::LengthMismatch`](crate::OperandError::LengthMismatch); the report is left as it was.
     pub fn compare_into<T: Element>(&self, report: &mut Report, got: &[T]) -> Result<(), Error> {
         let name = if self.dy.is_some() { "dx" } else { "y" };
         same_length("x", self.x.len() as u64, name, got.len() as u64)?;

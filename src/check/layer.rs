@@ -16,7 +16,7 @@
 //! there is another. If it is the reference itself that turns, what is allowed becomes as large as the tensor: such a
 //! comparison says nothing, and neither does one of zeros; they are [no pass](LayerReport::passes).
 
-use crate::error::Error;
+use crate::error::{Error, LayerError};
 use crate::layers::{Images, Layer, Parameters};
 use crate::pass::Pass;
 use crate::tensor::dtype::{DType, Element};
@@ -75,8 +75,8 @@ struct Tensor {
 pub struct LayerReport {
     /// The pass that makes the tensor.
     pub pass: Pass,
-    /// The tensor: y, or dx; a running statistic's name, renewed by forward; a parameter's name, whose gradient backward
-    /// writes.
+    /// The tensor: y, or dx; a running statistic's name, renewed by forward; a parameter's name, whose gradient
+    /// backward writes.
     pub name: String,
     /// Elements compared.
     pub compared: usize,
@@ -87,8 +87,8 @@ pub struct LayerReport {
     /// What the tensor is measured by: its largest magnitude in the reference; where a batch norm trains, that with
     /// constant statistics, if it is larger.
     pub magnitude: f64,
-    /// Whether the comparison says nothing: the reference is zero everywhere, as what no kernel wrote may be; or so much
-    /// is allowed, more than a quarter of the magnitude and more than [`ROUNDINGS`] roundings of x (forward) or dy
+    /// Whether the comparison says nothing: the reference is zero everywhere, as what no kernel wrote may be; or so
+    /// much is allowed, more than a quarter of the magnitude and more than [`ROUNDINGS`] roundings of x (forward) or dy
     /// (backward), beside which a tensor may be zero but for rounding.
     pub blunt: bool,
     /// The element furthest off; none where all are exact.
@@ -219,7 +219,7 @@ impl ExpectedLayer {
     /// what is allowed stays. Names are those of [`LayerReport::name`].
     ///
     /// # Errors
-    /// [`Error::UnknownTensor`], and [`Error::BadTensor`] for another length.
+    /// [`LayerError::UnknownTensor`], and [`LayerError::BadTensor`] for another length.
     pub fn instead(mut self, pass: Pass, name: &str, want: Vec<f64>) -> Result<Self, Error> {
         let layer = self.layer;
         let known = names(&self.tensors, pass);
@@ -234,7 +234,7 @@ impl ExpectedLayer {
     /// for each, y's first.
     ///
     /// # Errors
-    /// [`Error::BadTensor`] for a wrong length, [`Error::MissingTensor`] and [`Error::UnknownTensor`].
+    /// [`LayerError::BadTensor`] for a wrong length, [`LayerError::MissingTensor`] and [`LayerError::UnknownTensor`].
     pub fn forward<T: Element>(
         &self,
         y: &[T],
@@ -243,8 +243,8 @@ impl ExpectedLayer {
         self.compare(Pass::Forward, "y", y, running)
     }
 
-    /// Compares what the backward pass computed: dx, and the gradients of the learned parameters. A report for each, dx's
-    /// first.
+    /// Compares what the backward pass computed: dx, and the gradients of the learned parameters. A report for each,
+    /// dx's first.
     ///
     /// # Errors
     /// Those of [`forward`](Self::forward).
@@ -278,10 +278,12 @@ impl ExpectedLayer {
                 continue;
             }
             let got = others.get(&tensor.name);
-            let got = got.ok_or_else(|| Error::MissingTensor {
-                layer: self.layer,
-                name: tensor.name.clone(),
-                shape: vec![tensor.want.len() as u64],
+            let got = got.ok_or_else(|| {
+                Error::Layer(LayerError::MissingTensor {
+                    layer: self.layer,
+                    name: tensor.name.clone(),
+                    shape: vec![tensor.want.len() as u64],
+                })
             })?;
             reports.push(tensor.compare(DType::F32, got.iter().copied())?);
         }
@@ -300,11 +302,11 @@ fn names(tensors: &[Tensor], pass: Pass) -> Vec<String> {
 }
 
 fn unknown(layer: &'static str, name: &str, known: Vec<String>) -> Error {
-    Error::UnknownTensor {
+    Error::Layer(LayerError::UnknownTensor {
         layer,
         name: name.to_owned(),
         known,
-    }
+    })
 }
 
 impl Tensor {

@@ -44,7 +44,8 @@ use crate::tensor::dtype::Element;
 /// Compares `y`, computed by the chain from `x`, with the reference.
 ///
 /// # Errors
-/// As [`reference::forward`](crate::reference::forward), and [`Error::LengthMismatch`].
+/// As [`reference::forward`](crate::reference::forward), and
+/// [`OperandError::LengthMismatch`](crate::OperandError::LengthMismatch).
 ///
 /// ```
 /// let report = nonlin::check::forward(&"sigmoid".parse()?, &[0.0], &[0.5])?;
@@ -60,7 +61,8 @@ pub fn forward<X: Element, Y: Element>(chain: &Chain, x: &[X], y: &[Y]) -> Resul
 /// Compares `dx`, computed by the chain's backward pass from `x` and `dy`, with the reference.
 ///
 /// # Errors
-/// As [`reference::backward`](crate::reference::backward), and [`Error::LengthMismatch`].
+/// As [`reference::backward`](crate::reference::backward), and
+/// [`OperandError::LengthMismatch`](crate::OperandError::LengthMismatch).
 pub fn backward<X: Element, G: Element, D: Element>(
     chain: &Chain,
     x: &[X],
@@ -73,7 +75,8 @@ pub fn backward<X: Element, G: Element, D: Element>(
 /// Compares `dx`, computed from the chain's value `y` and `dy`, with the reference.
 ///
 /// # Errors
-/// As [`reference::backward_from_y`](crate::reference::backward_from_y), and [`Error::LengthMismatch`].
+/// As [`reference::backward_from_y`](crate::reference::backward_from_y), and
+/// [`OperandError::LengthMismatch`](crate::OperandError::LengthMismatch).
 pub fn backward_from_y<Y: Element, G: Element, D: Element>(
     chain: &Chain,
     y: &[Y],

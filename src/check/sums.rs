@@ -19,7 +19,8 @@ use crate::ulp::ulp_in;
 /// 2^-24 of the sum of the magnitudes, and `x` is not of interest.
 ///
 /// # Errors
-/// As [`reference::gradient`](crate::reference::gradient), and [`Error::LengthMismatch`].
+/// As [`reference::gradient`](crate::reference::gradient), and
+/// [`OperandError::LengthMismatch`](crate::OperandError::LengthMismatch).
 pub fn gradient<X: Element, G: Element, D: Element>(
     chain: &Chain,
     x: &[X],

@@ -2,7 +2,7 @@
 
 use super::guarded;
 use super::kernels::{Inner, Kernel};
-use crate::error::Error;
+use crate::error::{DeviceError, Error, OperandError};
 use crate::plan::launch::{Launch, Launches, Source, random_words};
 use crate::plan::memory::Memory;
 
@@ -43,8 +43,9 @@ impl Bound {
         }
     }
 
-    /// Gives random steps another seed and offset ([`Operands::random`](crate::Operands::random)) for what is submitted from here on: each
-    /// step of a training has its own, and nothing is bound anew. A chain that draws nothing is left as it is.
+    /// Gives random steps another seed and offset ([`Operands::random`](crate::Operands::random)) for what is submitted
+    /// from here on: each step of a training has its own, and nothing is bound anew. A chain that draws nothing is left
+    /// as it is.
     pub fn set_random(&self, queue: &wgpu::Queue, seed: u64, offset: u64) {
         let words = random_words([seed, offset]);
         for dispatch in &self.dispatches {
@@ -117,10 +118,10 @@ fn dispatch(
     match arguments.get_mapped_range_mut(..) {
         Ok(mut view) => view.copy_from_slice(bytemuck::cast_slice(&launch.uniform)),
         Err(error) => {
-            return Err(Error::Device {
+            return Err(Error::Device(DeviceError::Refused {
                 doing: "writing a kernel's arguments",
                 message: error.to_string(),
-            });
+            }));
         }
     }
     arguments.unmap();
@@ -130,7 +131,7 @@ fn dispatch(
             (Source::Operand(Memory::Buffer(buffer)), _) | (Source::Scratch, Some(buffer)) => {
                 buffer
             }
-            _ => return Err(Error::NotABuffer),
+            _ => return Err(Error::Operand(OperandError::NotABuffer)),
         };
         entries.push(wgpu::BindGroupEntry {
             binding: entries.len() as u32,

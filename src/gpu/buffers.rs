@@ -10,9 +10,11 @@ impl<'a> Operand<'a> {
         Self::in_memory(Memory::Buffer(buffer), offset, len)
     }
 
-    /// [`rows_in_memory`](Self::rows_in_memory) of a buffer, the first beginning at byte `offset`.
-    pub fn rows(buffer: &'a wgpu::Buffer, offset: u64, rows: u64, len: u64, stride: u64) -> Self {
-        Self::rows_in_memory(Memory::Buffer(buffer), offset, rows, len, stride)
+    /// The first `len` elements of a slice of a buffer. Nothing outside of the slice is read or written, except for the
+    /// other bytes of a 32-bit word that it shares.
+    pub fn in_slice(slice: wgpu::BufferSlice<'a>, len: u64) -> Self {
+        let end = slice.offset() + slice.size();
+        Self::within(Memory::Buffer(slice.buffer()), end, slice.offset(), len)
     }
 }
 

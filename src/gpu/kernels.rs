@@ -5,11 +5,11 @@ use super::layer_plan::LayerPlan;
 use super::plan::Plan;
 use crate::chain::Chain;
 use crate::chain::step::{Argument, Function};
-use crate::error::Error;
+use crate::error::{DeviceError, Error};
 use crate::layers::{Images, Layer};
 use crate::pass::Pass;
 use crate::plan::launch::{Code, FINISH, label};
-use crate::plan::limits::{Limits, Machine, Shape};
+use crate::plan::limits::{Geometry, Limits, Machine};
 use crate::plan::task::Task;
 use crate::tensor::dtype::{DType, DTypes};
 use crate::wgsl::{self, Body, Form, Sweep};
@@ -77,10 +77,10 @@ impl Kernels {
     /// The same with a kernel shape of the caller's choice.
     ///
     /// # Errors
-    /// [`Error::BadShape`] where the device does not allow the workgroup, or the words are not 1 to 16.
-    pub fn with_shape(device: &wgpu::Device, shape: Shape) -> Result<Self, Error> {
+    /// [`DeviceError::BadGeometry`] where the device does not allow the workgroup, or the words are not 1 to 16.
+    pub fn with_geometry(device: &wgpu::Device, geometry: Geometry) -> Result<Self, Error> {
         let limits = device.limits();
-        let Shape { workgroup, words } = shape;
+        let Geometry { workgroup, words } = geometry;
         let most = limits
             .max_compute_invocations_per_workgroup
             .min(limits.max_compute_workgroup_size_x);
@@ -90,13 +90,13 @@ impl Kernels {
             "an invocation handles 1 to 16 words".into()
         } else {
             let limits = Limits::from(&limits);
-            return Ok(Self::of(device, Machine { limits, shape }));
+            return Ok(Self::of(device, Machine { limits, geometry }));
         };
-        Err(Error::BadShape {
+        Err(Error::Device(DeviceError::BadGeometry {
             workgroup,
             words,
             problem,
-        })
+        }))
     }
 
     fn of(device: &wgpu::Device, machine: Machine) -> Self {
@@ -116,7 +116,8 @@ impl Kernels {
     /// operands; one [`DType`] stands for all of them.
     ///
     /// # Errors
-    /// [`Error::EmptyChain`], [`Error::BadValue`], and [`Error::Device`] where the driver refuses.
+    /// [`ChainError::Empty`](crate::ChainError::Empty), [`ChainError::BadValue`](crate::ChainError::BadValue), and
+    /// [`DeviceError::Refused`] where the driver refuses.
     pub fn plan(
         &self,
         chain: &Chain,
@@ -130,7 +131,7 @@ impl Kernels {
     /// its two inputs by an exclusive or). It is the roof for the speed of every chain on this device.
     ///
     /// # Errors
-    /// [`Error::Device`] where the driver refuses.
+    /// [`DeviceError::Refused`] where the driver refuses.
     pub fn copy(&self, pass: Pass, dtype: DType) -> Result<Plan, Error> {
         let task = Task {
             chain: None,
@@ -144,8 +145,9 @@ impl Kernels {
     /// and all else, are f32.
     ///
     /// # Errors
-    /// [`Error::BadSetting`], [`Error::BadImages`]; [`Error::TooLarge`] for 2^31 elements and more;
-    /// [`Error::NeedsInput`] for [`Pass::BackwardFromY`].
+    /// [`LayerError::BadSetting`](crate::LayerError::BadSetting),
+    /// [`LayerError::BadImages`](crate::LayerError::BadImages); [`DeviceError::TooLarge`] for 2^31 elements and more;
+    /// [`ChainError::NeedsInput`](crate::ChainError::NeedsInput) for [`Pass::BackwardFromY`].
     pub fn layer(
         &self,
         layer: &Layer,
@@ -162,8 +164,8 @@ impl Kernels {
     }
 
     /// The shape of this cache's kernels.
-    pub fn shape(&self) -> Shape {
-        self.inner.machine.shape
+    pub fn geometry(&self) -> Geometry {
+        self.inner.machine.geometry
     }
 }
 
@@ -182,12 +184,12 @@ impl Inner {
         match code {
             Code::Pass(body, form) => {
                 let written: Vec<_> = written.into_iter().map(|w| w || form.shared).collect();
-                let shape = [
-                    ("WORKGROUP", f64::from(self.machine.shape.workgroup)),
+                let geometry = [
+                    ("WORKGROUP", f64::from(self.machine.geometry.workgroup)),
                     ("WORDS", f64::from(form.words)),
                 ];
                 let constants = match form.sweep {
-                    Sweep::Each => &shape[..],
+                    Sweep::Each => &geometry[..],
                     _ => &[],
                 };
                 let text = wgsl::kernel(*body, form);
@@ -210,10 +212,10 @@ impl Inner {
         let device = &self.device;
         let most = self.machine.limits.max_storage_buffers_per_shader_stage;
         if written.len() as u64 > u64::from(most) {
-            return Err(Error::TooManyOperands {
+            return Err(Error::Device(DeviceError::TooManyOperands {
                 operands: written.len(),
                 limit: most,
-            });
+            }));
         }
         let entries = layout_entries(written);
         let label = Some(label);

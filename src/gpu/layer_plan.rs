@@ -107,10 +107,17 @@ impl LayerPlan {
     /// read must be so in the whole of this binding.
     ///
     /// # Errors
-    /// [`Error::MissingOperand`], [`Error::UnexpectedOperand`], [`Error::BadTensor`] for a wrong length,
-    /// [`Error::MissingUsage`], [`Error::Misaligned`], [`Error::Gaps`], [`Error::OutOfRange`], [`Error::Overlap`],
-    /// [`Error::TooLarge`] for an operand larger than the device can bind; [`Error::TooManyOperands`];
-    /// [`Error::Device`].
+    /// [`OperandError::Missing`](crate::OperandError::Missing),
+    /// [`OperandError::Unexpected`](crate::OperandError::Unexpected),
+    /// [`LayerError::BadTensor`](crate::LayerError::BadTensor) for a wrong length,
+    /// [`OperandError::MissingUsage`](crate::OperandError::MissingUsage),
+    /// [`OperandError::Misaligned`](crate::OperandError::Misaligned),
+    /// [`OperandError::Gaps`](crate::OperandError::Gaps),
+    /// [`OperandError::OutOfRange`](crate::OperandError::OutOfRange),
+    /// [`OperandError::Overlap`](crate::OperandError::Overlap), [`DeviceError::TooLarge`](crate::DeviceError::TooLarge)
+    /// for an operand larger than the device can bind;
+    /// [`DeviceError::TooManyOperands`](crate::DeviceError::TooManyOperands);
+    /// [`DeviceError::Refused`](crate::DeviceError::Refused).
     pub fn bind(&self, operands: LayerOperands<'_>) -> Result<Bound, Error> {
         let (launches, len) = self.task.launches(&self.inner.machine, &operands)?;
         bind(&self.inner, launches, len)

@@ -16,7 +16,7 @@ pub use layer_plan::LayerPlan;
 pub use plan::Plan;
 pub use slices::Gpu;
 
-use crate::error::Error;
+use crate::error::{DeviceError, Error};
 
 /// Runs `work` and turns what wgpu reports meanwhile into an error; wgpu's default is a panic.
 fn guarded<T>(
@@ -34,10 +34,10 @@ fn guarded<T>(
         .map(|scope| pollster::block_on(scope.pop()));
     // All scopes are to be popped, whichever of them caught something.
     match errors.collect::<Vec<_>>().into_iter().flatten().next() {
-        Some(error) => Err(Error::Device {
+        Some(error) => Err(Error::Device(DeviceError::Refused {
             doing,
             message: error.to_string().trim().to_owned(),
-        }),
+        })),
         None => result,
     }
 }

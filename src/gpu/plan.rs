@@ -37,7 +37,7 @@ impl Plan {
     /// The form for operands apart from each other at the best of places, of any length.
     fn plain(&self) -> Form {
         Form {
-            words: self.inner.machine.shape.words,
+            words: self.inner.machine.geometry.words,
             ..Form::plain(self.task.body(), self.task.dtypes)
         }
     }
@@ -76,13 +76,21 @@ impl Plan {
     /// with arguments and gradients, compiles a kernel for them.
     ///
     /// # Errors
-    /// [`Error::MissingOperand`], [`Error::UnexpectedOperand`], [`Error::LengthMismatch`],
-    /// [`Error::BadLength`], [`Error::NoGradient`], [`Error::MissingUsage`], [`Error::Misaligned`],
-    /// [`Error::OddRows`], [`Error::Gaps`], [`Error::OutOfRange`], [`Error::Overlap`]; [`Error::NotABuffer`] for
-    /// [`Memory::External`](crate::Memory::External); [`Error::TooManyOperands`] for more
-    /// than the device can bind; [`Error::TooLarge`] for a chain with more parameters than a uniform buffer
+    /// [`OperandError::Missing`](crate::OperandError::Missing),
+    /// [`OperandError::Unexpected`](crate::OperandError::Unexpected),
+    /// [`OperandError::LengthMismatch`](crate::OperandError::LengthMismatch),
+    /// [`OperandError::BadLength`](crate::OperandError::BadLength),
+    /// [`ChainError::NoGradient`](crate::ChainError::NoGradient),
+    /// [`OperandError::MissingUsage`](crate::OperandError::MissingUsage),
+    /// [`OperandError::Misaligned`](crate::OperandError::Misaligned),
+    /// [`OperandError::OddRows`](crate::OperandError::OddRows), [`OperandError::Gaps`](crate::OperandError::Gaps),
+    /// [`OperandError::OutOfRange`](crate::OperandError::OutOfRange),
+    /// [`OperandError::Overlap`](crate::OperandError::Overlap);
+    /// [`OperandError::NotABuffer`](crate::OperandError::NotABuffer) for [`Memory::External`](crate::Memory::External);
+    /// [`DeviceError::TooManyOperands`](crate::DeviceError::TooManyOperands) for more than the device can bind;
+    /// [`DeviceError::TooLarge`](crate::DeviceError::TooLarge) for a chain with more parameters than a uniform buffer
     /// holds, and where channels, rows or random numbers cannot be cut to what the device can bind;
-    /// [`Error::Device`] where wgpu refuses, as it does a buffer of another device.
+    /// [`DeviceError::Refused`](crate::DeviceError::Refused) where wgpu refuses, as it does a buffer of another device.
     pub fn bind(&self, operands: Operands<'_>) -> Result<Bound, Error> {
         let (launches, len) = self.task.launches(&self.inner.machine, &operands)?;
         bind(&self.inner, launches, len)

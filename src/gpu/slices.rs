@@ -5,9 +5,9 @@ use super::bind::Bound;
 use super::guarded;
 use super::kernels::Kernels;
 use crate::chain::Chain;
-use crate::error::{Error, same_length};
+use crate::error::{DeviceError, Error, same_length};
 use crate::pass::Pass;
-use crate::plan::limits::Shape;
+use crate::plan::limits::Geometry;
 use crate::plan::operand::Operand;
 use crate::plan::operands::Operands;
 use crate::plan::placed::missing;
@@ -30,7 +30,7 @@ impl Gpu {
     /// text of [`with_adapter`](Self::with_adapter).
     ///
     /// # Errors
-    /// [`Error::NoAdapter`], [`Error::Device`].
+    /// [`DeviceError::NoAdapter`], [`DeviceError::Refused`].
     ///
     /// ```no_run
     /// let gpu = nonlin::Gpu::new()?;
@@ -48,7 +48,7 @@ impl Gpu {
     /// Opens the first adapter whose [description](describe) contains a text, in upper or lower case.
     ///
     /// # Errors
-    /// [`Error::NoAdapter`], [`Error::Device`].
+    /// [`DeviceError::NoAdapter`], [`DeviceError::Refused`].
     pub fn with_adapter(text: &str) -> Result<Self, Error> {
         Self::find(Some(text.to_owned()))
     }
@@ -63,13 +63,13 @@ impl Gpu {
             }
             found.push(description);
         }
-        Err(Error::NoAdapter { wanted, found })
+        Err(Error::Device(DeviceError::NoAdapter { wanted, found }))
     }
 
     /// Opens a device on an adapter, with all of the adapter's limits and no features.
     ///
     /// # Errors
-    /// [`Error::Device`] where the driver refuses.
+    /// [`DeviceError::Refused`] where the driver refuses.
     pub fn open(adapter: &wgpu::Adapter) -> Result<Self, Error> {
         let request = adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("nonlin"),
@@ -77,9 +77,11 @@ impl Gpu {
             memory_hints: wgpu::MemoryHints::Performance,
             ..Default::default()
         });
-        let (device, queue) = pollster::block_on(request).map_err(|error| Error::Device {
-            doing: "opening a device",
-            message: error.to_string(),
+        let (device, queue) = pollster::block_on(request).map_err(|error| {
+            Error::Device(DeviceError::Refused {
+                doing: "opening a device",
+                message: error.to_string(),
+            })
         })?;
         let kernels = Kernels::new(&device);
         Ok(Gpu {
@@ -99,12 +101,12 @@ impl Gpu {
         }
     }
 
-    /// The same device with kernels of another shape.
+    /// The same device with kernels of another geometry.
     ///
     /// # Errors
-    /// [`Error::BadShape`].
-    pub fn with_shape(self, shape: Shape) -> Result<Self, Error> {
-        let kernels = Kernels::with_shape(&self.device, shape)?;
+    /// [`DeviceError::BadGeometry`].
+    pub fn with_geometry(self, geometry: Geometry) -> Result<Self, Error> {
+        let kernels = Kernels::with_geometry(&self.device, geometry)?;
         Ok(Gpu { kernels, ..self })
     }
 
@@ -127,7 +129,7 @@ impl Gpu {
     /// there; any length will do.
     ///
     /// # Errors
-    /// Those of [`Kernels::plan`]; [`Error::Device`] where the device has no memory or is lost.
+    /// Those of [`Kernels::plan`]; [`DeviceError::Refused`] where the device has no memory or is lost.
     pub fn forward<T: Element>(&self, chain: &Chain, x: &[T]) -> Result<Vec<T>, Error> {
         if chain.is_random() {
             return self.forward_with(chain, x, &Values::new());
@@ -153,7 +155,8 @@ impl Gpu {
     /// the device.
     ///
     /// # Errors
-    /// [`Error::LengthMismatch`], and those of [`forward_with`](Self::forward_with).
+    /// [`OperandError::LengthMismatch`](crate::OperandError::LengthMismatch), and those of
+    /// [`forward_with`](Self::forward_with).
     pub fn backward_with<T: Element>(
         &self,
         chain: &Chain,
@@ -170,7 +173,7 @@ impl Gpu {
     /// [`Chain::supports`] says that it can be had.
     ///
     /// # Errors
-    /// [`Error::NeedsInput`], and those of [`backward`](Self::backward).
+    /// [`ChainError::NeedsInput`](crate::ChainError::NeedsInput), and those of [`backward`](Self::backward).
     pub fn backward_from_y<T: Element>(
         &self,
         chain: &Chain,
@@ -185,7 +188,7 @@ impl Gpu {
     /// there; any length will do.
     ///
     /// # Errors
-    /// [`Error::LengthMismatch`], and those of [`forward`](Self::forward).
+    /// [`OperandError::LengthMismatch`](crate::OperandError::LengthMismatch), and those of [`forward`](Self::forward).
     pub fn backward<T: Element>(&self, chain: &Chain, x: &[T], dy: &[T]) -> Result<Vec<T>, Error> {
         same_length("x", x.len() as u64, "dy", dy.len() as u64)?;
         if chain.is_random() {
@@ -246,11 +249,11 @@ impl Gpu {
         let limit = self.device.limits().max_buffer_size;
         let size = bytes.max(4).next_multiple_of(16) as u64;
         if size > limit {
-            return Err(Error::TooLarge {
+            return Err(Error::Device(DeviceError::TooLarge {
                 what: what.to_owned(),
                 bytes: size,
                 limit,
-            });
+            }));
         }
         Ok(self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(what),
@@ -354,9 +357,11 @@ impl Gpu {
         readback: &wgpu::Buffer,
         count: usize,
     ) -> Result<Vec<T>, Error> {
-        let failed = |message: String| Error::Device {
-            doing: "reading the result",
-            message,
+        let failed = |message: String| {
+            Error::Device(DeviceError::Refused {
+                doing: "reading the result",
+                message,
+            })
         };
         let bytes = ((count * size_of::<T>()) as u64).next_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT);
         let mut encoder = self.device.create_command_encoder(&Default::default());

@@ -88,7 +88,8 @@ impl Layer {
     /// The parameters that the layer needs for such images, in PyTorch's shapes.
     ///
     /// # Errors
-    /// [`Error::BadSetting`] for a setting without meaning, and [`Error::BadImages`].
+    /// [`LayerError::BadSetting`](crate::LayerError::BadSetting) for a setting without meaning, and
+    /// [`LayerError::BadImages`](crate::LayerError::BadImages).
     pub fn parameters(&self, images: &Images) -> Result<Vec<Parameter>, Error> {
         match self {
             Layer::Frelu(layer) => layer.parameters(images),
@@ -100,9 +101,10 @@ impl Layer {
     /// The layer's values, as many as x has.
     ///
     /// # Errors
-    /// As [`parameters`](Self::parameters); [`Error::MissingTensor`], [`Error::UnknownTensor`] and
-    /// [`Error::BadTensor`] where parameters, or x, are not as they must be; and [`Error::BadImages`]
-    /// where a batch norm would train on one value per channel.
+    /// As [`parameters`](Self::parameters); [`LayerError::MissingTensor`](crate::LayerError::MissingTensor),
+    /// [`LayerError::UnknownTensor`](crate::LayerError::UnknownTensor) and
+    /// [`LayerError::BadTensor`](crate::LayerError::BadTensor) where parameters, or x, are not as they must be; and
+    /// [`LayerError::BadImages`](crate::LayerError::BadImages) where a batch norm would train on one value per channel.
     pub fn forward<X: Element>(
         &self,
         images: &Images,

@@ -41,7 +41,7 @@ pub use meta_acon::MetaAcon;
 pub use parts::BatchNorm;
 pub use settings::Setting;
 
-use crate::error::{Error, named};
+use crate::error::{Error, LayerError, named};
 use crate::tensor::dtype::Element;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -136,7 +136,7 @@ impl Images {
     /// How many elements there are.
     ///
     /// # Errors
-    /// [`Error::BadImages`] where there are none, or more than can be counted.
+    /// [`LayerError::BadImages`] where there are none, or more than can be counted.
     pub fn elements(&self) -> Result<u64, Error> {
         if self.shape().contains(&0) {
             return Err(self.bad("each length must be at least 1"));
@@ -146,13 +146,13 @@ impl Images {
     }
 
     fn bad(&self, problem: &'static str) -> Error {
-        Error::BadImages {
+        Error::Layer(LayerError::BadImages {
             samples: self.samples,
             channels: self.channels,
             height: self.height,
             width: self.width,
             problem,
-        }
+        })
     }
 }
 
@@ -396,22 +396,22 @@ pub(crate) fn has_parameters(
 ) -> Result<(), Error> {
     let wanted = layer.parameters(images)?;
     for parameter in &wanted {
-        let values = parameters
-            .get(&parameter.name)
-            .ok_or_else(|| Error::MissingTensor {
+        let values = parameters.get(&parameter.name).ok_or_else(|| {
+            Error::Layer(LayerError::MissingTensor {
                 layer: layer.name(),
                 name: parameter.name.clone(),
                 shape: parameter.shape.clone(),
-            })?;
+            })
+        })?;
         has_shape(&parameter.name, &parameter.shape, values.len())?;
     }
     let is_wanted = |name: &str| wanted.iter().any(|parameter| parameter.name == name);
     if let Some((unknown, _)) = parameters.iter().find(|(name, _)| !is_wanted(name)) {
-        return Err(Error::UnknownTensor {
+        return Err(Error::Layer(LayerError::UnknownTensor {
             layer: layer.name(),
             name: unknown.to_owned(),
             known: wanted.into_iter().map(|parameter| parameter.name).collect(),
-        });
+        }));
     }
     Ok(())
 }
@@ -425,11 +425,11 @@ pub(crate) fn has_shape(name: &str, shape: &[u64], len: usize) -> Result<(), Err
     if product(shape) == Some(len as u64) {
         return Ok(());
     }
-    Err(Error::BadTensor {
+    Err(Error::Layer(LayerError::BadTensor {
         name: name.to_owned(),
         shape: shape.to_vec(),
         len: len as u64,
-    })
+    }))
 }
 
 fn bad_setting(
@@ -438,10 +438,10 @@ fn bad_setting(
     needs: impl Into<String>,
     value: impl fmt::Debug,
 ) -> Error {
-    Error::BadSetting {
+    Error::Layer(LayerError::BadSetting {
         layer,
         setting,
         needs: needs.into(),
         value: format!("{value:?}"),
-    }
+    })
 }

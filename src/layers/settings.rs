@@ -1,7 +1,7 @@
 //! Layers as text: their names, and their settings by name.
 
 use super::{BatchNorm, DynamicRelu, Frelu, Layer, MetaAcon, Variant};
-use crate::error::Error;
+use crate::error::{Error, LayerError};
 use std::fmt;
 use std::str::FromStr;
 
@@ -242,47 +242,51 @@ impl Layer {
     /// ```
     ///
     /// # Errors
-    /// [`Error::UnknownSetting`]; [`Error::BadSetting`] for text that is no value of it; [`Error::UselessSetting`] for
-    /// `eps` and `momentum` where there is no norm. The layer is then as it was.
+    /// [`LayerError::UnknownSetting`]; [`LayerError::BadSetting`] for text that is no value of it;
+    /// [`LayerError::UselessSetting`] for `eps` and `momentum` where there is no norm. The layer is then as it was.
     pub fn set(&mut self, setting: &str, value: &str) -> Result<(), Error> {
         let layer = self.name();
         let names = self.names();
-        let unknown = || Error::UnknownSetting {
-            layer,
-            setting: setting.to_owned(),
-            known: names.to_vec(),
+        let unknown = || {
+            Error::Layer(LayerError::UnknownSetting {
+                layer,
+                setting: setting.to_owned(),
+                known: names.to_vec(),
+            })
         };
         let known = names.iter().copied().find(|name| *name == setting);
         let setting = known.ok_or_else(unknown)?;
         let field = self.field(setting).ok_or_else(unknown)?;
         let needs = field.needs();
         if let Field::OfNorm(None) = field {
-            return Err(Error::UselessSetting {
+            return Err(Error::Layer(LayerError::UselessSetting {
                 layer,
                 setting,
                 needs: "norm=eval or train",
-            });
+            }));
         }
-        field.read(value).ok_or_else(|| Error::BadSetting {
-            layer,
-            setting,
-            needs: needs.to_owned(),
-            value: value.to_owned(),
+        field.read(value).ok_or_else(|| {
+            Error::Layer(LayerError::BadSetting {
+                layer,
+                setting,
+                needs: needs.to_owned(),
+                value: value.to_owned(),
+            })
         })
     }
 
     /// Changes several settings, given by name and text in whichever order: a norm is set before what belongs to it.
     ///
     /// # Errors
-    /// Those of [`set`](Self::set); [`Error::LayerSyntax`] for a setting that is given twice. The layer is then as it
+    /// Those of [`set`](Self::set); [`LayerError::Syntax`] for a setting that is given twice. The layer is then as it
     /// was.
     pub fn set_all(&mut self, settings: &[(&str, &str)]) -> Result<(), Error> {
         for (index, (name, value)) in settings.iter().enumerate() {
             if settings[..index].iter().any(|(other, _)| other == name) {
-                return Err(Error::LayerSyntax {
+                return Err(Error::Layer(LayerError::Syntax {
                     text: format!("{name}={value}"),
                     problem: "a setting is given twice",
-                });
+                }));
             }
         }
         let mut changed = self.clone();
@@ -329,9 +333,11 @@ impl FromStr for Layer {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let text = text.trim();
-        let problem = |problem| Error::LayerSyntax {
-            text: text.to_owned(),
-            problem,
+        let problem = |problem| {
+            Error::Layer(LayerError::Syntax {
+                text: text.to_owned(),
+                problem,
+            })
         };
         let (name, settings) = match text.split_once('(') {
             None => (text, ""),
@@ -359,12 +365,12 @@ impl FromStr for Layer {
         let plain = layer.name();
         layer.set_all(&given)?;
         if name != ANY_VARIANT && layer.name() != plain {
-            return Err(Error::BadSetting {
+            return Err(Error::Layer(LayerError::BadSetting {
                 layer: plain,
                 setting: "variant",
                 needs: "that of the name".into(),
                 value: layer.name().into(),
-            });
+            }));
         }
         Ok(layer)
     }

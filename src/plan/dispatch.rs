@@ -6,7 +6,7 @@ use super::placed::Placed;
 use super::slots::Slot;
 use super::work::{Cut, Piece, WORD, Work};
 use crate::chain::Chain;
-use crate::error::Error;
+use crate::error::{DeviceError, Error};
 use crate::tensor::layout::Whose;
 use crate::wgsl::{self, Access, Args, At, Form, Place};
 use std::ops::Range;
@@ -24,7 +24,7 @@ impl<'a> Work<'a> {
             outputs: Vec::new(),
             sums: Vec::new(),
             sweep: cut.sweep,
-            words: self.machine.shape.words,
+            words: self.machine.geometry.words,
             whole: cut.access == Access::Scalar || self.len.is_multiple_of(WORD),
         };
         let [row, rows] = self.machine.grid(piece.groups);
@@ -96,8 +96,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Whether an input that is only read lies in the memory of an output. wgpu refuses one buffer bound for reading and
-    /// for writing in one dispatch, so that all must be bound for both then.
+    /// Whether an input that is only read lies in the memory of an output. wgpu refuses one buffer bound for reading
+    /// and for writing in one dispatch, so that all must be bound for both then.
     fn is_shared(&self, cut: &Cut<'_, '_>) -> bool {
         let inputs = self.slots.inputs.iter().enumerate();
         let mut read_only =
@@ -175,11 +175,11 @@ impl<'a> Work<'a> {
         let (alignment, limit) = (self.machine.alignment(), self.machine.limit());
         let bytes = p.bytes.end - p.bytes.start;
         if bytes + alignment + whole > limit {
-            return Err(Error::TooLarge {
+            return Err(Error::Device(DeviceError::TooLarge {
                 what: format!("{}, which cannot be cut,", p.name),
                 bytes,
                 limit,
-            });
+            }));
         }
         Ok(self.binding(p, p.bytes.clone(), unit, whole))
     }

@@ -1,8 +1,8 @@
 //! Dispatches as text and numbers, before anything of them is on a device.
 
-use super::limits::{Machine, Shape};
+use super::limits::{Geometry, Machine};
 use super::memory::Memory;
-use crate::error::Error;
+use crate::error::{DeviceError, Error};
 use crate::tensor::dtype::DType;
 use crate::wgsl::{self, Body, Form};
 
@@ -72,12 +72,15 @@ impl<'a> Launches<'a> {
         let limit = machine.limits.max_uniform_buffer_binding_size;
         if bytes > limit {
             let what = "the chain's parameters".into();
-            return Err(Error::TooLarge { what, bytes, limit });
+            return Err(Error::Device(DeviceError::TooLarge { what, bytes, limit }));
         }
         let operands = launch.bindings.len();
         let limit = machine.limits.max_storage_buffers_per_shader_stage;
         if operands as u64 > u64::from(limit) {
-            return Err(Error::TooManyOperands { operands, limit });
+            return Err(Error::Device(DeviceError::TooManyOperands {
+                operands,
+                limit,
+            }));
         }
         self.all.push(launch);
         Ok(())
@@ -86,13 +89,13 @@ impl<'a> Launches<'a> {
 
 impl Code<'_> {
     /// The kernel's name and its text, for hosts whose operands may lie in one buffer.
-    pub(crate) fn text(&self, shape: Shape) -> (String, String) {
+    pub(crate) fn text(&self, geometry: Geometry) -> (String, String) {
         let (label, text) = match self {
             Code::Pass(body, form) => (label(*body, form), wgsl::kernel(*body, form)),
             Code::Finish(dtypes) => (FINISH.into(), wgsl::finish(dtypes)),
             Code::Text { label, text, .. } => (label.clone(), text.clone()),
         };
-        let Shape { workgroup, words } = shape;
+        let Geometry { workgroup, words } = geometry;
         let text = text
             .replace("var<storage, read>", "var<storage, read_write>")
             .replace(

@@ -5,7 +5,7 @@ use super::layer_operands::LayerOperands;
 use super::limits::Machine;
 use super::operand::Operand;
 use super::placed::{Placed, missing, unexpected};
-use crate::error::Error;
+use crate::error::{ChainError, DeviceError, Error, LayerError, OperandError};
 use crate::layers::gpu::{Buffer, Program, Stage, programs};
 use crate::layers::{Images, Layer};
 use crate::pass::Pass;
@@ -34,10 +34,10 @@ impl LayerTask {
         dtypes: DTypes,
     ) -> Result<Self, Error> {
         if pass == Pass::BackwardFromY {
-            return Err(Error::NeedsInput {
+            return Err(Error::Chain(ChainError::NeedsInput {
                 name: layer.name().to_owned(),
                 why: "its gradients depend on all of x".into(),
-            });
+            }));
         }
         let [any, best] = programs(layer, images, pass, dtypes)?;
         Ok(LayerTask {
@@ -174,17 +174,17 @@ impl LayerTask {
             (DType::F32, wanted, vec![wanted])
         };
         if operand.len() != wanted {
-            return Err(Error::BadTensor {
+            return Err(Error::Layer(LayerError::BadTensor {
                 name: buffer.name().into(),
                 shape,
                 len: operand.len(),
-            });
+            }));
         }
         let placed = Placed::new(buffer.name().into(), operand, dtype, Whose::Each)?;
         if placed.rows().is_some() {
-            return Err(Error::Gaps {
+            return Err(Error::Operand(OperandError::Gaps {
                 operand: placed.name,
-            });
+            }));
         }
         Ok(placed)
     }
@@ -274,11 +274,11 @@ impl<'a> Part<'a> {
         // wgpu binds whole words.
         let size = (bytes.end - offset).next_multiple_of(4);
         if size > machine.limit() {
-            return Err(Error::TooLarge {
+            return Err(Error::Device(DeviceError::TooLarge {
                 what: format!("{name}, which a layer cannot cut,"),
                 bytes: size,
                 limit: machine.limit(),
-            });
+            }));
         }
         let unit = match access {
             Access::Vec4 if self.buffer.has_images() => 4 * dtype.size(),

@@ -44,16 +44,16 @@ impl Default for Limits {
 /// How a kernel is cut into invocations. The default serves; measure before choosing another
 /// (`nonlin bench --workgroup 64 --words 4`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Shape {
+pub struct Geometry {
     /// Invocations in a workgroup.
     pub workgroup: u32,
     /// Words (of 4 elements where the operands' places allow it) that each invocation handles.
     pub words: u32,
 }
 
-impl Default for Shape {
+impl Default for Geometry {
     fn default() -> Self {
-        Shape {
+        Geometry {
             workgroup: 256,
             words: 1,
         }
@@ -64,18 +64,18 @@ impl Default for Shape {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Machine {
     pub(crate) limits: Limits,
-    pub(crate) shape: Shape,
+    pub(crate) geometry: Geometry,
 }
 
 impl Machine {
     pub(crate) fn new(limits: Limits) -> Self {
-        let shape = Shape {
-            workgroup: Shape::default()
+        let geometry = Geometry {
+            workgroup: Geometry::default()
                 .workgroup
                 .min(limits.max_compute_invocations_per_workgroup),
-            ..Shape::default()
+            ..Geometry::default()
         };
-        Machine { limits, shape }
+        Machine { limits, geometry }
     }
 
     /// Workgroups in a row, and rows, for so many in all. Rows are of equal length: 65,536 groups are 2 x

@@ -1,8 +1,8 @@
 //! What a pass dispatches for given operands, as text and numbers, on no device.
 //!
 //! A [`Task`](task::Task) checks its operands ([`operands`]), makes slots of them ([`slots`]), and cuts the work
-//! ([`work`], [`sweep`]) into dispatches ([`dispatch`]). The result is a list of [`Launch`](launch::Launch)es, which gpu/ binds
-//! and [`recipe`] hands out. Layers go another way to the same list ([`layer`]).
+//! ([`work`], [`sweep`]) into dispatches ([`dispatch`]). The result is a list of [`Launch`](launch::Launch)es, which
+//! gpu/ binds and [`recipe`] hands out. Layers go another way to the same list ([`layer`]).
 
 mod dispatch;
 pub(crate) mod launch;

@@ -1,7 +1,7 @@
 //! Operands: ranges of elements in memory.
 
 use super::memory::Memory;
-use crate::error::Error;
+use crate::error::{Error, OperandError};
 use crate::tensor::dtype::DType;
 use std::ops::Range;
 
@@ -9,16 +9,19 @@ use std::ops::Range;
 #[derive(Clone, Copy, Debug)]
 pub struct Operand<'a> {
     memory: Memory<'a>,
+    end: u64,
     offset: u64,
     len: u64,
     rows: Rows,
 }
 
-/// Elements in a row, and from the beginning of one to the next. Elements without gaps are one row.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Rows {
-    pub(crate) len: u64,
-    pub(crate) stride: u64,
+/// How elements lie in rows: a part of a packed tensor's last axis. Elements without gaps are one row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rows {
+    /// Elements in a row.
+    pub len: u64,
+    /// Elements from the beginning of a row to that of the next.
+    pub stride: u64,
 }
 
 impl<'a> Operand<'a> {
@@ -26,38 +29,36 @@ impl<'a> Operand<'a> {
     /// is asked of it, but operands whose offsets are multiples of 4 elements, in memory with room for whole groups of 4,
     /// are read and written faster.
     pub fn in_memory(memory: Memory<'a>, offset: u64, len: u64) -> Self {
+        Self::within(memory, memory.size(), offset, len)
+    }
+
+    /// The same, of the memory's bytes below `end`.
+    pub(crate) fn within(memory: Memory<'a>, end: u64, offset: u64, len: u64) -> Self {
         let rows = Rows { len, stride: len };
         Operand {
             memory,
+            end,
             offset,
             len,
             rows,
         }
     }
 
-    /// `rows` rows of `len` elements, each beginning `stride` elements behind the one before: a part
-    /// of a packed tensor's last axis. The halves of one whose last axis is `2 h` are
-    /// `rows_in_memory(memory, offset, n, h, 2 * h)` and the same from h elements further on.
+    /// The same elements in rows with gaps between them. The halves of a tensor of n rows whose last axis is `2 h` are
+    /// `n * h` elements in rows of `Rows { len: h, stride: 2 * h }`, one from the first element on and the other from
+    /// element h.
     ///
     /// Rows of f16 or bf16 begin and end at whole 32-bit words; multiples of 4 elements are faster.
-    pub fn rows_in_memory(
-        memory: Memory<'a>,
-        offset: u64,
-        rows: u64,
-        len: u64,
-        stride: u64,
-    ) -> Self {
-        let total = rows.saturating_mul(len);
-        if rows <= 1 || stride == len {
-            return Self::in_memory(memory, offset, total);
-        }
-        let rows = Rows { len, stride };
-        Operand {
-            memory,
-            offset,
-            len: total,
-            rows,
-        }
+    #[must_use]
+    pub fn rows(mut self, rows: Rows) -> Self {
+        let is_one = self.len == 0 || rows.len == self.len || rows.len == rows.stride;
+        let len = self.len;
+        self.rows = if is_one {
+            Rows { len, stride: len }
+        } else {
+            rows
+        };
+        self
     }
 
     /// Where the bytes are.
@@ -80,7 +81,12 @@ impl<'a> Operand<'a> {
         self.len == 0
     }
 
-    /// Elements in a row, and from one to the next.
+    /// The bytes of the memory that it may use end here.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// How its elements lie.
     pub(crate) fn in_rows(&self) -> Rows {
         self.rows
     }
@@ -88,46 +94,52 @@ impl<'a> Operand<'a> {
     /// Checks the operand against its memory and returns the bytes from its first element to its last.
     pub(crate) fn bytes(&self, name: &str, dtype: DType) -> Result<Range<u64>, Error> {
         if let Some(usage) = self.memory.lacks_storage() {
-            return Err(Error::MissingUsage {
+            return Err(Error::Operand(OperandError::MissingUsage {
                 operand: name.to_owned(),
                 usage,
-            });
+            }));
         }
         let (offset, alignment) = (self.offset, dtype.size());
         if !offset.is_multiple_of(alignment) {
-            return Err(Error::Misaligned {
+            return Err(Error::Operand(OperandError::Misaligned {
                 operand: name.to_owned(),
                 offset,
                 alignment,
-            });
+            }));
         }
         let Rows { len: row, stride } = self.rows;
         let in_gaps = |value: u64| !(value * alignment).is_multiple_of(4);
-        if row != stride
-            && (row > stride || in_gaps(row) || in_gaps(stride) || !offset.is_multiple_of(4))
-        {
-            return Err(Error::OddRows {
+        if row != stride && (row > stride || row == 0 || !self.len.is_multiple_of(row)) {
+            return Err(Error::Operand(OperandError::BadRows {
+                operand: name.to_owned(),
+                len: self.len,
+                row,
+                stride,
+            }));
+        }
+        if row != stride && (in_gaps(row) || in_gaps(stride) || !offset.is_multiple_of(4)) {
+            return Err(Error::Operand(OperandError::OddRows {
                 operand: name.to_owned(),
                 dtype,
                 row,
                 stride,
                 offset,
-            });
+            }));
         }
-        let size = self.memory.size();
-        match self.end(alignment) {
+        let size = self.end;
+        match self.last(alignment) {
             Some(end) if end <= size => Ok(offset..end),
-            end => Err(Error::OutOfRange {
+            end => Err(Error::Operand(OperandError::OutOfRange {
                 operand: name.to_owned(),
                 offset,
                 end: end.unwrap_or(u64::MAX),
                 size,
-            }),
+            })),
         }
     }
 
     /// The byte behind the last element, with elements of so many bytes; none where u64 cannot count it.
-    fn end(&self, element: u64) -> Option<u64> {
+    fn last(&self, element: u64) -> Option<u64> {
         let Rows { len: row, stride } = self.rows;
         let elements = if row == stride {
             Some(self.len)

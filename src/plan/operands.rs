@@ -3,7 +3,7 @@
 use super::operand::Operand;
 use super::placed::{Given, Placed, missing, unexpected};
 use crate::chain::Chain;
-use crate::error::{Error, same_length};
+use crate::error::{Error, OperandError, same_length};
 use crate::pass::Pass;
 use crate::tensor::dtype::{DType, DTypes};
 use crate::tensor::layout::{Layout, Whose};
@@ -190,7 +190,7 @@ impl Arguments<'_> {
                 return Err(unexpected(self.pass, &called));
             }
             if list[..index].iter().any(|(other, ..)| other == name) {
-                return Err(Error::GivenTwice { operand: called });
+                return Err(Error::Operand(OperandError::GivenTwice { operand: called }));
             }
             let whose = self.layout.whose(&called, operand.len(), self.len)?;
             let elementwise_only = self.chain.is_some_and(|chain| chain.is_elementwise(name));
@@ -201,9 +201,9 @@ impl Arguments<'_> {
             let checked = Placed::new(called, *operand, *dtype, whose)?;
             if whose != Whose::Each && checked.rows().is_some() {
                 // Kernels find a channel's value by its number alone.
-                return Err(Error::Gaps {
+                return Err(Error::Operand(OperandError::Gaps {
                     operand: checked.name,
-                });
+                }));
             }
             placed.push(checked);
         }
@@ -215,13 +215,14 @@ impl Arguments<'_> {
 mod tests {
     use super::*;
     use crate::plan::memory::Memory;
+    use crate::plan::operand::Rows;
 
     /// Values that elements share are read, and their gradients written, one behind the other.
     #[test]
     fn shared_values_have_no_gaps() {
         let at = |id| Memory::External { id, size: 1 << 12 };
         let flat = |id, len| Operand::in_memory(at(id), 0, len);
-        let gaps = |id| Operand::rows_in_memory(at(id), 0, 4, 2, 6);
+        let gaps = |id| Operand::in_memory(at(id), 0, 8).rows(Rows { len: 2, stride: 6 });
         let chain: Chain = "scale(@s)".parse().unwrap();
         let operands = Operands::new()
             .x(flat(0, 32))
@@ -237,9 +238,9 @@ mod tests {
             given.map(|given| given.grads.len())
         };
         let refused = |operand: &str| {
-            Err(Error::Gaps {
+            Err(Error::Operand(OperandError::Gaps {
                 operand: operand.into(),
-            })
+            }))
         };
         let argument = operands.clone().arg("s", gaps(3), DType::F32);
         assert_eq!(told(argument), refused("s"));

@@ -1,7 +1,7 @@
 //! Operands that were checked: which bytes they have, and whose their values are.
 
 use super::operand::{Operand, Rows};
-use crate::error::Error;
+use crate::error::{Error, OperandError};
 use crate::pass::Pass;
 use crate::tensor::dtype::DType;
 use crate::tensor::layout::{Layout, Whose};
@@ -85,25 +85,25 @@ impl<'a> Placed<'a> {
     }
 
     pub(crate) fn overlap(&self, other: &Self) -> Error {
-        Error::Overlap {
+        Error::Operand(OperandError::Overlap {
             first: self.name.clone(),
             first_bytes: self.bytes.clone(),
             second: other.name.clone(),
             second_bytes: other.bytes.clone(),
-        }
+        })
     }
 }
 
 pub(crate) fn unexpected(pass: Pass, operand: &str) -> Error {
-    Error::UnexpectedOperand {
+    Error::Operand(OperandError::Unexpected {
         pass,
         operand: operand.to_owned(),
-    }
+    })
 }
 
 pub(crate) fn missing(pass: Pass, operand: &str) -> Error {
-    Error::MissingOperand {
+    Error::Operand(OperandError::Missing {
         pass,
         operand: operand.to_owned(),
-    }
+    })
 }

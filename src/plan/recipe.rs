@@ -7,7 +7,7 @@ use super::limits::{Limits, Machine};
 use super::operands::Operands;
 use super::task::Task;
 use crate::chain::Chain;
-use crate::error::Error;
+use crate::error::{Error, OperandError};
 use crate::layers::{Images, Layer};
 use crate::pass::Pass;
 use crate::tensor::dtype::DTypes;
@@ -15,8 +15,8 @@ use crate::tensor::dtype::DTypes;
 /// A pass as kernels' text and numbers, for a host that launches kernels itself: one with a stream, a pipeline
 /// cache or a render graph of its own. Nothing of it is on a device.
 ///
-/// It needs a host that runs WGSL. The operands are in [`Memory::External`](crate::Memory::External); which of them share a
-/// buffer, the recipe need not know, since it binds all of them read_write.
+/// It needs a host that runs WGSL. The operands are in [`Memory::External`](crate::Memory::External); which of them
+/// share a buffer, the recipe need not know, since it binds all of them read_write.
 ///
 /// ```
 /// use nonlin::{Chain, DType, Limits, Memory, Operand, Operands, Pass, Recipe};
@@ -27,7 +27,7 @@ use crate::tensor::dtype::DTypes;
 /// let recipe = Recipe::new(&chain, Pass::Forward, DType::F32, &operands, &Limits::default())?;
 /// let [dispatch] = recipe.dispatches() else { panic!("one dispatch") };
 /// assert_eq!(dispatch.workgroups(), [1, 1, 1]);
-/// let bound: Vec<_> = dispatch.bindings().iter().map(|binding| binding.id).collect();
+/// let bound: Vec<_> = dispatch.bindings().iter().map(|binding| binding.id()).collect();
 /// assert_eq!(bound, [Some(0), Some(1)]);
 /// # Ok::<(), nonlin::Error>(())
 /// ```
@@ -51,23 +51,41 @@ pub struct RecipeDispatch {
 /// A storage binding of a [`RecipeDispatch`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecipeBinding {
+    id: Option<u64>,
+    offset: u64,
+    size: u64,
+    is_written: bool,
+}
+
+impl RecipeBinding {
     /// Whose memory, by the number that the host gave it; none for the recipe's scratch.
-    pub id: Option<u64>,
+    pub fn id(&self) -> Option<u64> {
+        self.id
+    }
+
     /// The first byte, a multiple of the limit `min_storage_buffer_offset_alignment`.
-    pub offset: u64,
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
     /// Bytes, a multiple of 4.
-    pub size: u64,
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
     /// Whether the kernel writes it. The text says read_write of all.
-    pub written: bool,
+    pub fn is_written(&self) -> bool {
+        self.is_written
+    }
 }
 
 impl Recipe {
-    /// The recipe of a chain's pass, for a device with these limits: `&Limits::from(&device.limits())` where the device is
-    /// wgpu's.
+    /// The recipe of a chain's pass, for a device with these limits: `&Limits::from(&device.limits())` where the device
+    /// is wgpu's.
     ///
     /// # Errors
     /// As [`Kernels::plan`](crate::Kernels::plan) and [`Plan::bind`](crate::Plan::bind), without
-    /// [`Error::Device`]; [`Error::NotExternal`] for an operand in a buffer.
+    /// [`DeviceError::Refused`](crate::DeviceError::Refused); [`OperandError::NotExternal`] for an operand in a buffer.
     pub fn new(
         chain: &Chain,
         pass: Pass,
@@ -87,7 +105,7 @@ impl Recipe {
     ///
     /// # Errors
     /// As [`Kernels::layer`](crate::Kernels::layer) and [`LayerPlan::bind`](crate::LayerPlan::bind), without
-    /// [`Error::Device`]; [`Error::NotExternal`] for an operand in a buffer.
+    /// [`DeviceError::Refused`](crate::DeviceError::Refused); [`OperandError::NotExternal`] for an operand in a buffer.
     pub fn layer(
         layer: &Layer,
         images: &Images,
@@ -124,19 +142,23 @@ impl Recipe {
 
 impl RecipeDispatch {
     fn of(launch: Launch<'_>, machine: &Machine) -> Result<Self, Error> {
-        let (label, wgsl) = launch.code.text(machine.shape);
+        let (label, wgsl) = launch.code.text(machine.geometry);
         let written = launch.code.written();
         let mut bindings = Vec::with_capacity(launch.bindings.len());
-        for (binding, written) in launch.bindings.iter().zip(written) {
+        for (binding, is_written) in launch.bindings.iter().zip(written) {
             let id = match binding.from {
-                Source::Operand(memory) => Some(memory.external().ok_or(Error::NotExternal)?),
+                Source::Operand(memory) => Some(
+                    memory
+                        .external()
+                        .ok_or(Error::Operand(OperandError::NotExternal))?,
+                ),
                 Source::Scratch => None,
             };
             bindings.push(RecipeBinding {
                 id,
                 offset: binding.offset,
                 size: binding.size,
-                written,
+                is_written,
             });
         }
         Ok(RecipeDispatch {
@@ -166,7 +188,7 @@ impl RecipeDispatch {
     pub fn wgsl_apart(&self) -> String {
         let mut text = self.wgsl.clone();
         for (index, binding) in self.bindings.iter().enumerate() {
-            if !binding.written {
+            if !binding.is_written {
                 let bound = |access| format!("@binding({index}) var<storage, {access}>");
                 text = text.replace(&bound("read_write"), &bound("read"));
             }

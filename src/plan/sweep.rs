@@ -1,16 +1,16 @@
 //! Sweeps: dispatches that go through the elements channel by channel, so that a channel's values are loaded once, and
 //! gradients of values that elements share are summed on the way.
 //!
-//! A sum is taken in three stages, so that it is never long and its order depends on the shape alone. An invocation adds up
-//! `chunk` terms at a time; a workgroup adds up its invocations, which gives one partial sum for each part of the tensor;
-//! one more dispatch adds up the partial sums of each value.
+//! A sum is taken in three stages, so that it is never long and its order depends on the shape alone. An invocation
+//! adds up `chunk` terms at a time; a workgroup adds up its invocations, which gives one partial sum for each part of
+//! the tensor; one more dispatch adds up the partial sums of each value.
 
 use super::dispatch::COPY_ALIGNMENT;
 use super::launch::{Binding, Code, Launch, Launches};
 use super::placed::Placed;
 use super::slots::Slot;
 use super::work::{Cut, Piece, WORD, Work};
-use crate::error::Error;
+use crate::error::{DeviceError, Error};
 use crate::tensor::layout::{Layout, Whose};
 use crate::wgsl::{Access, LANES, Sweep, SweepArgs};
 
@@ -221,11 +221,11 @@ impl<'a> Work<'a> {
         let scratch = partials.count() * self.slots.sums.len() as u64 * 4;
         let limit = self.machine.limit();
         if scratch > limit {
-            return Err(Error::TooLarge {
+            return Err(Error::Device(DeviceError::TooLarge {
                 what: "the partial sums".into(),
                 bytes: scratch,
                 limit,
-            });
+            }));
         }
         let cut = Cut {
             access: partials.access,
@@ -235,11 +235,11 @@ impl<'a> Work<'a> {
             scratch,
         };
         let Some(blocks) = self.blocks_at_once(partials, &cut.outputs) else {
-            return Err(Error::TooLarge {
+            return Err(Error::Device(DeviceError::TooLarge {
                 what: "what is summed at a time".into(),
                 bytes: partials.sample() * partials.block * self.size(),
                 limit: self.capacity(&cut.outputs) * self.size(),
-            });
+            }));
         };
         launches.scratch = scratch;
         for block in (0..partials.blocks()).step_by(blocks as usize) {

@@ -8,7 +8,7 @@ use super::placed::{Given, Placed};
 use super::slots::{Slot, Slots};
 use super::task::Task;
 use crate::chain::Chain;
-use crate::error::Error;
+use crate::error::{DeviceError, Error};
 use crate::tensor::layout::{Layout, Spread, Whose};
 use crate::wgsl::{Access, Body, Sweep, SweepArgs};
 
@@ -69,11 +69,11 @@ impl<'a> Work<'a> {
         };
         if work.counts() && len >= COUNTABLE {
             let size = work.size();
-            return Err(Error::TooLarge {
+            return Err(Error::Device(DeviceError::TooLarge {
                 what: "x, with channels, rows or random numbers,".into(),
                 bytes: len.saturating_mul(size),
                 limit: COUNTABLE * size,
-            });
+            }));
         }
         Ok(work)
     }
@@ -112,7 +112,7 @@ impl<'a> Work<'a> {
                 len.is_multiple_of(WORD) && stride.is_multiple_of(WORD)
             });
             rows && p.bytes.start.is_multiple_of(word)
-                && p.bytes.end.next_multiple_of(word) <= p.operand.memory().size()
+                && p.bytes.end.next_multiple_of(word) <= p.operand.end()
         };
         let all = self.placed().all(|p| match p.whose {
             Whose::Each => fits(p),
@@ -197,11 +197,11 @@ impl<'a> Work<'a> {
                 (Access::Scalar, 4) => len,
                 (Access::Scalar, _) => len / 2 + 1,
             };
-            let shape = self.machine.shape;
+            let geometry = self.machine.geometry;
             let piece = Piece {
                 start,
                 len,
-                groups: words.div_ceil(u64::from(shape.workgroup) * u64::from(shape.words)),
+                groups: words.div_ceil(u64::from(geometry.workgroup) * u64::from(geometry.words)),
                 sweep: None,
             };
             launches.push(self.machine, self.launch(&cut, &piece)?)?;

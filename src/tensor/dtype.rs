@@ -1,7 +1,7 @@
 //! How elements are stored. Arithmetic is f32 whatever the storage; a result is rounded once, when it is
 //! stored.
 
-use crate::error::Error;
+use crate::error::{Error, named};
 
 /// The type in which an operand's elements are stored.
 #[non_exhaustive]
@@ -57,10 +57,7 @@ impl std::str::FromStr for DType {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let known = Self::ALL.iter().find(|dtype| dtype.name() == text);
-        known.copied().ok_or_else(|| Error::UnknownDType {
-            text: text.to_owned(),
-        })
+        named("dtype", Self::ALL, text)
     }
 }
 

@@ -1,6 +1,6 @@
 //! How a tensor's elements are grouped, and whose the values of an operand are.
 
-use crate::error::Error;
+use crate::error::{Error, OperandError};
 
 /// How x's elements are grouped, for values per channel: `outer` samples of `channels` of `inner` elements, as in
 /// NCHW (inner is H W); NHWC and N x C have inner = 1.
@@ -108,14 +108,14 @@ impl Layout {
     }
 
     pub(crate) fn bad_length(self, operand: &str, len: u64, allowed: Vec<u64>) -> Error {
-        Error::BadLength {
+        Error::Operand(OperandError::BadLength {
             operand: operand.to_owned(),
             len,
             outer: self.outer,
             channels: self.channels,
             inner: self.inner,
             allowed,
-        }
+        })
     }
 }
 

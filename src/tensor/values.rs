@@ -2,7 +2,7 @@
 
 use super::dtype::{DType, Element};
 use super::layout::{Layout, Spread};
-use crate::error::Error;
+use crate::error::{Error, OperandError};
 use crate::pass::Pass;
 
 /// The values of a chain's operands, how x is laid out, and the seed of its random steps, for the doors
@@ -86,19 +86,21 @@ impl Values {
         for (index, Value { name, .. }) in self.args.iter().enumerate() {
             let operand = name.clone();
             if !known.contains(&name.as_str()) {
-                return Err(Error::UnexpectedOperand { pass, operand });
+                return Err(Error::Operand(OperandError::Unexpected { pass, operand }));
             }
             if self.args[..index].iter().any(|other| other.name == *name) {
-                return Err(Error::GivenTwice { operand });
+                return Err(Error::Operand(OperandError::GivenTwice { operand }));
             }
         }
         known
             .iter()
             .map(|name| {
                 let value = self.args.iter().find(|value| value.name == *name);
-                let value = value.ok_or_else(|| Error::MissingOperand {
-                    pass,
-                    operand: format!("@{name}"),
+                let value = value.ok_or_else(|| {
+                    Error::Operand(OperandError::Missing {
+                        pass,
+                        operand: format!("@{name}"),
+                    })
                 })?;
                 let whose = layout.whose(name, value.values.len() as u64, len)?;
                 Ok((value, layout.spread(whose, len)))

@@ -4,7 +4,7 @@ use super::files::standing_alone;
 use crate::act::Activation;
 use crate::chain::custom::Custom;
 use crate::chain::text::known_steps;
-use crate::error::Error;
+use crate::error::{ChainError, Error};
 
 /// Beginnings of names that the kernels use themselves.
 const RESERVED: [&str; 7] = ["m", "act", "chain", "arg", "f32", "f16", "bf16"];
@@ -13,12 +13,14 @@ impl Custom {
     /// An activation with these parameters and their defaults.
     ///
     /// # Errors
-    /// [`Error::BadActivation`] where the name is taken or is none, where the text is not valid WGSL (with
+    /// [`ChainError::BadActivation`] where the name is taken or is none, where the text is not valid WGSL (with
     /// naga's message and the line), lacks a function, or declares other names.
     pub fn new(name: &str, parameters: &[(&str, f32)], wgsl: &str) -> Result<Self, Error> {
-        let bad = |message: String| Error::BadActivation {
-            name: name.to_owned(),
-            message,
+        let bad = |message: String| {
+            Error::Chain(ChainError::BadActivation {
+                name: name.to_owned(),
+                message,
+            })
         };
         check_names(name, parameters).map_err(bad)?;
         let (own, files) = standing_alone(wgsl).map_err(bad)?;
@@ -113,9 +115,11 @@ fn check_globals(name: &str, module: &naga::Module, library: &[String]) -> Resul
 fn parsed(name: &str, own: &str, files: &str) -> Result<naga::Module, Error> {
     let source = format!("{own}\n{files}");
     let path = format!("{name}.wgsl");
-    let bad = |message: String| Error::BadActivation {
-        name: name.to_owned(),
-        message: message.trim().to_owned(),
+    let bad = |message: String| {
+        Error::Chain(ChainError::BadActivation {
+            name: name.to_owned(),
+            message: message.trim().to_owned(),
+        })
     };
     let module = naga::front::wgsl::parse_str(&source)
         .map_err(|e| bad(e.emit_to_string_with_path(&source, &path)))?;
@@ -205,9 +209,9 @@ fn hill_half(x: f32) -> f32 {
         let error = crate::reference::forward(&chain, &[1.0]).unwrap_err();
         assert_eq!(
             error,
-            Error::NoReference {
+            Error::Chain(ChainError::NoReference {
                 name: "hill".into()
-            }
+            })
         );
     }
 }

@@ -261,14 +261,17 @@ impl Element<'_> {
             let inputs = held.clone().filter(|input| input.at == at);
             inputs.map(|input| load(input, from)).collect()
         };
+        let of_sample = match of(At::HeldSample, " + place") {
+            none if none.is_empty() => "    return held;\n".to_owned(),
+            loads => format!("    var h = held;\n{loads}    return h;\n"),
+        };
         _ = writeln!(
             out,
             "// What a channel's elements have in common, and whether any of it is NaN.\nstruct Held {{\n    nan: \
              {uint},\n{fields}}}\n\nfn hold(channel: u32) -> Held {{\n    var h: Held;\n{}{}    return h;\n}}\n\nfn \
-             hold_sample(held: Held, place: u32) -> Held {{\n    var h = held;\n{}    return h;\n}}\n",
+             hold_sample(held: Held, place: u32) -> Held {{\n{of_sample}}}\n",
             of(At::Shared, ""),
             of(At::Held, " + channel"),
-            of(At::HeldSample, " + place"),
         );
     }
 
@@ -399,7 +402,8 @@ impl Element<'_> {
         }
     }
 
-    /// Statements that load the words `w_<name>`, call `element` for each of their four, and store the words `r_<name>`.
+    /// Statements that load the words `w_<name>`, call `element` for each of their four, and store the words
+    /// `r_<name>`.
     fn word_of_four(&self, out: &mut String) {
         // What is swept always is.
         let is_whole = self.form.whole || self.sweeps();
@@ -551,9 +555,9 @@ impl Element<'_> {
         }
     }
 
-    /// The two elements that share the 32 bits of a smaller result, so that no two invocations write to one place. Where
-    /// the offset is odd, the first element is the upper half of its word: `e` wraps below zero then. There is one
-    /// output, and rows begin at whole words.
+    /// The two elements that share the 32 bits of a smaller result, so that no two invocations write to one place.
+    /// Where the offset is odd, the first element is the upper half of its word: `e` wraps below zero then. There is
+    /// one output, and rows begin at whole words.
     fn pair(&self, out: &mut String) {
         let output = &self.form.outputs[0];
         let (name, target) = (&output.name, self.target(output));

@@ -321,8 +321,8 @@ impl Text {
         super::items::reachable(&self.text, roots)
     }
 
-    /// The kernel that the files make: what its entry point uses, behind the buffers and the numbers that this mentions.
-    /// Buffers are bound in the order given.
+    /// The kernel that the files make: what its entry point uses, behind the buffers and the numbers that this
+    /// mentions. Buffers are bound in the order given.
     pub(crate) fn kernel(&self, order: &[&str]) -> Kernel {
         let body = super::items::reachable(&self.text, &[]);
         let mut buffers: Vec<_> = self.buffers.iter().collect();
@@ -378,7 +378,8 @@ fn declared_buffer(line: &str) -> Option<Declared> {
     })
 }
 
-/// Text with other names, as [`Text::file_as`] says; in comments, only of names in backquotes, and of what is asked for.
+/// Text with other names, as [`Text::file_as`] says; in comments, only of names in backquotes, and of what is asked
+/// for.
 fn renamed(text: &str, names: &[(&str, &str)]) -> String {
     let mut out = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {

@@ -165,7 +165,8 @@ fn put(gradient: u32, at: u32, sum: Terms) {{
     text.finish(&[])
 }
 
-/// What one gradient adds to the text: a field of `struct Args`, its buffer, how its [`Sum`] is found, and how it is put.
+/// What one gradient adds to the text: a field of `struct Args`, its buffer, how its [`Sum`] is found, and how it is
+/// put.
 fn finish_gradient(index: usize, dtype: DType, [fields, outputs, sums, puts]: [&mut String; 4]) {
     _ = writeln!(fields, "    @align(16) sum_{index}: Sum,");
     _ = writeln!(

@@ -113,8 +113,8 @@ impl Code<'_> {
         pointer(left).is_some() && pointer(left) == pointer(right)
     }
 
-    /// An index that is not constant, into an array of the function's own: SwiftShader keeps such an array in memory and
-    /// is 13 to 28 times slower.
+    /// An index that is not constant, into an array of the function's own: SwiftShader keeps such an array in memory
+    /// and is 13 to 28 times slower.
     fn local_index(&self, base: Handle<Expression>, index: Handle<Expression>) -> Option<String> {
         let is_constant = matches!(
             self.function.expressions[index],

@@ -4,18 +4,18 @@ use super::chain::functions;
 use super::form::{Body, Form};
 use super::kernel::kernel;
 use crate::chain::Chain;
-use crate::error::Error;
+use crate::error::{ChainError, Error};
 use crate::pass::Pass;
 use crate::tensor::dtype::DType;
 
 impl Chain {
     /// The WGSL of a pass as one kernel, in the form that f32 operands at 16-byte places get: four
-    /// elements a word, one word an invocation, for any length. Operands that steps take their values from are as long as
-    /// x there, and no gradient but dx is asked for.
+    /// elements a word, one word an invocation, for any length. Operands that steps take their values from are as long
+    /// as x there, and no gradient but dx is asked for.
     ///
     /// # Errors
-    /// [`Error::EmptyChain`], [`Error::BadValue`] for a parameter that is not finite, and
-    /// [`Error::NeedsInput`].
+    /// [`ChainError::Empty`], [`ChainError::BadValue`] for a parameter that is not finite, and
+    /// [`ChainError::NeedsInput`].
     pub fn wgsl(&self, pass: Pass) -> Result<String, Error> {
         self.validate()?;
         self.supports(pass)?;
@@ -42,7 +42,7 @@ impl Chain {
     /// bits if it matters (no comparison of floats tells NaN on every driver).
     ///
     /// # Errors
-    /// [`Error::EmptyChain`], [`Error::BadValue`], and [`Error::BadPrefix`].
+    /// [`ChainError::Empty`], [`ChainError::BadValue`], and [`ChainError::BadPrefix`].
     ///
     /// ```
     /// use nonlin::Chain;
@@ -55,9 +55,9 @@ impl Chain {
         self.validate()?;
         let letter_first = prefix.starts_with(|c: char| c.is_ascii_alphabetic());
         if !letter_first || prefix.contains(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
-            return Err(Error::BadPrefix {
+            return Err(Error::Chain(ChainError::BadPrefix {
                 prefix: prefix.to_owned(),
-            });
+            }));
         }
         Ok(functions(self, prefix))
     }

@@ -9,12 +9,53 @@ pub(crate) use trials::verdict;
 use libtest_mimic::Failed;
 use nonlin::wgpu;
 use nonlin::{Chain, Gpu, Operand, adapters, check, describe};
+use std::sync::OnceLock;
 
 /// The software adapters that the results are promised on.
 const EXPECTED: [&str; 3] = ["lavapipe", "llvmpipe-gl", "swiftshader"];
 
 /// Trials on one adapter.
 pub(crate) type Trials = trials::Trials<Gpu>;
+
+/// The software adapters that were found.
+static SHARING: OnceLock<Vec<String>> = OnceLock::new();
+
+/// An adapter's part of the trials, or of the cases within a trial, that take long. Each of the software adapters that are
+/// there runs one part, so that together they run all; any other adapter runs all, and so does each with NONLIN_TEST_ALL=1.
+#[derive(Clone, Copy)]
+pub(crate) struct Share {
+    part: usize,
+    parts: usize,
+}
+
+impl Share {
+    pub(crate) fn of(trials: &Trials) -> Self {
+        Self::among(trials, |_| true)
+    }
+
+    /// The same of what GL takes too long to compile, of which it has no part ([`is_gl`]).
+    pub(crate) fn without_gl(trials: &Trials) -> Self {
+        Self::among(trials, |key| !key.ends_with("-gl"))
+    }
+
+    fn among(trials: &Trials, takes_part: impl Fn(&str) -> bool) -> Self {
+        let sharing = SHARING.get().map_or(&[][..], Vec::as_slice);
+        let mut sharing = sharing.iter().filter(|key| takes_part(key));
+        let parts = sharing.clone().count();
+        let part = sharing.position(|key| key == trials.adapter());
+        let is_alone = std::env::var_os("NONLIN_TEST_ALL").is_some_and(|v| v == "1");
+        match part {
+            Some(part) if !is_alone => Share { part, parts },
+            _ if takes_part(trials.adapter()) => Share { part: 0, parts: 1 },
+            _ => Share { part: 1, parts: 1 },
+        }
+    }
+
+    /// Whether the adapter runs the case of this number.
+    pub(crate) fn has(self, number: usize) -> bool {
+        number % self.parts == self.part
+    }
+}
 
 /// Runs the same trials on every adapter found, and on those expected.
 pub(crate) fn main(add: impl Fn(&mut Trials)) -> ! {
@@ -31,6 +72,8 @@ pub(crate) fn main_with(threads: usize, add: impl Fn(&mut Trials)) -> ! {
             all.push((key, adapter));
         }
     }
+    let found = all.iter().map(|(key, _)| key.to_owned());
+    _ = SHARING.set(found.filter(|key| EXPECTED.contains(&&**key)).collect());
     let open = |adapter: &wgpu::Adapter| Gpu::open(adapter).map_err(|error| error.to_string());
     trials::run(threads, all, &EXPECTED, open, add)
 }

@@ -5,6 +5,7 @@ use burn::config::Config;
 use burn::module::{Initializer, Module, Param};
 use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig};
 use burn::tensor::{Device, FloatDType, Tensor};
+use nonlin::LayerError;
 use nonlin::layers::{self, Images, Layer};
 
 /// A layer's tensors by the names that nonlin has for them.
@@ -59,18 +60,19 @@ impl Named {
         for parameter in &wanted {
             let at = named.iter().position(|(name, _)| *name == parameter.name);
             let tensor = at.map(|at| named.swap_remove(at).1);
-            let tensor = tensor.ok_or_else(|| nonlin::Error::MissingTensor {
+            let tensor = tensor.ok_or_else(|| LayerError::MissingTensor {
                 layer: "the module",
                 name: parameter.name.clone(),
                 shape: parameter.shape.clone(),
             })?;
             let len = tensor.dims()[0];
             if parameter.elements() != Some(len as u64) {
-                return Err(Error::Nonlin(nonlin::Error::BadTensor {
+                return Err(LayerError::BadTensor {
                     name: parameter.name.clone(),
                     shape: parameter.shape.clone(),
                     len: len as u64,
-                }));
+                }
+                .into());
             }
             places.push((parameter.name.as_str(), start..start + len));
             start += len;

@@ -2,6 +2,7 @@
 
 use crate::common::{Result, Trials, tensor, values};
 use burn::tensor::{DType, Device, Tensor};
+use nonlin::{ChainError, OperandError};
 use nonlin_burn::modules::{ChainedConfig, FreluConfig, GluConfig, PreluConfig};
 use nonlin_burn::{Error, Fused};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,7 +27,10 @@ fn errors(device: &Device) -> Result {
 
     let error = refused(of("prelu(weight=@w)")?.forward(x.clone()), "@w")?;
     assert!(
-        matches!(error, Error::Nonlin(nonlin::Error::MissingOperand { .. })),
+        matches!(
+            error,
+            Error::Nonlin(nonlin::Error::Operand(OperandError::Missing { .. }))
+        ),
         "{error:?}"
     );
     let unknown = of("silu")?.operand("w", w(3)).forward(x.clone());
@@ -34,7 +38,7 @@ fn errors(device: &Device) -> Result {
     assert!(
         matches!(
             error,
-            Error::Nonlin(nonlin::Error::UnexpectedOperand { .. })
+            Error::Nonlin(nonlin::Error::Operand(OperandError::Unexpected { .. }))
         ),
         "{error:?}"
     );
@@ -43,13 +47,19 @@ fn errors(device: &Device) -> Result {
         .forward(x.clone());
     let error = refused(long, "5")?;
     assert!(
-        matches!(error, Error::Nonlin(nonlin::Error::BadLength { .. })),
+        matches!(
+            error,
+            Error::Nonlin(nonlin::Error::Operand(OperandError::BadLength { .. }))
+        ),
         "{error:?}"
     );
     let gate = of("silu | gate(@g)")?.operand("g", w(3)).forward(x.clone());
     let error = refused(gate, "3")?;
     assert!(
-        matches!(error, Error::Nonlin(nonlin::Error::BadLength { .. })),
+        matches!(
+            error,
+            Error::Nonlin(nonlin::Error::Operand(OperandError::BadLength { .. }))
+        ),
         "{error:?}"
     );
     let turned: Tensor<3> = tensor(&values(24, 3), [3, 2, 4], device);
@@ -76,7 +86,10 @@ fn errors(device: &Device) -> Result {
     refused(axis, "axis -4")?;
     let error = refused(Fused::new(nonlin::Chain::new()).forward(x.clone()), "empty")?;
     assert!(
-        matches!(error, Error::Nonlin(nonlin::Error::EmptyChain)),
+        matches!(
+            error,
+            Error::Nonlin(nonlin::Error::Chain(ChainError::Empty))
+        ),
         "{error:?}"
     );
     let many = "bias(@a) | bias(@b) | bias(@c) | bias(@d) | bias(@e) | bias(@f)";

@@ -3,7 +3,7 @@
 use super::{Bench, COMPARED};
 use crate::{Failure, Result};
 use nonlin::wgpu::{self, BufferUsages, CommandEncoder, ErrorFilter};
-use nonlin::{Element, Error};
+use nonlin::{DeviceError, Element, Error};
 
 impl<T: Element> Bench<'_, T> {
     /// The first and the last elements in a buffer.
@@ -69,11 +69,11 @@ impl<T: Element> Bench<'_, T> {
         let limit = self.gpu.device().limits().max_buffer_size;
         if size > limit {
             let what = "a buffer for --len elements";
-            return Err(Error::TooLarge {
+            return Err(Error::Device(DeviceError::TooLarge {
                 what: what.to_owned(),
                 bytes: size,
                 limit,
-            }
+            })
             .into());
         }
         let buffer = self.gpu.device().create_buffer(&wgpu::BufferDescriptor {
@@ -146,5 +146,5 @@ fn lost(error: impl std::fmt::Display) -> Failure {
 
 fn device_error(doing: &'static str, error: impl std::fmt::Display) -> Failure {
     let message = error.to_string().trim().to_owned();
-    Error::Device { doing, message }.into()
+    Error::Device(DeviceError::Refused { doing, message }).into()
 }

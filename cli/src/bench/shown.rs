@@ -4,7 +4,7 @@ use super::Bench;
 use super::timed::{Subject, Timed};
 use crate::output::{show, show_json, table};
 use crate::{Result, adapters};
-use nonlin::{Element, Shape};
+use nonlin::{Element, Geometry};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -18,7 +18,7 @@ impl<T: Element> Bench<'_, T> {
         });
         // Layers have shapes of their own.
         if kind != "layer" {
-            let Shape { workgroup, words } = self.gpu.kernels().shape();
+            let Geometry { workgroup, words } = self.gpu.kernels().geometry();
             document["workgroup"] = workgroup.into();
             document["words"] = words.into();
         }
@@ -31,7 +31,7 @@ impl<T: Element> Bench<'_, T> {
         let (name, len, dtype) = (adapters::name(self.gpu), self.len, T::DTYPE);
         let mut text = format!("{name}\n{what}\n{len} {dtype}");
         if kind != "layer" {
-            let Shape { workgroup, words } = self.gpu.kernels().shape();
+            let Geometry { workgroup, words } = self.gpu.kernels().geometry();
             text += &format!(", workgroup {workgroup}, words {words}");
         }
         text + &format!(", samples {}\n", self.samples)

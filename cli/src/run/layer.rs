@@ -7,7 +7,7 @@ use crate::npy::{Order, Shape, text};
 use crate::output::Progress;
 use crate::{Failure, Result, Verdict, adapters};
 use nonlin::layers::{self, Images, Layer, Parameter, Parameters};
-use nonlin::{DType, Element, Error, Pass};
+use nonlin::{DType, Element, Error, LayerError, Pass};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -146,11 +146,11 @@ fn check_names(args: &Args, layer: &Layer, listed: &[Parameter]) -> Result<()> {
     ] {
         for (index, Named { name: file, .. }) in files.iter().enumerate() {
             let Some(parameter) = listed.iter().find(|parameter| parameter.name == *file) else {
-                let unknown = Error::UnknownTensor {
+                let unknown = Error::Layer(LayerError::UnknownTensor {
                     layer: name,
                     name: file.clone(),
                     known: listed.iter().map(|known| known.name.clone()).collect(),
-                };
+                });
                 return Err(Failure(format!("{option} {file}: {unknown}")));
             };
             let problem = match option {
@@ -171,11 +171,11 @@ fn check_names(args: &Args, layer: &Layer, listed: &[Parameter]) -> Result<()> {
     match listed.iter().find(|parameter| !is_given(&parameter.name)) {
         None => Ok(()),
         Some(parameter) => {
-            let missing = Error::MissingTensor {
+            let missing = Error::Layer(LayerError::MissingTensor {
                 layer: name,
                 name: parameter.name.clone(),
                 shape: parameter.shape.clone(),
-            };
+            });
             let file = &parameter.name;
             Err(Failure(format!("{missing}: --arg {file}=FILE")))
         }

@@ -142,7 +142,7 @@ impl Engine {
             let pipeline = self.pipeline(dispatch.label(), dispatch.wgsl());
             let mut entries = Vec::new();
             for binding in dispatch.bindings() {
-                let buffer = match binding.id {
+                let buffer = match binding.id() {
                     Some(id) => &self.memory[id as usize],
                     None => &scratch,
                 };
@@ -150,8 +150,8 @@ impl Engine {
                     binding: entries.len() as u32,
                     resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
                         buffer,
-                        offset: binding.offset,
-                        size: std::num::NonZeroU64::new(binding.size),
+                        offset: binding.offset(),
+                        size: std::num::NonZeroU64::new(binding.size()),
                     }),
                 });
             }

@@ -165,21 +165,34 @@ fn other_tensors_than_wanted_are_refused() {
     } = case::<f32>(&layer, &Images::nchw(3, 2, 2, 2));
     let bad = |result: Result<Vec<LayerReport>, Error>| result.unwrap_err();
     let short = bad(expected.forward(&y[1..], &running));
-    assert!(matches!(short, Error::BadTensor { len: 23, .. }));
+    assert!(matches!(
+        short,
+        Error::Layer(LayerError::BadTensor { len: 23, .. })
+    ));
     let missing = bad(expected.forward(&y, &Parameters::new()));
-    assert!(matches!(missing, Error::MissingTensor { name, .. } if name.starts_with("running")));
+    assert!(
+        matches!(missing, Error::Layer(LayerError::MissingTensor { name, .. }) if name.starts_with("running"))
+    );
     for name in ["p3", "dx", "running_mean1"] {
         let more = gradients.clone().with(name, &[1.0f32]);
         let unknown = bad(expected.backward(&dx, &more));
-        assert!(matches!(unknown, Error::UnknownTensor { name: found, .. } if found == name));
+        assert!(
+            matches!(unknown, Error::Layer(LayerError::UnknownTensor { name: found, .. }) if found == name)
+        );
     }
     let instead = |name, len| {
         expected
             .clone()
             .instead(Pass::Backward, name, vec![0.0; len])
     };
-    assert!(matches!(instead("p3", 2), Err(Error::UnknownTensor { .. })));
-    assert!(matches!(instead("p1", 3), Err(Error::BadTensor { .. })));
+    assert!(matches!(
+        instead("p3", 2),
+        Err(Error::Layer(LayerError::UnknownTensor { .. }))
+    ));
+    assert!(matches!(
+        instead("p1", 3),
+        Err(Error::Layer(LayerError::BadTensor { .. }))
+    ));
     let zeros = instead("p1", 2).unwrap();
     let reports = zeros.backward(&dx, &gradients).unwrap();
     let failed: Vec<_> = reports.iter().filter(|r| !r.passes()).collect();

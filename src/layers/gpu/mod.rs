@@ -12,7 +12,7 @@ mod program;
 pub(crate) use program::{Buffer, Form, Program, Stage};
 
 use super::{Frelu, Images, Layer, Order};
-use crate::error::Error;
+use crate::error::{DeviceError, Error};
 use crate::pass::Pass;
 use crate::tensor::dtype::{DType, DTypes};
 use crate::wgsl::Access;
@@ -34,11 +34,11 @@ impl Sizes {
     fn new(images: &Images) -> Result<Self, Error> {
         let elements = images.elements()?;
         if elements >= COUNTABLE {
-            return Err(Error::TooLarge {
+            return Err(Error::Device(DeviceError::TooLarge {
                 what: "x, for a layer,".into(),
                 bytes: elements.saturating_mul(DType::F32.size()),
                 limit: COUNTABLE * DType::F32.size(),
-            });
+            }));
         }
         Ok(Sizes {
             samples: images.samples,
@@ -62,7 +62,7 @@ impl Layer {
     /// Elements of what a forward pass on the GPU leaves for backward, f32; zero where it leaves nothing.
     ///
     /// # Errors
-    /// As [`parameters`](Self::parameters); [`Error::TooLarge`] for 2^31 elements and more.
+    /// As [`parameters`](Self::parameters); [`DeviceError::TooLarge`] for 2^31 elements and more.
     pub fn saved_len(&self, images: &Images) -> Result<u64, Error> {
         // Only settings that have a meaning can be counted with.
         self.parameters(images)?;
