@@ -4,7 +4,7 @@
 #[expect(dead_code, reason = "other tests use the rest")]
 mod common;
 
-use common::{Trials, download, submit, upload};
+use common::{Share, Trials, download, submit, upload};
 use libtest_mimic::Failed;
 use nonlin::layers::{Images, Layer};
 use nonlin::{
@@ -238,7 +238,8 @@ fn add(on: &mut Trials) {
         ("odd", 3, 5, 7),
         ("flat", 1, 1, 9001),
     ];
-    for (name, outer, channels, inner) in layouts {
+    let share = Share::of(on);
+    for (turn, (name, outer, channels, inner)) in layouts.into_iter().enumerate() {
         let layout = Layout {
             outer,
             channels,
@@ -254,6 +255,9 @@ fn add(on: &mut Trials) {
         .enumerate()
         {
             for shared in [false, true] {
+                if !share.has(turn + index + usize::from(shared)) {
+                    continue;
+                }
                 let whose = if shared { "shared" } else { "channels" };
                 on.add(format!("chain::{name}::{index}::{whose}"), move |gpu| {
                     chain(gpu, text, layout, shared)
@@ -261,14 +265,18 @@ fn add(on: &mut Trials) {
             }
         }
     }
-    for (name, images) in [
+    let (share, of_slow) = (share, Share::without_gl(on));
+    for (turn, (name, images)) in [
         ("nchw", Images::nchw(2, 8, 6, 8)),
         ("nhwc", Images::nhwc(2, 6, 8, 8)),
-    ] {
-        // GL takes half a minute to compile some of FReLU's and of dynamic ReLU C's kernels: see common::is_gl.
-        let is_gl = on.adapter().ends_with("-gl");
-        for text in Layer::NAMES {
-            if !is_gl || !["frelu", "dyrelu_c"].contains(&text) {
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for (index, text) in Layer::NAMES.into_iter().enumerate() {
+            let is_slow = ["frelu", "dyrelu_c"].contains(&text);
+            let share = if is_slow { of_slow } else { share };
+            if share.has(turn + index) {
                 on.add(format!("{text}::{name}"), move |gpu| {
                     layer(gpu, &text.parse()?, images)
                 });

@@ -231,8 +231,7 @@ pub(crate) fn of_layers() {
     let shape = &["--shape", "3x8x6x5"][..];
     for (layer, settings, tensors) in LAYERS {
         for options in [
-            &["--order", "nhwc"][..],
-            &["--dtype", "f16"],
+            &["--order", "nhwc", "--dtype", "f16"][..],
             &["--dtype", "bf16"],
         ] {
             let mut args = [&[*layer], shape, options].concat();
