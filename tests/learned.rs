@@ -553,12 +553,16 @@ fn main() -> ! {
                         DType::F16 => (0, 2),
                         _ => (1, 2),
                     };
-                    let shapes = LAYOUTS.into_iter().skip(first).step_by(every);
-                    let shapes = shapes.enumerate();
-                    for (at, shape) in shapes.filter(|(at, _)| share.has(number + at)) {
-                        // A layout meets two of the kinds; over chains it meets all.
-                        for turn in [number + at, number + at + 1] {
-                            run(gpu, &chain, shape, kinds[turn % kinds.len()])?;
+                    let is_here = |turn: usize, kind| {
+                        share.is_whole() || (share.has(turn) && turn % kinds.len() == kind)
+                    };
+                    let shapes = LAYOUTS.into_iter().enumerate();
+                    for (at, shape) in shapes.skip(first).step_by(every) {
+                        // A layout meets one of the kinds; over layouts a chain meets all.
+                        let turn = number + at;
+                        let kinds = kinds.iter().enumerate();
+                        for (_, kinds) in kinds.filter(|(kind, _)| is_here(turn, *kind)) {
+                            run(gpu, &chain, shape, kinds)?;
                         }
                     }
                     Ok(())
@@ -600,12 +604,18 @@ fn main() -> ! {
         trials.add("random_steps", random_steps);
         trials.add("without_dx", without_dx);
         trials.add("other_numbers", other_numbers);
-        trials.add("long_sums", |gpu| {
-            let n = 2 << 20;
-            let shapes = [(1, 1, n), (n / 256, 256, 1), (64, 8, n / 512)];
-            long_sums(gpu, n, 1.0, &shapes)?;
-            long_sums(gpu, n, 0.0, &shapes)
-        });
+        let n = 2 << 20;
+        let shapes = [(1, 1, n), (n / 256, 256, 1), (64, 8, n / 512)];
+        for (number, shape) in shapes.into_iter().enumerate() {
+            for around in [1.0, 0.0] {
+                if share.has(number + around as usize) {
+                    trials.add(
+                        format!("long_sums::{number}::around_{around}"),
+                        move |gpu| long_sums(gpu, n, around, &[shape]),
+                    );
+                }
+            }
+        }
         // What order a sum has depends on the shape alone, so one adapter is enough for what takes long.
         if share.has(0) {
             trials.add("longest_sum", |gpu| {

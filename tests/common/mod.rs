@@ -47,8 +47,13 @@ impl Share {
         match part {
             Some(part) if !is_alone => Share { part, parts },
             _ if takes_part(trials.adapter()) => Share { part: 0, parts: 1 },
-            _ => Share { part: 1, parts: 1 },
+            _ => Share { part: 2, parts: 2 },
         }
+    }
+
+    /// Whether the adapter runs all.
+    pub(crate) fn is_whole(self) -> bool {
+        self.parts == 1
     }
 
     /// Whether the adapter runs the case of this number.
