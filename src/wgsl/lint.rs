@@ -1,5 +1,5 @@
 //! What no kernel may hold, read from naga's IR: what some driver computes wrongly, or takes minutes or gigabytes to
-//! compile. ARCHITECTURE.md, "Numbers", says what was seen.
+//! compile. docs/DESIGN.md, "Numbers", says what was seen.
 
 use naga::valid::{FunctionInfo, ModuleInfo};
 use naga::{
