@@ -101,11 +101,7 @@ impl Fused {
             given.push(operands.swap_remove(at).1);
         }
         if let Some((name, _)) = operands.first() {
-            return Err(OperandError::Unexpected {
-                pass: Pass::Forward,
-                operand: format!("@{name}"),
-            }
-            .into());
+            return Err(unexpected(name));
         }
         let x_dtype = dtype("x", &x)?;
         let tracked: Vec<bool> = std::iter::once(&x).chain(&given).map(is_tracked).collect();
@@ -188,6 +184,14 @@ fn missing(name: &str) -> Error {
         operand: format!("@{name}"),
     };
     missing.into()
+}
+
+fn unexpected(name: &str) -> Error {
+    let unexpected = OperandError::Unexpected {
+        pass: Pass::Forward,
+        operand: format!("@{name}"),
+    };
+    unexpected.into()
 }
 
 /// Whether two shapes differ in axes of length 1 alone.

@@ -26,51 +26,94 @@ pub(super) fn run<T: Element>(args: &Args, known: &Known) -> Result<Verdict> {
         Some(dy) => Some(read_like::<T>(&shape, &args.x, dy)?.in_order(Order::C).data),
         None => None,
     };
-    let engine = match args.cpu {
-        true => Engine::Cpu,
-        false => Engine::Gpu(adapters::open(args.adapter.as_deref())?),
+    let work = Work {
+        engine: match args.cpu {
+            true => Engine::Cpu,
+            false => Engine::Gpu(adapters::open(args.adapter.as_deref())?),
+        },
+        name: known.name,
+        layer,
+        images,
+        parameters,
+        shapes,
+        shape,
+        x,
     };
-
     let forward = args.y.is_some() || !args.new.is_empty();
     let passes = u64::from(forward) + u64::from(dy.is_some());
-    let progress = Progress::new(passes * x.len() as u64);
+    let progress = Progress::new(passes * work.x.len() as u64);
     let mut results = Vec::new();
-    let mut pass = |pass: Pass, path: Option<&Path>, tensors: &[Named], dy: Option<&[T]>| {
+    if forward {
+        results.extend(work.pass(&progress, args.y.as_deref(), &args.new, None)?);
+    }
+    if let Some(dy) = &dy {
+        results.extend(work.pass(&progress, args.dx.as_deref(), &args.grad, Some(dy))?);
+    }
+    drop(progress);
+    super::keep(&work.engine, results)
+}
+
+/// What both passes have in common.
+struct Work<'a, T> {
+    engine: Engine,
+    /// What the layer was called.
+    name: &'static str,
+    layer: Layer,
+    images: Images,
+    parameters: Parameters,
+    /// The shapes of the parameters' files.
+    shapes: HashMap<&'a str, Shape>,
+    /// x's.
+    shape: Shape,
+    x: Vec<T>,
+}
+
+impl<T: Element> Work<'_, T> {
+    /// Computes a pass, backward where there is dy, and writes its image to `path`, if there is one, and these tensors.
+    fn pass(
+        &self,
+        progress: &Progress,
+        path: Option<&Path>,
+        tensors: &[Named],
+        dy: Option<&[T]>,
+    ) -> Result<Vec<Output>> {
+        let name = self.name;
+        let pass = match dy {
+            None => Pass::Forward,
+            Some(_) => Pass::Backward,
+        };
         progress.doing(pass.to_string());
-        let name = known.name;
-        let mut result = path
-            .map(|path| Output::create(path, &shape, T::DTYPE, format!("{pass} of {name}")))
-            .transpose()?;
+        let image = path
+            .map(|path| Output::create(path, &self.shape, T::DTYPE, format!("{pass} of {name}")));
+        let mut image = image.transpose()?;
         let mut outputs = Vec::new();
         for tensor in tensors {
             let what = match pass {
                 Pass::Forward => format!("new {} of {name}", tensor.name),
                 _ => format!("gradient of {} in {name}", tensor.name),
             };
-            let shape = &shapes[tensor.name.as_str()];
+            let shape = &self.shapes[tensor.name.as_str()];
             outputs.push(Output::create(&tensor.path, shape, DType::F32, what)?);
         }
-        let (computed, named) = engine.compute_layer(&layer, &images, &parameters, &x, dy)?;
-        if let Some(result) = &mut result {
-            result.write(computed, Order::C)?;
+        let Work {
+            engine,
+            layer,
+            images,
+            parameters,
+            x,
+            ..
+        } = self;
+        let (computed, named) = engine.compute_layer(layer, images, parameters, x, dy)?;
+        if let Some(image) = &mut image {
+            image.write(computed, Order::C)?;
         }
         for (output, tensor) in outputs.iter_mut().zip(tensors) {
             let values = named.get(&tensor.name).unwrap_or_default();
             output.write(rounded::<f32>(values), Order::C)?;
         }
         progress.advance(x.len() as u64);
-        results.extend(result.into_iter().chain(outputs));
-        Ok::<_, Failure>(())
-    };
-    if forward {
-        pass(Pass::Forward, args.y.as_deref(), &args.new, None)?;
+        Ok(image.into_iter().chain(outputs).collect())
     }
-    if let Some(dy) = &dy {
-        pass(Pass::Backward, args.dx.as_deref(), &args.grad, Some(dy))?;
-    }
-    drop(progress);
-
-    super::keep(&engine, results)
 }
 
 impl Engine {
