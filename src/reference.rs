@@ -29,6 +29,16 @@ pub(crate) fn at(f: impl Fn(f64, &[f64]) -> f64, x: f64, p: &[f64]) -> f64 {
     if y.abs() > 1e50 { y * f64::INFINITY } else { y }
 }
 
+/// A gradient times a derivative. Where a function is constant, nothing of a gradient passes, infinite or not, as with
+/// the masks of PyTorch and JAX; NaN is never lost.
+fn masked(gradient: f64, slope: f64, is_mask: bool) -> f64 {
+    if is_mask && slope == 0.0 && gradient.is_infinite() {
+        0.0
+    } else {
+        gradient * slope
+    }
+}
+
 /// What a step does, in f64.
 pub(crate) enum Kind64 {
     /// Multiply by the parameter.
@@ -100,6 +110,23 @@ impl Step64 {
                 (moved(step) - moved(-step)) / (2.0 * step)
             }
         }
+    }
+
+    /// What a gradient becomes on its way through the step, whose derivative is `slope` there.
+    pub(crate) fn passed(&self, gradient: f64, slope: f64) -> f64 {
+        masked(gradient, slope, self.is_mask())
+    }
+
+    /// Whether the step lets nothing pass where its derivative is exactly zero: it is constant there, or drops it.
+    pub(crate) fn is_mask(&self) -> bool {
+        let is_dropout = matches!(self.function, Kind64::Product) && self.random.is_some();
+        is_dropout || self.room().is_some_and(|room| room.is_flat)
+    }
+
+    /// The same of a parameter's derivative.
+    pub(crate) fn is_share_mask(&self, name: &str) -> bool {
+        let mut gradients = self.room().into_iter().flat_map(|room| room.gradients);
+        gradients.any(|gradient| gradient.parameter == name && gradient.is_flat)
     }
 
     /// Whether dropout drops the element whose parameters these are.
@@ -320,13 +347,16 @@ pub fn backward_with<X: Element, G: Element>(
     crate::error::same_length("x", x.len() as u64, "dy", dy.len() as u64)?;
     let eval = Eval::new(chain, Pass::Backward, x.len(), values)?;
     let gradient = |(index, (x, dy)): (usize, (&X, &G))| {
-        let (mut v, mut gradient) = (f64::from(x.to_f32()), f64::from(dy.to_f32()));
+        let (mut v, mut slopes) = (f64::from(x.to_f32()), Vec::with_capacity(eval.steps.len()));
         for step in &eval.steps {
             let p = eval.parameters(step, index);
-            gradient *= step.slope(v, &p);
+            slopes.push(step.slope(v, &p));
             v = step.value(v, &p);
         }
-        gradient
+        let steps = eval.steps.iter().zip(slopes).rev();
+        steps.fold(f64::from(dy.to_f32()), |gradient, (step, slope)| {
+            step.passed(gradient, slope)
+        })
     };
     Ok(x.iter().zip(dy).enumerate().map(gradient).collect())
 }
@@ -403,17 +433,21 @@ impl Shares {
 
     pub(crate) fn at(&self, x: f32, dy: f32, element: usize) -> f64 {
         let eval = &self.eval;
-        let (mut v, mut gradient) = (f64::from(x), f64::from(dy));
+        let (mut v, mut slopes) = (f64::from(x), Vec::new());
         for (index, step) in eval.steps.iter().enumerate() {
             let p = eval.parameters(step, element);
             if index == self.step {
-                gradient *= step.share(self.parameter, &self.name, v, &p);
+                let share = step.share(self.parameter, &self.name, v, &p);
+                slopes.push((share, step.is_share_mask(&self.name)));
             } else if index > self.step {
-                gradient *= step.slope(v, &p);
+                slopes.push((step.slope(v, &p), step.is_mask()));
             }
             v = step.value(v, &p);
         }
-        gradient
+        let slopes = slopes.into_iter().rev();
+        slopes.fold(f64::from(dy), |gradient, (slope, is_mask)| {
+            masked(gradient, slope, is_mask)
+        })
     }
 }
 
@@ -439,7 +473,8 @@ pub fn backward_from_y<Y: Element, G: Element>(
         let (mut v, mut gradient) = (f64::from(y.to_f32()), f64::from(dy.to_f32()));
         for (step, dx) in &steps {
             let p = &step.constants;
-            gradient *= dx.map_or_else(|| step.slope(v, p), |dx| at(dx, v, p));
+            let slope = dx.map_or_else(|| step.slope(v, p), |dx| at(dx, v, p));
+            gradient = step.passed(gradient, slope);
             v = match &step.function {
                 Kind64::Product => v / p[0],
                 Kind64::Sum => v - p[0],

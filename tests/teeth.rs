@@ -19,7 +19,7 @@ struct Mistake {
     wrong: &'static str,
 }
 
-const MISTAKES: [Mistake; 19] = [
+const MISTAKES: [Mistake; 22] = [
     Mistake {
         name: "swapped_select",
         chain: "leaky_relu",
@@ -68,6 +68,27 @@ const MISTAKES: [Mistake; 19] = [
         pass: Pass::Backward,
         right: "f32_is_nan(x_bits) | ",
         wrong: "",
+    },
+    Mistake {
+        name: "nan_of_a_step_is_lost",
+        chain: "scale(0) | relu",
+        pass: Pass::Forward,
+        right: "m_or_nan(act_relu(v1), v1)",
+        wrong: "act_relu(v1)",
+    },
+    Mistake {
+        name: "nan_of_a_step_is_lost_backward",
+        chain: "scale(0) | sigmoid",
+        pass: Pass::Backward,
+        right: "m_or_nan(act_sigmoid_dx(v1), v1)",
+        wrong: "act_sigmoid_dx(v1)",
+    },
+    Mistake {
+        name: "an_infinite_gradient_where_there_is_none",
+        chain: "relu6",
+        pass: Pass::Backward,
+        right: "m_masked(dy, act_relu6_dx(x))",
+        wrong: "dy * act_relu6_dx(x)",
     },
     Mistake {
         name: "the_last_digit_of_a_coefficient_run",
@@ -288,12 +309,10 @@ fn compare<T: Element>(
     source: &str,
     x: &[T],
 ) -> Result<Report, Failed> {
-    let dy = |i| {
-        if i < 1000 && i % 7 == 0 {
-            f64::NAN
-        } else {
-            1.0
-        }
+    let dy = |i| match i {
+        _ if i < 1000 && i % 7 == 0 => f64::NAN,
+        _ if i % 1009 == 5 => f64::INFINITY,
+        _ => 1.0,
     };
     let dy: Vec<T> = (0..x.len()).map(|i| T::from_f64(dy(i))).collect();
     let words = |data: &[T]| -> Vec<u32> { bytemuck::pod_collect_to_vec(data) };

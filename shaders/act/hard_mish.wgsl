@@ -4,5 +4,5 @@ fn act_hard_mish(x: f32) -> f32 {
 }
 
 fn act_hard_mish_dx(x: f32) -> f32 {
-    return select(select(x + 1.0, 0.0, x <= -2.0), 1.0, x >= 0.0);
+    return select(select(x + 1.0, 0.0, x < -2.0), 1.0, x >= 0.0);
 }

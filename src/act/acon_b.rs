@@ -14,11 +14,13 @@ pub(super) const ROOM: Room = Room {
     gradients: &[
         Gradient {
             parameter: "p",
+            is_flat: false,
             d: |x, p| (acon_c::ROOM.gradients[1].d)(x, &[1.0, p[0], p[1]]),
             terms: |x, p| (acon_c::ROOM.gradients[1].terms)(x, &[1.0, p[0], p[1]]),
         },
         Gradient {
             parameter: "beta",
+            is_flat: false,
             d: |x, p| (acon_c::ROOM.gradients[2].d)(x, &[1.0, p[0], p[1]]),
             terms: |x, p| (acon_c::ROOM.gradients[2].terms)(x, &[1.0, p[0], p[1]]),
         },

@@ -16,17 +16,20 @@ pub(super) const ROOM: Room = Room {
     gradients: &[
         Gradient {
             parameter: "p1",
+            is_flat: false,
             d: |x, p| x * slope(x, p, 1.0).into_iter().sum::<f64>(),
             terms: |x, p| x.abs() * slope(x, p, 1.0).map(f64::abs).into_iter().sum::<f64>(),
         },
         // x (1 - h(z)) is x h(-z).
         Gradient {
             parameter: "p2",
+            is_flat: false,
             d: |x, p| x * slope(x, p, -1.0).into_iter().sum::<f64>(),
             terms: |x, p| x.abs() * slope(x, p, -1.0).map(f64::abs).into_iter().sum::<f64>(),
         },
         Gradient {
             parameter: "beta",
+            is_flat: false,
             d: |x, p| {
                 let (u, z) = ((p[0] - p[1]) * x, p[2] * (p[0] - p[1]) * x);
                 u * u * sigmoid64(z) * sigmoid64(-z)

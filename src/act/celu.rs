@@ -1,9 +1,14 @@
 //! CELU.
 
-use super::{FromY, Gradient, Room};
+use super::{Domain, FromY, Gradient, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "Barron 2017, arXiv:1704.07483; torch.nn.CELU",
+    domain: &[Domain {
+        parameter: "alpha",
+        holds: |p| p[0] != 0.0,
+        needs: "a number other than 0",
+    }],
     y: |x, p| {
         if x > 0.0 {
             x
@@ -20,6 +25,7 @@ pub(super) const ROOM: Room = Room {
     },
     gradients: &[Gradient {
         parameter: "alpha",
+        is_flat: true,
         d: |x, p| if x > 0.0 { 0.0 } else { bend(x / p[0]) },
         terms: |_, _| 0.0,
     }],

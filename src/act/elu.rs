@@ -14,6 +14,7 @@ pub(super) const ROOM: Room = Room {
     },
     gradients: &[Gradient {
         parameter: "alpha",
+        is_flat: true,
         d: |x, _| x.min(0.0).exp_m1(),
         terms: |_, _| 0.0,
     }],

@@ -10,5 +10,6 @@ pub(super) const ROOM: Room = Room {
     knots: |p| vec![-p[0], p[0]],
     // A negative lambd shrinks nothing.
     from_y: FromY::Yes(|y, p| if y == 0.0 && p[0] >= 0.0 { 0.0 } else { 1.0 }),
+    is_flat: true,
     ..Room::PLAIN
 };

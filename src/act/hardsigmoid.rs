@@ -8,5 +8,6 @@ pub(super) const ROOM: Room = Room {
     dx: |x, _| if x > -3.0 && x < 3.0 { 1.0 / 6.0 } else { 0.0 },
     knots: |_| vec![-3.0, 3.0],
     from_y: FromY::Yes(|y, _| if y > 0.0 && y < 1.0 { 1.0 / 6.0 } else { 0.0 }),
+    is_flat: true,
     ..Room::PLAIN
 };

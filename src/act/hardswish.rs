@@ -12,5 +12,6 @@ pub(super) const ROOM: Room = Room {
     },
     knots: |_| vec![-3.0, 3.0],
     from_y: FromY::No("two inputs have the same value"),
+    is_flat: true,
     ..Room::PLAIN
 };

@@ -8,6 +8,8 @@
 pub(crate) struct Room {
     /// Where the definition stands: a paper or a specification.
     pub(crate) source: &'static str,
+    /// What the parameters must be, beside finite.
+    pub(crate) domain: &'static [Domain],
     /// The value.
     pub(crate) y: fn(x: f64, p: &[f64]) -> f64,
     /// The derivative.
@@ -30,10 +32,21 @@ pub(crate) struct Room {
     pub(crate) product: Option<usize>,
     /// How often that product is rounded: once for each operation that it takes.
     pub(crate) roundings: f64,
+    /// Whether the function is constant in some region: where its derivative is exactly zero, it lets no gradient pass,
+    /// not even an infinite one.
+    pub(crate) is_flat: bool,
     /// Whether the derivative can be had from the value.
     pub(crate) from_y: FromY,
     /// The parameters that can be learned, with the value's derivative with respect to each.
     pub(crate) gradients: &'static [Gradient],
+}
+
+/// What a parameter must be for the function to have a meaning.
+pub(crate) struct Domain {
+    pub(crate) parameter: &'static str,
+    pub(crate) holds: fn(p: &[f64]) -> bool,
+    /// The same in words.
+    pub(crate) needs: &'static str,
 }
 
 /// A parameter's gradient; the shader has it as `act_<name>_d_<parameter>`.
@@ -43,6 +56,8 @@ pub(crate) struct Gradient {
     pub(crate) d: fn(x: f64, p: &[f64]) -> f64,
     /// As `dx_terms`, of this derivative.
     pub(crate) terms: fn(x: f64, p: &[f64]) -> f64,
+    /// Whether the value does not depend on the parameter in some region, as `Room::is_flat`.
+    pub(crate) is_flat: bool,
 }
 
 /// Whether, and how, the derivative is a function of the value, so that a backward pass can keep y in
@@ -65,6 +80,7 @@ impl Room {
     /// given.
     const PLAIN: Room = Room {
         source: "",
+        domain: &[],
         y: |x, _| x,
         dx: |_, _| 1.0,
         budget: 4.0,
@@ -74,6 +90,7 @@ impl Room {
         dx_terms: |_, _| 0.0,
         product: None,
         roundings: 1.0,
+        is_flat: false,
         from_y: FromY::No("nobody has looked for a formula yet"),
         gradients: &[],
     };

@@ -18,5 +18,6 @@ pub(super) const ROOM: Room = Room {
     product: Some(0),
     roundings: 2.0,
     from_y: FromY::Yes(|y, p| if y > 0.0 && y < 1.0 { p[0] } else { 0.0 }),
+    is_flat: true,
     ..Room::PLAIN
 };

@@ -14,6 +14,7 @@ pub(super) const ROOM: Room = Room {
     },
     gradients: &[Gradient {
         parameter: "weight",
+        is_flat: true,
         d: |x, _| x.min(0.0),
         terms: |_, _| 0.0,
     }],

@@ -8,5 +8,6 @@ pub(super) const ROOM: Room = Room {
     dx: |x, _| 2.0 * x.max(0.0),
     knots: |_| vec![0.0],
     from_y: FromY::Yes(|y, _| 2.0 * y.sqrt()),
+    is_flat: true,
     ..Room::PLAIN
 };

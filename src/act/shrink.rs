@@ -17,5 +17,6 @@ pub(super) const ROOM: Room = Room {
         needs: "bias <= lambd",
         dx: |y, _| if y == 0.0 { 0.0 } else { 1.0 },
     },
+    is_flat: true,
     ..Room::PLAIN
 };

@@ -1,10 +1,15 @@
 //! Softplus, linear above a threshold.
 
-use super::{FromY, Room, sigmoid64};
+use super::{Domain, FromY, Room, sigmoid64};
 
 pub(super) const ROOM: Room = Room {
     source: "Dugas et al. 2000, Incorporating Second-Order Functional Knowledge for Better Option \
              Pricing; torch.nn.Softplus",
+    domain: &[Domain {
+        parameter: "beta",
+        holds: |p| p[0] != 0.0,
+        needs: "a number other than 0",
+    }],
     y: |x, p| {
         if p[0] * x > p[1] {
             x

@@ -12,5 +12,6 @@ pub(super) const ROOM: Room = Room {
     dx: |x, _| (x + 1.0).clamp(0.0, 2.0) / 2.0,
     knots: |_| vec![-1.0, 1.0],
     from_y: FromY::Yes(|y, _| y.sqrt().min(1.0)),
+    is_flat: true,
     ..Room::PLAIN
 };

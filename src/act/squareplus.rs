@@ -1,9 +1,14 @@
 //! Squareplus.
 
-use super::{FromY, Room};
+use super::{Domain, FromY, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "Barron 2021, arXiv:2112.11687; jax.nn.squareplus",
+    domain: &[Domain {
+        parameter: "b",
+        holds: |p| p[0] >= 0.0,
+        needs: "0 or more",
+    }],
     y: |x, p| {
         let h = x.hypot(p[0].sqrt());
         if x > 0.0 {

@@ -12,14 +12,17 @@ pub(super) const ROOM: Room = Room {
     gradients: &[
         Gradient {
             parameter: "scale",
+            is_flat: true,
             d: |x, _| x.max(0.0).powi(2),
             terms: |_, _| 0.0,
         },
         Gradient {
             parameter: "bias",
+            is_flat: false,
             d: |_, _| 1.0,
             terms: |_, _| 0.0,
         },
     ],
+    is_flat: true,
     ..Room::PLAIN
 };

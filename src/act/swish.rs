@@ -11,6 +11,7 @@ pub(super) const ROOM: Room = Room {
     from_y: FromY::No("two inputs have the same value"),
     gradients: &[Gradient {
         parameter: "beta",
+        is_flat: false,
         d: |x, p| x * x * sigmoid64(p[0] * x) * sigmoid64(-p[0] * x),
         terms: |_, _| 0.0,
     }],

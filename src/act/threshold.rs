@@ -12,5 +12,6 @@ pub(super) const ROOM: Room = Room {
         needs: "value <= threshold",
         dx: |y, p| if y > p[0] { 1.0 } else { 0.0 },
     },
+    is_flat: true,
     ..Room::PLAIN
 };

@@ -12,5 +12,6 @@ pub(super) const ROOM: Room = Room {
         needs: "alpha >= 0",
         dx: |y, _| if y > 0.0 { 1.0 } else { 0.0 },
     },
+    is_flat: true,
     ..Room::PLAIN
 };

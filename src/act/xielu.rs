@@ -46,11 +46,13 @@ pub(super) const ROOM: Room = Room {
     gradients: &[
         Gradient {
             parameter: "alpha_p",
+            is_flat: true,
             d: |x, _| x.max(0.0).powi(2),
             terms: |_, _| 0.0,
         },
         Gradient {
             parameter: "alpha_n",
+            is_flat: true,
             d: |x, p| match x {
                 _ if x > 0.0 => 0.0,
                 _ if x > p[3] => kept(x, p).into_iter().sum(),
@@ -64,6 +66,7 @@ pub(super) const ROOM: Room = Room {
         },
         Gradient {
             parameter: "beta",
+            is_flat: false,
             d: |x, _| x,
             terms: |_, _| 0.0,
         },

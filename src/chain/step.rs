@@ -94,6 +94,20 @@ impl Function {
         }
     }
 
+    /// Whether it is constant in some region, and lets no gradient pass there.
+    pub(crate) fn is_flat(&self) -> bool {
+        matches!(self, Function::Activation(activation) if activation.entry().room.is_flat)
+    }
+
+    /// The same of how it depends on a parameter.
+    pub(crate) fn is_flat_in(&self, parameter: &str) -> bool {
+        let Function::Activation(activation) = self else {
+            return false;
+        };
+        let mut gradients = activation.entry().room.gradients.iter();
+        gradients.any(|gradient| gradient.parameter == parameter && gradient.is_flat)
+    }
+
     /// The parameters' names.
     pub fn parameters(&self) -> Vec<&str> {
         match self {
@@ -274,15 +288,7 @@ impl Step {
     /// Refuses values that a function has no use for.
     pub(super) fn validate(&self, step: usize) -> Result<(), Error> {
         for (parameter, argument) in self.parameters().into_iter().zip(&self.arguments) {
-            let bad = |needs| {
-                Error::Chain(ChainError::BadArgument {
-                    step,
-                    name: self.name().to_owned(),
-                    parameter: parameter.to_owned(),
-                    needs,
-                    value: argument.to_string(),
-                })
-            };
+            let bad = |needs| self.bad(step, parameter, needs, argument);
             match (&self.function, argument) {
                 (Function::Gate | Function::Residual, Argument::Constant(_)) => {
                     return Err(bad("an operand, such as @t"));
@@ -310,7 +316,45 @@ impl Step {
                 _ => {}
             }
         }
-        Ok(())
+        self.validate_domain(step)
+    }
+
+    /// Refuses constants for which the function has no meaning. What operands hold cannot be refused.
+    fn validate_domain(&self, step: usize) -> Result<(), Error> {
+        let constants = self.arguments.iter().map(|argument| match argument {
+            Argument::Constant(value) => Some(f64::from(*value)),
+            Argument::Operand(_) => None,
+        });
+        let Some(constants) = constants.collect::<Option<Vec<f64>>>() else {
+            return Ok(());
+        };
+        if self.function == Function::Rrelu && constants[0] > constants[1] {
+            let needs = "no less than lower";
+            return Err(self.bad(step, "upper", needs, &self.arguments[1]));
+        }
+        let Function::Activation(activation) = &self.function else {
+            return Ok(());
+        };
+        let mut domains = activation.entry().room.domain.iter();
+        let Some(broken) = domains.find(|domain| !(domain.holds)(&constants)) else {
+            return Ok(());
+        };
+        let named = self.parameters().into_iter().zip(&self.arguments);
+        let mut named = named.filter(|(name, _)| *name == broken.parameter);
+        match named.next() {
+            Some((name, argument)) => Err(self.bad(step, name, broken.needs, argument)),
+            None => Ok(()),
+        }
+    }
+
+    fn bad(&self, step: usize, parameter: &str, needs: &'static str, value: &Argument) -> Error {
+        Error::Chain(ChainError::BadArgument {
+            step,
+            name: self.name().to_owned(),
+            parameter: parameter.to_owned(),
+            needs,
+            value: value.to_string(),
+        })
     }
 }
 

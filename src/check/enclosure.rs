@@ -16,36 +16,40 @@ pub(super) const MIN_NORMAL: f64 = f32::MIN_POSITIVE as f64;
 /// Error of a correctly rounded operation, in ULP.
 pub(super) const ROUNDING: f64 = 0.5;
 
-/// All values that a correct kernel may hold. Both ends infinite: anything, NaN as well.
+/// All values that a correct kernel may hold: those from `lo` to `hi`, none where `lo` is above, and NaN.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Enclosure {
     pub(super) lo: f64,
     pub(super) hi: f64,
+    pub(super) nan: bool,
 }
 
 impl Enclosure {
-    const ANYTHING: Enclosure = Enclosure {
-        lo: f64::NEG_INFINITY,
-        hi: f64::INFINITY,
-    };
-
     const NOTHING: Enclosure = Enclosure {
         lo: f64::INFINITY,
         hi: f64::NEG_INFINITY,
+        nan: false,
     };
 
     pub(super) fn hull(values: impl IntoIterator<Item = f64>) -> Enclosure {
         values.into_iter().fold(Self::NOTHING, Self::and)
     }
 
-    /// Takes in one more value; NaN may be anything.
+    /// Takes in one more value.
     pub(super) fn and(self, v: f64) -> Enclosure {
-        if v.is_nan() {
-            return Self::ANYTHING;
-        }
+        // Of two, min and max take that which is not NaN.
         Enclosure {
             lo: self.lo.min(v),
             hi: self.hi.max(v),
+            nan: self.nan | v.is_nan(),
+        }
+    }
+
+    /// The same, and NaN if that may be.
+    fn or_nan(self, nan: bool) -> Enclosure {
+        Enclosure {
+            nan: self.nan | nan,
+            ..self
         }
     }
 
@@ -54,31 +58,46 @@ impl Enclosure {
         Self::hull([f64::from(v)]).stored()
     }
 
-    pub(super) fn is_anything(self) -> bool {
-        self == Self::ANYTHING
+    /// Whether there is no number among them.
+    fn is_empty(self) -> bool {
+        self.lo > self.hi
+    }
+
+    pub(super) fn must_be_nan(self) -> bool {
+        self.is_empty() && self.nan
+    }
+
+    fn is_infinite(self) -> bool {
+        self.lo.is_infinite() || self.hi.is_infinite()
+    }
+
+    fn has_zero(self) -> bool {
+        self.lo <= 0.0 && self.hi >= 0.0
     }
 
     /// What becomes of the values when they are held as f32: overflow and flushed subnormals.
     pub(super) fn stored(self) -> Enclosure {
-        let Enclosure { mut lo, mut hi } = self;
-        if hi > MAX {
-            (lo, hi) = (lo.min(MAX), f64::INFINITY);
+        let Enclosure {
+            mut lo,
+            mut hi,
+            nan,
+        } = self;
+        if self.is_empty() {
+            return self;
         }
-        if lo < -MAX {
-            (lo, hi) = (f64::NEG_INFINITY, hi.max(-MAX));
-        }
+        (lo, hi) = overflowed(lo, hi, MAX);
         if lo > 0.0 && lo < MIN_NORMAL {
             lo = 0.0;
         }
         if hi < 0.0 && hi > -MIN_NORMAL {
             hi = 0.0;
         }
-        Enclosure { lo, hi }
+        Enclosure { lo, hi, nan }
     }
 
     /// Allows an error of `budget` ULP, measured at a magnitude of at least `floor`.
     pub(super) fn widened(self, budget: f64, floor: f64) -> Enclosure {
-        if self.is_anything() {
+        if self.is_empty() {
             return self;
         }
         let by = |v: f64| {
@@ -91,29 +110,47 @@ impl Enclosure {
         Enclosure {
             lo: self.lo - by(self.lo),
             hi: self.hi + by(self.hi),
+            nan: self.nan,
         }
         .stored()
     }
 
     pub(super) fn times(self, other: Enclosure) -> Enclosure {
+        let nan = self.nan | other.nan;
+        if self.is_empty() || other.is_empty() {
+            return Self::NOTHING.or_nan(nan);
+        }
         let products = [
             self.lo * other.lo,
             self.lo * other.hi,
             self.hi * other.lo,
             self.hi * other.hi,
         ];
-        Self::hull(products)
+        // Zero times infinity, also where zero is between the ends; and zero times what is finite.
+        let of_zero = |a: Self, b: Self| a.has_zero() && b.is_infinite();
+        let nans = of_zero(self, other) || of_zero(other, self);
+        let finite = |a: Self, b: Self| of_zero(a, b) && b.lo < b.hi;
+        let zero = (finite(self, other) || finite(other, self)).then_some(0.0);
+        Self::hull(products.into_iter().filter(|v| !v.is_nan()).chain(zero)).or_nan(nan | nans)
     }
 
     pub(super) fn plus(self, other: Enclosure) -> Enclosure {
-        Self::hull([self.lo + other.lo, self.hi + other.hi])
+        let nan = self.nan | other.nan;
+        if self.is_empty() || other.is_empty() {
+            return Self::NOTHING.or_nan(nan);
+        }
+        let (least, most) = (f64::NEG_INFINITY, f64::INFINITY);
+        let opposite =
+            (self.hi == most && other.lo == least) || (self.lo == least && other.hi == most);
+        Self::hull([self.lo + other.lo, self.hi + other.hi]).or_nan(nan | opposite)
     }
 
     /// The values behind a step.
     pub(super) fn through(self, step: &Step64, p: &[f64]) -> Enclosure {
         match &step.function {
-            _ if self.is_anything() => self,
-            Kind64::Product if step.drops(p) => Self::hull([0.0]),
+            // What dropout drops is zero, but for NaN.
+            Kind64::Product if step.drops(p) && self.is_empty() => self,
+            Kind64::Product if step.drops(p) => Self::hull([0.0]).or_nan(self.nan),
             Kind64::Product => self.times(Self::constant(p[0])).widened(ROUNDING, 0.0),
             Kind64::Sum => self.plus(Self::constant(p[0])).widened(ROUNDING, 0.0),
             _ => self.image(step, p, Of::Value),
@@ -125,7 +162,6 @@ impl Enclosure {
         match &step.function {
             Kind64::Product => Self::constant(p[0]),
             Kind64::Sum => Self::hull([1.0]),
-            _ if self.is_anything() => self,
             _ => self.image(step, p, Of::Slope),
         }
     }
@@ -135,7 +171,6 @@ impl Enclosure {
         match &step.function {
             Kind64::Product => self,
             Kind64::Sum => Self::hull([1.0]),
-            _ if self.is_anything() => self,
             _ => self.image(step, p, Of::Share(parameter, name)),
         }
     }
@@ -153,6 +188,9 @@ impl Enclosure {
             Of::Share(parameter, name) => step.share(parameter, name, x, p),
             Of::FromValue(dx) => at(dx, x, p),
         };
+        if self.is_empty() {
+            return self;
+        }
         let middle = (self.lo + self.hi) / 2.0;
         let room = step.room();
         let from_value = matches!(of, Of::FromValue(_));
@@ -164,7 +202,7 @@ impl Enclosure {
             // A parameter that was drawn.
             nudged.extend(nudge(p, 0, step.jitter()));
         }
-        let mut image = Self::NOTHING;
+        let mut image = Self::NOTHING.or_nan(self.nan);
         let mut see = |x: f64| {
             if !x.is_nan() {
                 image = image.and(f(x, p));
@@ -184,12 +222,15 @@ impl Enclosure {
                 .filter(|x| self.lo < *x && *x < self.hi);
             [self.lo, self.hi].into_iter().chain(inside).for_each(see);
         }
+        if (image.lo, image.hi) == (0.0, 0.0) && of.is_flat(step) {
+            return image;
+        }
         image.widened(step.budget(), floor(step, p, middle, of))
     }
 
     /// What becomes of the values when they are rounded to a dtype for storage.
     pub(super) fn rounded_to(self, dtype: DType) -> Enclosure {
-        if dtype == DType::F32 || self.is_anything() {
+        if dtype == DType::F32 || self.is_empty() {
             return self;
         }
         let (max, ..) = dtype.format();
@@ -200,15 +241,14 @@ impl Enclosure {
                 ROUNDING * ulp_in(dtype, v)
             }
         };
-        let Enclosure { mut lo, mut hi } = self;
+        let Enclosure {
+            mut lo,
+            mut hi,
+            nan,
+        } = self;
         (lo, hi) = (lo - half(lo), hi + half(hi));
-        if hi > max {
-            (lo, hi) = (lo.min(max), f64::INFINITY);
-        }
-        if lo < -max {
-            (lo, hi) = (f64::NEG_INFINITY, hi.max(-max));
-        }
-        Enclosure { lo, hi }
+        (lo, hi) = overflowed(lo, hi, max);
+        Enclosure { lo, hi, nan }
     }
 
     /// Judges a result of a dtype against the reference value and this enclosure: its error and what is
@@ -221,13 +261,13 @@ impl Enclosure {
         floor: f64,
         flushed: bool,
     ) -> (f64, f64) {
-        let Enclosure { lo, hi } = self.rounded_to(dtype);
-        if self.is_anything() {
-            return (0.0, 0.0);
-        }
+        let Enclosure { lo, hi, nan } = self.rounded_to(dtype);
         let got = f64::from(got);
-        if got.is_nan() {
+        if got.is_nan() != nan && (got.is_nan() || self.is_empty()) {
             return (f64::INFINITY, 0.0);
+        }
+        if got.is_nan() {
+            return (0.0, 0.0);
         }
         let inside = got >= lo && got <= hi;
         if inside && (flushed || got == 0.0 || got.is_infinite()) {
@@ -257,6 +297,36 @@ pub(super) enum Of<'a> {
     Share(usize, &'a str),
     /// The derivative as a function of the value.
     FromValue(FromValue),
+}
+
+impl Of<'_> {
+    /// Whether a kernel has zero exactly where the function is zero.
+    fn is_flat(self, step: &Step64) -> bool {
+        match self {
+            Of::Value => false,
+            Of::Slope | Of::FromValue(_) => step.is_mask(),
+            Of::Share(_, name) => step.is_share_mask(name),
+        }
+    }
+}
+
+/// Ends beyond the largest finite value: what was finite may be rounded to it, or be infinite; what is infinite is.
+fn overflowed(lo: f64, hi: f64, max: f64) -> (f64, f64) {
+    let (mut ends, infinite) = ((lo, hi), f64::INFINITY);
+    if hi > max {
+        ends = (if lo == infinite { lo } else { lo.min(max) }, infinite);
+    }
+    if lo < -max {
+        ends = (
+            -infinite,
+            if hi == -infinite {
+                hi
+            } else {
+                ends.1.max(-max)
+            },
+        );
+    }
+    ends
 }
 
 /// The parameters with one of them at either end of what it may be.
@@ -301,12 +371,32 @@ pub(super) fn floor(step: &Step64, p: &[f64], x: f64, of: Of<'_>) -> f64 {
     }
 }
 
-/// A gradient times a slope: the product is rounded, unless one of the two is 1.
-pub(super) fn product(gradient: Enclosure, slope: Enclosure) -> Enclosure {
+/// A slope, or a parameter's derivative, and whether one of exactly zero lets nothing pass, not even an infinite gradient.
+pub(super) type Factor = (Enclosure, bool);
+
+/// A gradient times a factor: the product is rounded, unless one of the two is 1.
+pub(super) fn product(gradient: Enclosure, (slope, is_mask): Factor) -> Enclosure {
     let one = Enclosure::exact(1.0);
+    let is_masked = is_mask && slope.has_zero() && gradient.is_infinite() && !gradient.is_empty();
     match (gradient, slope) {
         (gradient, slope) if gradient == one => slope,
         (gradient, slope) if slope == one => gradient,
+        _ if is_masked => {
+            let nan = gradient.nan | slope.nan;
+            // Zero, and where the slope is not, the infinite product.
+            let others = Enclosure {
+                nan: false,
+                ..slope
+            }
+            .times(Enclosure {
+                nan: false,
+                ..gradient
+            });
+            Enclosure {
+                nan,
+                ..others.and(0.0)
+            }
+        }
         _ => gradient.times(slope).widened(ROUNDING, 0.0),
     }
 }

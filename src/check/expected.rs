@@ -221,7 +221,7 @@ fn backward_through(eval: &Eval, index: usize, x: f32, dy: f32) -> Enclosure {
     let mut slopes = Vec::with_capacity(eval.steps.len());
     for (at, step) in eval.steps.iter().enumerate() {
         let p = eval.parameters(step, index);
-        slopes.push(value.slope(step, &p));
+        slopes.push((value.slope(step, &p), step.is_mask()));
         if at + 1 < eval.steps.len() {
             value = value.through(step, &p);
         }
@@ -236,11 +236,10 @@ fn from_y_through(steps: &[(Step64, Option<FromValue>)], y: f32, dy: f32) -> Enc
     for (index, (step, dx)) in steps.iter().enumerate() {
         let p = step.constants();
         let slope = match dx {
-            Some(_) if value.is_anything() => value,
             Some(dx) => value.image(step, p, Of::FromValue(*dx)),
             None => value.slope(step, p),
         };
-        gradient = product(gradient, slope);
+        gradient = product(gradient, (slope, step.is_mask()));
         known &= dx.is_none();
         if known && index + 1 < steps.len() {
             value = match &step.function {

@@ -16,8 +16,8 @@
 //!   what the activation makes of the rounded product: for values, derivatives and shares of a sum.
 //! - What is stored as f16 or bf16 is rounded once more, by half a ULP of that dtype, measured at the ends of
 //!   what is allowed.
-//! - A NaN in x or dy must give NaN. Where the reference itself has no value (infinity times zero),
-//!   anything is accepted.
+//! - A NaN in x or dy must give NaN. So must what a step makes of numbers (infinity times zero, infinity less infinity),
+//!   where all values that a correct kernel may hold there give it; where some do, NaN is accepted beside the others.
 //!
 //! Layers have rules of their own: [`ExpectedLayer`].
 

@@ -85,9 +85,12 @@ impl Sum64 {
             match at.cmp(&shares.step) {
                 std::cmp::Ordering::Less => {}
                 std::cmp::Ordering::Equal => {
-                    slopes.push(value.share(step, &p, shares.parameter, &shares.name));
+                    let share = value.share(step, &p, shares.parameter, &shares.name);
+                    slopes.push((share, step.is_share_mask(&shares.name)));
                 }
-                std::cmp::Ordering::Greater => slopes.push(value.slope(step, &p)),
+                std::cmp::Ordering::Greater => {
+                    slopes.push((value.slope(step, &p), step.is_mask()));
+                }
             }
             value = value.through(step, &p);
         }
@@ -103,13 +106,18 @@ impl Sum64 {
             // A product with x is rounded here as it is for an element by itself.
             let rounded = rounded_product(step, &p)
                 .map(|p| dy * step.share(shares.parameter, &shares.name, x.into(), &p));
-            let Enclosure { lo, hi } = Enclosure::hull(rounded.chain([share]));
+            let Enclosure { lo, hi, .. } = Enclosure::hull(rounded.chain([share]));
             promised = Enclosure {
                 lo: enclosure.lo.max(lo - off),
                 hi: enclosure.hi.min(hi + off),
+                nan: enclosure.nan,
             };
         }
-        self.anything |= !(enclosure.hi - enclosure.lo).is_finite();
+        if enclosure.must_be_nan() {
+            self.nan = true;
+            return;
+        }
+        self.anything |= enclosure.nan || !(enclosure.hi - enclosure.lo).is_finite();
         self.value += share;
         self.magnitudes += magnitude;
         self.enclosed = self.enclosed.plus(enclosure);
@@ -131,8 +139,12 @@ impl Sum64 {
         }
         let shares = if summed { self.promised } else { self.enclosed };
         let off = summing + MIN_NORMAL;
-        let off = Enclosure { lo: -off, hi: off };
-        let Enclosure { lo, hi } = shares.plus(off).stored().rounded_to(dtype);
+        let off = Enclosure {
+            lo: -off,
+            hi: off,
+            nan: false,
+        };
+        let Enclosure { lo, hi, .. } = shares.plus(off).stored().rounded_to(dtype);
         let got = f64::from(got);
         if got.is_nan() {
             return (f64::INFINITY, 0.0);

@@ -38,8 +38,25 @@ fn value(index: usize) -> String {
     }
 }
 
-/// The rooms of a chain's activations, each once, and what random steps draw with.
+/// `result` where `from` is no NaN, which a step may have made.
+fn or_nan(result: String, from: &str, born: bool) -> String {
+    match born {
+        true => format!("m_or_nan({result}, {from})"),
+        false => result,
+    }
+}
+
+/// A gradient behind a function whose derivative is `slope`, and which is constant where that is zero if it is flat.
+fn passed(gradient: &str, slope: &str, is_flat: bool) -> String {
+    match is_flat {
+        true => format!("m_masked({gradient}, {slope})"),
+        false => format!("{gradient} * {slope}"),
+    }
+}
+
+/// The rooms of a chain's activations, each once, and what all of them share.
 pub(super) fn rooms(text: &mut Text, chain: &Chain) {
+    text.file("math/nan.wgsl");
     for step in chain.steps() {
         let activation = match step.function() {
             Function::Custom(custom) => {
@@ -83,6 +100,29 @@ pub(crate) struct ChainCode<'a> {
     draws: BTreeSet<usize>,
     /// The last step whose value is read.
     last: usize,
+    /// Of x, and of the value behind each step: whether a step may have made NaN of numbers. `min` and `select` in an
+    /// activation would lose it, where multiplications and sums do not.
+    born: Vec<bool>,
+    /// Of the gradient at this point of a backward pass.
+    gradient_born: bool,
+}
+
+/// Of x, and of the value behind each step, whether a step may have made NaN of numbers: by 0 x inf or inf - inf. What an
+/// operand holds may be infinite; a constant is not, but may be 0.
+fn born(chain: &Chain) -> Vec<bool> {
+    let mut born = vec![false];
+    for step in chain.steps() {
+        let learned = step.arguments().iter();
+        let learned = learned
+            .into_iter()
+            .any(|a| matches!(a, Argument::Operand(_)));
+        let makes = match step.function() {
+            Function::Scale | Function::Gate | Function::Custom(_) => true,
+            _ => learned,
+        };
+        born.push(makes || born.last().is_some_and(|born| *born));
+    }
+    born
 }
 
 impl<'a> ChainCode<'a> {
@@ -97,6 +137,8 @@ impl<'a> ChainCode<'a> {
             operands: BTreeSet::new(),
             draws: BTreeSet::new(),
             last: 0,
+            born: born(chain),
+            gradient_born: false,
         };
         match pass {
             Pass::Forward => {
@@ -150,9 +192,15 @@ impl<'a> ChainCode<'a> {
     }
 
     /// A product with what dropout drew. What it drops is zero even where it was infinite.
-    fn dropped(&mut self, what: &str, index: usize) -> String {
+    fn dropped(&mut self, what: &str, index: usize, born: bool) -> String {
         let factor = self.random(index);
-        format!("select({what} * {factor}, 0.0, {factor} == 0.0)")
+        let dropped = format!("select({what} * {factor}, 0.0, {factor} == 0.0)");
+        or_nan(dropped, what, born)
+    }
+
+    /// What a function makes of the value behind `index` steps, and NaN of NaN.
+    fn or_nan(&self, result: String, index: usize) -> String {
+        or_nan(result, &value(index), self.born[index])
     }
 
     /// The values behind the steps up to the last that is read.
@@ -167,14 +215,14 @@ impl<'a> ChainCode<'a> {
                 Function::Bias | Function::Residual => {
                     format!("{from} + {}", self.argument(index, step, 0))
                 }
-                Function::Dropout => self.dropped(&from, index),
-                Function::Rrelu => format!("act_leaky_relu({from}, {})", self.random(index)),
+                Function::Dropout => self.dropped(&from, index, self.born[index]),
+                Function::Rrelu => {
+                    let value = format!("act_leaky_relu({from}, {})", self.random(index));
+                    self.or_nan(value, index)
+                }
                 function => {
-                    format!(
-                        "act_{}({from}{})",
-                        function.name(),
-                        self.arguments(index, step)
-                    )
+                    let arguments = self.arguments(index, step);
+                    self.or_nan(format!("act_{}({from}{arguments})", function.name()), index)
                 }
             };
             _ = writeln!(self.values, "    let {} = {result};", value(index + 1));
@@ -191,17 +239,20 @@ impl<'a> ChainCode<'a> {
                 Function::Scale | Function::Gate => {
                     format!("{gradient} * {}", self.argument(index, step, 0))
                 }
-                Function::Dropout => self.dropped(&gradient, index),
+                Function::Dropout => self.dropped(&gradient, index, self.gradient_born),
                 Function::Rrelu => {
                     let (from, slope) = (self.value(index), self.random(index));
-                    format!("{gradient} * act_leaky_relu_dx({from}, {slope})")
+                    let slope = format!("act_leaky_relu_dx({from}, {slope})");
+                    passed(&gradient, &self.or_nan(slope, index), false)
                 }
                 function => {
                     let (from, arguments) = (self.value(index), self.arguments(index, step));
-                    format!("{gradient} * act_{}_dx({from}{arguments})", function.name())
+                    let slope = format!("act_{}_dx({from}{arguments})", function.name());
+                    passed(&gradient, &self.or_nan(slope, index), function.is_flat())
                 }
             };
             _ = writeln!(self.lines, "    let g{index} = {product};");
+            self.gradient_born |= *step.function() != Function::Dropout;
             gradient = format!("g{index}");
         }
         // In the order in which they were asked for.
@@ -223,8 +274,10 @@ impl<'a> ChainCode<'a> {
                 Function::Scale | Function::Gate => format!("{gradient} * {}", self.value(index)),
                 function => {
                     let (from, arguments) = (self.value(index), self.arguments(index, step));
-                    let function = function.name();
-                    format!("{gradient} * act_{function}_d_{parameter}({from}{arguments})")
+                    let name = function.name();
+                    let share = format!("act_{name}_d_{parameter}({from}{arguments})");
+                    let is_flat = function.is_flat_in(parameter);
+                    passed(gradient, &self.or_nan(share, index), is_flat)
                 }
             };
             _ = writeln!(self.lines, "    let d_{name} = {term};");
@@ -255,7 +308,8 @@ impl<'a> ChainCode<'a> {
                 from = value(index);
             }
             if !slope.is_empty() {
-                _ = writeln!(self.lines, "    let g{index} = {gradient} * {slope};");
+                let product = passed(&gradient, &slope, step.function().is_flat());
+                _ = writeln!(self.lines, "    let g{index} = {product};");
                 gradient = format!("g{index}");
             }
         }

@@ -147,6 +147,7 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "math/expm1.wgsl",
     "math/ldexp.wgsl",
     "math/log1p.wgsl",
+    "math/nan.wgsl",
     "math/normal.wgsl",
     "math/philox.wgsl",
     "math/sigmoid.wgsl",
