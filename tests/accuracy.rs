@@ -32,6 +32,8 @@ fn main() -> ! {
             "celu(0.37)",
             "celu(2)",
             "threshold(0.5, -2)",
+            "hardtanh(-inf, 7)",
+            "hardtanh(-0.5, inf)",
             "shrink(1.5, 0.25)",
             "squareplus(0.5)",
             "squareplus(0)",

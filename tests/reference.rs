@@ -122,6 +122,34 @@ fn known_constants() {
     }
 }
 
+/// Parameters for which a function has no meaning are refused, by name; infinite bounds are none of them.
+#[test]
+fn domains() {
+    for (text, message) in [
+        ("celu(0)", "step 1: alpha of celu must be a number other than 0, not 0"),
+        ("silu | softshrink(-0.5)", "step 2: lambd of softshrink must be 0 or more, not -0.5"),
+        ("hardtanh(2, -2)", "step 1: max_val of hardtanh must be no less than min_val, not -2"),
+        ("rrelu(0.3, 0.1)", "step 1: upper of rrelu must be no less than lower, not 0.1"),
+        ("softplus(beta=0)", "step 1: beta of softplus must be a number other than 0, not 0"),
+        ("squareplus(-4)", "step 1: b of squareplus must be 0 or more, not -4"),
+        ("relu | elu(inf)", "step 2: alpha of elu must be a finite f32, not \"inf\""),
+        ("hardtanh(0, 1e40)", "step 1: max_val of hardtanh must be a finite f32, not \"1e40\""),
+        ("hardtanh(nan, 1)", "step 1: min_val of hardtanh must be a finite f32, not \"nan\""),
+    ] {
+        let error = text.parse::<Chain>().unwrap_err();
+        assert_eq!(error.to_string(), message);
+    }
+    let built = Chain::from(Activation::Celu { alpha: 0.0 });
+    assert!(reference::forward(&built, &[1.0f32]).is_err());
+    let bounded = activation("hardtanh(-inf, 7)");
+    assert_eq!(bounded.to_string().parse(), Ok(bounded.clone()));
+    let inputs = [f32::NEG_INFINITY, -1e30, 3.0, 9.0, f32::INFINITY];
+    let y = reference::forward(&bounded, &inputs).unwrap();
+    assert_eq!(y, [f64::NEG_INFINITY, f64::from(-1e30f32), 3.0, 7.0, 7.0]);
+    let dx = reference::backward(&bounded, &inputs, &[1.0f32; 5]).unwrap();
+    assert_eq!(dx, [1.0, 1.0, 1.0, 0.0, 0.0]);
+}
+
 /// At a kink, PyTorch 2.15's choice.
 #[test]
 fn kinks() {

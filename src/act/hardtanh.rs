@@ -4,6 +4,7 @@ use super::{Domain, FromY, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "Collobert 2004, Large Scale Machine Learning; torch.nn.Hardtanh",
+    takes_infinity: true,
     domain: &[Domain {
         parameter: "max_val",
         holds: |p| p[0] <= p[1],

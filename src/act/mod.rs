@@ -8,7 +8,9 @@
 pub(crate) struct Room {
     /// Where the definition stands: a paper or a specification.
     pub(crate) source: &'static str,
-    /// What the parameters must be, beside finite.
+    /// Whether parameters may be infinite: they are bounds.
+    pub(crate) takes_infinity: bool,
+    /// What the parameters must be besides.
     pub(crate) domain: &'static [Domain],
     /// The value.
     pub(crate) y: fn(x: f64, p: &[f64]) -> f64,
@@ -80,6 +82,7 @@ impl Room {
     /// given.
     const PLAIN: Room = Room {
         source: "",
+        takes_infinity: false,
         domain: &[],
         y: |x, _| x,
         dx: |_, _| 1.0,

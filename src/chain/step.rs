@@ -94,6 +94,11 @@ impl Function {
         }
     }
 
+    /// Whether parameters may be infinite.
+    pub(crate) fn takes_infinity(&self) -> bool {
+        matches!(self, Function::Activation(a) if a.entry().room.takes_infinity)
+    }
+
     /// Whether it is constant in some region, and lets no gradient pass there.
     pub(crate) fn is_flat(&self) -> bool {
         matches!(self, Function::Activation(activation) if activation.entry().room.is_flat)
@@ -293,7 +298,9 @@ impl Step {
                 (Function::Gate | Function::Residual, Argument::Constant(_)) => {
                     return Err(bad("an operand, such as @t"));
                 }
-                (_, Argument::Constant(value)) if !value.is_finite() => {
+                (function, Argument::Constant(value))
+                    if value.is_nan() || (value.is_infinite() && !function.takes_infinity()) =>
+                {
                     return Err(Error::Chain(ChainError::BadValue {
                         step,
                         name: self.name().to_owned(),

@@ -164,7 +164,10 @@ fn parse_argument(step: usize, read: &Step, index: usize, value: &str) -> Result
     if let Some(name) = value.strip_prefix('@') {
         return Ok(name.into());
     }
-    let number = value.parse::<f32>().ok().filter(|v| v.is_finite());
+    // A number too large for f32 is not meant to be infinite; only inf is.
+    let is_spelled = value.contains(['i', 'I']) && read.function().takes_infinity();
+    let is_meant = |v: &f32| v.is_finite() || (v.is_infinite() && is_spelled);
+    let number = value.parse::<f32>().ok().filter(is_meant);
     let number = number.ok_or_else(|| {
         Error::Chain(ChainError::BadValue {
             step,
