@@ -126,15 +126,42 @@ fn known_constants() {
 #[test]
 fn domains() {
     for (text, message) in [
-        ("celu(0)", "step 1: alpha of celu must be a number other than 0, not 0"),
-        ("silu | softshrink(-0.5)", "step 2: lambd of softshrink must be 0 or more, not -0.5"),
-        ("hardtanh(2, -2)", "step 1: max_val of hardtanh must be no less than min_val, not -2"),
-        ("rrelu(0.3, 0.1)", "step 1: upper of rrelu must be no less than lower, not 0.1"),
-        ("softplus(beta=0)", "step 1: beta of softplus must be a number other than 0, not 0"),
-        ("squareplus(-4)", "step 1: b of squareplus must be 0 or more, not -4"),
-        ("relu | elu(inf)", "step 2: alpha of elu must be a finite f32, not \"inf\""),
-        ("hardtanh(0, 1e40)", "step 1: max_val of hardtanh must be a finite f32, not \"1e40\""),
-        ("hardtanh(nan, 1)", "step 1: min_val of hardtanh must be a finite f32, not \"nan\""),
+        (
+            "celu(0)",
+            "step 1: alpha of celu must be a number other than 0, not 0",
+        ),
+        (
+            "silu | softshrink(-0.5)",
+            "step 2: lambd of softshrink must be 0 or more, not -0.5",
+        ),
+        (
+            "hardtanh(2, -2)",
+            "step 1: max_val of hardtanh must be no less than min_val, not -2",
+        ),
+        (
+            "rrelu(0.3, 0.1)",
+            "step 1: upper of rrelu must be no less than lower, not 0.1",
+        ),
+        (
+            "softplus(beta=0)",
+            "step 1: beta of softplus must be a number other than 0, not 0",
+        ),
+        (
+            "squareplus(-4)",
+            "step 1: b of squareplus must be 0 or more, not -4",
+        ),
+        (
+            "relu | elu(inf)",
+            "step 2: alpha of elu must be a finite f32, not \"inf\"",
+        ),
+        (
+            "hardtanh(0, 1e40)",
+            "step 1: max_val of hardtanh must be a finite f32, not \"1e40\"",
+        ),
+        (
+            "hardtanh(nan, 1)",
+            "step 1: min_val of hardtanh must be a finite f32, not \"nan\"",
+        ),
     ] {
         let error = text.parse::<Chain>().unwrap_err();
         assert_eq!(error.to_string(), message);

@@ -13,6 +13,8 @@ pub(super) const ROOM: Room = Room {
         let h = x.hypot(p[0].sqrt());
         if x > 0.0 {
             (x + h) / 2.0
+        } else if p[0] == 0.0 {
+            0.0
         } else {
             p[0] / (2.0 * (h - x))
         }

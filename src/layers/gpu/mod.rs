@@ -134,7 +134,6 @@ mod tests {
             for (access, dtypes) in [
                 (Access::Vec4, DType::F32.into()),
                 (Access::Vec4, mixed),
-                (Access::Scalar, DType::F32.into()),
                 (Access::Scalar, mixed),
             ] {
                 let form = Form {
