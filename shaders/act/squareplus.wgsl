@@ -12,7 +12,8 @@ fn act_squareplus(x: f32, b: f32) -> f32 {
     let powers = squareplus_scale(a, b);
     let scale = powers.x;
     let scaled = a * scale;
-    let h = sqrt(scaled * scaled + b * scale * scale);
+    // The square of a subnormal is lost all the same; only without b does that matter.
+    let h = select(sqrt(scaled * scaled + b * scale * scale), scaled, b == 0.0);
     let m = 0.5 * (scaled + h);
     // The max makes it infinite with x.
     let y = select(max(m * powers.y, x), 0.25 * b * max(scale, 1.0) / m * min(scale, 1.0), x < 0.0);
