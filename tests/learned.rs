@@ -560,15 +560,17 @@ fn main() -> ! {
                         DType::F16 => (number % 4, 4),
                         _ => ((number + 2) % 4, 4),
                     };
-                    let is_here = |turn: usize, kind| {
-                        share.is_whole() || (share.has(turn) && turn % kinds.len() == kind)
+                    let is_here = |at: usize, turn: usize, kind| {
+                        // Both go by fives: an adapter is to meet all kinds.
+                        let is_own = share.has(turn + at);
+                        share.is_whole() || (is_own && turn % kinds.len() == kind)
                     };
                     let shapes = LAYOUTS.into_iter().enumerate();
                     for (at, shape) in shapes.skip(first).step_by(every) {
                         // A layout meets one of the kinds; over layouts a chain meets all.
                         let turn = number + at;
                         let kinds = kinds.iter().enumerate();
-                        for (_, kinds) in kinds.filter(|(kind, _)| is_here(turn, *kind)) {
+                        for (_, kinds) in kinds.filter(|(kind, _)| is_here(at, turn, *kind)) {
                             run(gpu, &chain, shape, kinds)?;
                         }
                     }

@@ -20,12 +20,15 @@ pub(crate) type Trials = trials::Trials<Gpu>;
 /// The software adapters that were found.
 static SHARING: OnceLock<Vec<String>> = OnceLock::new();
 
-/// An adapter's part of the trials, or of the cases within a trial, that take long. Each of the software adapters that are
-/// there runs one part, so that together they run all; any other adapter runs all, and so does each with NONLIN_TEST_ALL=1.
+/// An adapter's part of the trials, or of the cases within a trial, that take long. The software adapters that are there
+/// take turns, GL half as often as the others, so that together they run all; any other adapter runs all, and so does each
+/// with NONLIN_TEST_ALL=1.
 #[derive(Clone, Copy)]
 pub(crate) struct Share {
-    part: usize,
-    parts: usize,
+    /// Its turns, of so many: the first, and how many.
+    first: usize,
+    turns: usize,
+    of: usize,
 }
 
 impl Share {
@@ -40,25 +43,32 @@ impl Share {
 
     fn among(trials: &Trials, takes_part: impl Fn(&str) -> bool) -> Self {
         let sharing = SHARING.get().map_or(&[][..], Vec::as_slice);
-        let mut sharing = sharing.iter().filter(|key| takes_part(key));
-        let parts = sharing.clone().count();
-        let part = sharing.position(|key| key == trials.adapter());
-        let is_alone = std::env::var_os("NONLIN_TEST_ALL").is_some_and(|v| v == "1");
-        match part {
-            Some(part) if !is_alone => Share { part, parts },
-            _ if takes_part(trials.adapter()) => Share { part: 0, parts: 1 },
-            _ => Share { part: 2, parts: 2 },
+        let turns_of = |key: &str| if key.ends_with("-gl") { 1 } else { 2 };
+        let (mut of, mut own) = (0, None);
+        for key in sharing.iter().filter(|key| takes_part(key)) {
+            if key == trials.adapter() {
+                own = Some((of, turns_of(key)));
+            }
+            of += turns_of(key);
         }
+        let is_alone = std::env::var_os("NONLIN_TEST_ALL").is_some_and(|v| v == "1");
+        let (first, turns, of) = match own {
+            Some((first, turns)) if !is_alone => (first, turns, of),
+            _ if takes_part(trials.adapter()) => (0, 1, 1),
+            _ => (0, 0, 1),
+        };
+        Share { first, turns, of }
     }
 
     /// Whether the adapter runs all.
     pub(crate) fn is_whole(self) -> bool {
-        self.parts == 1
+        self.turns == self.of
     }
 
     /// Whether the adapter runs the case of this number.
     pub(crate) fn has(self, number: usize) -> bool {
-        number % self.parts == self.part
+        let turn = number % self.of;
+        self.first <= turn && turn < self.first + self.turns
     }
 }
 
