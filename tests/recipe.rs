@@ -265,7 +265,7 @@ fn add(on: &mut Trials) {
             }
         }
     }
-    let (share, of_slow) = (share, Share::without_gl(on));
+    let of_slow = Share::without_gl(on);
     for (turn, (name, images)) in [
         ("nchw", Images::nchw(2, 8, 6, 8)),
         ("nhwc", Images::nhwc(2, 6, 8, 8)),

@@ -1,13 +1,11 @@
 // NaN, and infinite gradients, by integers: compilers may take it that no float is NaN, and `min`, `max` and `select`
 // make numbers of it. What is NaN when it is loaded is found there; this is for what a step makes.
-
-fn m_is_nan(v: f32) -> bool {
-    return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
-}
+//#use io/f32.wgsl
+fn f32_is_nan(bits: u32) -> bool { return bits > 1u; } //#stub
 
 // What a function made of its argument: v, but NaN of NaN.
 fn m_or_nan(v: f32, argument: f32) -> f32 {
-    return bitcast<f32>(select(bitcast<u32>(v), 0x7fc00000u, m_is_nan(argument)));
+    return bitcast<f32>(select(bitcast<u32>(v), 0x7fc00000u, f32_is_nan(bitcast<u32>(argument))));
 }
 
 // A gradient times a derivative. Where that is exactly zero nothing passes, not even an infinite gradient; NaN does.
