@@ -561,9 +561,10 @@ fn main() -> ! {
                         _ => ((number + 2) % 4, 4),
                     };
                     let is_here = |at: usize, turn: usize, kind| {
-                        // Both go by fives: an adapter is to meet all kinds.
-                        let is_own = share.has(turn + at);
-                        share.is_whole() || (is_own && turn % kinds.len() == kind)
+                        // Of two neighbouring layouts one; and an adapter is to meet all kinds, also where there are as many
+                        // kinds as turns.
+                        let is_own = turn % 2 == 0 && share.has(turn / 2 + at);
+                        share.is_whole() || (is_own && turn / 2 % kinds.len() == kind)
                     };
                     let shapes = LAYOUTS.into_iter().enumerate();
                     for (at, shape) in shapes.skip(first).step_by(every) {

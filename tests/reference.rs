@@ -2,6 +2,7 @@
 //! literature, and its kinks those of PyTorch.
 
 use nonlin::{Activation, Chain, reference};
+use std::collections::BTreeSet;
 
 fn value(chain: &Chain, x: f32) -> f64 {
     reference::forward(chain, &[x]).unwrap()[0]
@@ -224,6 +225,31 @@ fn kinks() {
             (got - want).abs() < 1e-15,
             "{text} at {x}: {got} against {want}"
         );
+    }
+}
+
+/// With default parameters, every kink is that of the source which the room names, by its own automatic differentiation:
+/// data/kinks.py ran it.
+#[test]
+fn kinks_are_their_sources() {
+    let mut seen = BTreeSet::new();
+    for line in include_str!("data/kinks.txt").lines() {
+        let [name, knot, whose, want] = line.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("four words are needed: {line}");
+        };
+        // The first line is the source's; others are there to compare.
+        if !seen.insert((name, knot)) {
+            continue;
+        }
+        let want: f64 = want.parse().unwrap();
+        let got = slope(&activation(name), knot.parse().unwrap());
+        // Parameters are f32.
+        let near = (got - want).abs() <= 1e-6 * want.abs();
+        assert!(near, "{name} at {knot}: {got}, and {want} of {whose}");
+    }
+    for activation in Activation::ALL.iter().filter(|a| !a.knots().is_empty()) {
+        let name = activation.name();
+        assert!(seen.iter().any(|(known, _)| *known == name), "{name}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! The arguments of `nonlin run`: files by the names of a chain's operands, and the shapes they may have.
 
 use crate::npy::{count, text};
+use crate::output::DASH;
 use crate::subject::is_elementwise;
 use crate::{Failure, Result};
 use nonlin::{Chain, Layout};
@@ -21,6 +22,9 @@ impl Named {
         let parts = text.split_once('=');
         let parts = parts.filter(|(name, path)| !name.is_empty() && !path.is_empty());
         let (name, path) = parts.ok_or("a name, = and a file are needed, as in w=w.npy")?;
+        if path == "-" {
+            return Err(DASH);
+        }
         Ok(Named {
             name: name.into(),
             path: path.into(),

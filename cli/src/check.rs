@@ -6,7 +6,7 @@ mod operands;
 
 use crate::exhaustive::{self, Adapter, Table};
 use crate::layers::Given;
-use crate::output::{Progress, dtypes, orders, show, show_json};
+use crate::output::{Progress, dtypes, files, orders, show, show_json};
 use crate::subject::{Lengths, Spread, Subject, refuse};
 use crate::{Failure, Result, Verdict, adapters};
 use found::{Checked, Comparison, passed, text};
@@ -93,7 +93,7 @@ pub(crate) struct Args {
     exhaustive: bool,
     /// Write the table of --exhaustive to a Markdown file, after each chain. Rows of the same
     /// adapters that are there already are kept
-    #[arg(long, value_name = "FILE", requires = "exhaustive")]
+    #[arg(long, value_name = "FILE", value_parser = files(), requires = "exhaustive")]
     out: Option<PathBuf>,
     /// Compare with another program too, as tools/torch_peer.py is one for PyTorch
     #[arg(long, value_name = "COMMAND", requires = "exhaustive")]

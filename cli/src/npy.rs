@@ -1,13 +1,14 @@
 //! NumPy's .npy files, as far as floats need them.
 //!
 //! The header is read here, not by a crate: it may come from anywhere, and must neither overflow a
-//! product of dimensions nor make us allocate what the file does not hold.
+//! product of dimensions nor make us allocate what the file does not hold. (npyz, which the tests
+//! read results with, multiplies dimensions unchecked.)
 
 mod header;
 
 use crate::{Failure, Result};
 use header::{Header, Problem, name, read_header};
-use nonlin::half::f16;
+use nonlin::half::{bf16, f16};
 use nonlin::{DType, Element};
 use std::fmt::Write as _;
 use std::fs::File;
@@ -53,26 +54,38 @@ struct Storage<T> {
 
 impl<T: Element> Storage<T> {
     fn of(descr: &str) -> Option<Self> {
+        let (order, kind) = descr.split_at_checked(1)?;
+        let is_big = match order {
+            "<" => false,
+            ">" => true,
+            // The byte order of whoever reads.
+            "=" | "|" => cfg!(target_endian = "big"),
+            _ => return None,
+        };
         // Elements are cut to their size before they are decoded; the default is never seen. f64
         // holds all of them exactly, so that there is one rounding.
-        let (name, bytes, decode): (_, _, fn(&[u8]) -> T) = match descr {
-            "<f2" => ("f16", 2, |b| {
+        let (name, bytes, decode): (_, _, fn(&[u8]) -> T) = match (kind, is_big) {
+            ("f2", false) => ("f16", 2, |b| {
                 of_f64(b.try_into().map_or(f16::ZERO, f16::from_le_bytes))
             }),
-            ">f2" => ("f16", 2, |b| {
+            ("f2", true) => ("f16", 2, |b| {
                 of_f64(b.try_into().map_or(f16::ZERO, f16::from_be_bytes))
             }),
-            "<f4" => ("f32", 4, |b| {
+            ("f4", false) => ("f32", 4, |b| {
                 of_f64(b.try_into().map_or(0.0, f32::from_le_bytes))
             }),
-            ">f4" => ("f32", 4, |b| {
+            ("f4", true) => ("f32", 4, |b| {
                 of_f64(b.try_into().map_or(0.0, f32::from_be_bytes))
             }),
-            "<f8" => ("f64", 8, |b| {
+            ("f8", false) => ("f64", 8, |b| {
                 of_f64(b.try_into().map_or(0.0, f64::from_le_bytes))
             }),
-            ">f8" => ("f64", 8, |b| {
+            ("f8", true) => ("f64", 8, |b| {
                 of_f64(b.try_into().map_or(0.0, f64::from_be_bytes))
+            }),
+            // See `Written::V2`.
+            ("V2", false) => ("bf16", 2, |b| {
+                of_f64(b.try_into().map_or(bf16::ZERO, bf16::from_le_bytes))
             }),
             _ => return None,
         };
@@ -88,22 +101,54 @@ fn of_f64<T: Element>(value: impl Into<f64>) -> T {
     T::from_f64(value.into())
 }
 
-/// The dtype in which elements of another are written: NumPy has no bf16, and f32 holds its values.
-pub(crate) fn written_as(dtype: DType) -> DType {
-    match dtype {
-        DType::F16 => DType::F16,
-        _ => DType::F32,
-    }
+/// How a file holds elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    F16,
+    F32,
+    /// bfloat16, which NumPy has not. What ml_dtypes and others write under this name NumPy reads as
+    /// two bytes of no known meaning; `.view(ml_dtypes.bfloat16)` gives them back theirs.
+    V2,
 }
 
-/// Elements as a file holds them.
-pub(crate) fn bytes<T: Element>(elements: &[T]) -> Vec<u8> {
-    let values = elements.iter().map(|element| element.to_f32());
-    match written_as(T::DTYPE) {
-        DType::F16 => values
-            .flat_map(|value| f16::from_f32(value).to_le_bytes())
-            .collect(),
-        _ => values.flat_map(f32::to_le_bytes).collect(),
+impl Written {
+    /// How elements of a dtype are written, where nobody asks for another way: f32 holds the values of bf16.
+    pub(crate) fn of(dtype: DType) -> Self {
+        match dtype {
+            DType::F16 => Written::F16,
+            _ => Written::F32,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Written::F16 => "f16",
+            Written::F32 => "f32",
+            Written::V2 => "V2",
+        }
+    }
+
+    /// NumPy's name.
+    fn descr(self) -> &'static str {
+        match self {
+            Written::F16 => "<f2",
+            Written::F32 => "<f4",
+            Written::V2 => "<V2",
+        }
+    }
+
+    /// Elements as the file holds them.
+    pub(crate) fn bytes<T: Element>(self, elements: &[T]) -> Vec<u8> {
+        let values = elements.iter().map(|element| element.to_f32());
+        match self {
+            Written::F16 => values
+                .flat_map(|value| f16::from_f32(value).to_le_bytes())
+                .collect(),
+            Written::F32 => values.flat_map(f32::to_le_bytes).collect(),
+            Written::V2 => values
+                .flat_map(|value| bf16::from_f32(value).to_le_bytes())
+                .collect(),
+        }
     }
 }
 
@@ -121,7 +166,7 @@ pub(crate) fn read<T: Element>(path: &Path) -> Result<Array<T>> {
     let Some(storage) = Storage::<T>::of(&descr) else {
         let name = name(&descr);
         return Err(Failure(format!(
-            "{at} holds {name}; f16, f32 or f64 is needed"
+            "{at} holds {name}; f16, bf16, f32 or f64 is needed"
         )));
     };
 
@@ -219,15 +264,15 @@ impl Shape {
     }
 
     /// What stands before the data in a file, byte for byte as NumPy writes it.
-    pub(crate) fn header(&self, dtype: DType) -> Vec<u8> {
-        let size = written_as(dtype).size();
+    pub(crate) fn header(&self, written: Written) -> Vec<u8> {
+        let descr = written.descr();
         let (fortran, growing) = match self.order {
             Order::C => ("False", self.dimensions.first()),
             Order::Fortran => ("True", self.dimensions.last()),
         };
         let shape = self.text();
         let mut text =
-            format!("{{'descr': '<f{size}', 'fortran_order': {fortran}, 'shape': {shape}, }}");
+            format!("{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}, }}");
         // NumPy leaves room for the axis that an appending program would make longer.
         if let Some(axis) = growing {
             _ = write!(text, "{:1$}", "", 21 - axis.to_string().len());
@@ -311,7 +356,7 @@ mod tests {
         for order in [Order::C, Order::Fortran] {
             for dimensions in [&[][..], &[0], &[7], &[2, 3], &[5, 0, u64::MAX]] {
                 let shape = shape(dimensions, order);
-                let bytes = shape.header(DType::F32);
+                let bytes = shape.header(Written::F32);
                 assert_eq!(bytes.len() % 64, 0);
                 let header = read_header(&mut &bytes[..]).unwrap();
                 assert_eq!((header.descr.as_str(), header.shape), ("<f4", shape));
@@ -326,7 +371,7 @@ mod tests {
             (DType::F16, "<f2"),
             (DType::BF16, "<f4"),
         ] {
-            let bytes = shape(&[3], Order::C).header(dtype);
+            let bytes = shape(&[3], Order::C).header(Written::of(dtype));
             assert_eq!(read_header(&mut &bytes[..]).unwrap().descr, descr);
         }
     }

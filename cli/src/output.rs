@@ -1,12 +1,14 @@
-//! What the commands have in common: dtypes, passes and orders as they are given; text, tables, JSON and progress.
+//! What the commands have in common: dtypes, files, passes and orders as they are given; text, tables, JSON and progress.
 
+use crate::npy::Written;
 use crate::{Failure, Result};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nonlin::layers::Order;
 use nonlin::{DType, Pass};
 use serde_json::Value;
 use std::io::{self, ErrorKind, Write};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Reads `--dtype`.
@@ -14,6 +16,27 @@ pub(crate) fn dtypes() -> impl TypedValueParser<Value = DType> {
     let names = DType::ALL.iter().map(|dtype| dtype.name());
     PossibleValuesParser::new(names).try_map(|name| name.parse::<DType>())
 }
+
+/// Reads `--bf16-as`.
+pub(crate) fn written() -> impl TypedValueParser<Value = Written> {
+    let all = [Written::F32, Written::V2];
+    PossibleValuesParser::new(all.map(Written::name)).map(move |name| match &*name {
+        "V2" => Written::V2,
+        _ => Written::F32,
+    })
+}
+
+/// Reads a file's name. `-` is standard input or output for other programs, and would be a file here.
+pub(crate) fn files() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| match path.as_os_str() == "-" {
+        true => Err(DASH),
+        false => Ok(path),
+    })
+}
+
+/// Why `-` is refused.
+pub(crate) const DASH: &str =
+    "standard input and output are not used; for a file of that name, say ./-";
 
 /// Reads `--pass`.
 pub(crate) fn passes() -> impl TypedValueParser<Value = Pass> {

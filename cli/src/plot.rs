@@ -1,6 +1,6 @@
 //! `nonlin plot`.
 
-use crate::output::short;
+use crate::output::{files, short};
 use crate::pending::Pending;
 use crate::{Failure, Result, Verdict};
 use nonlin::{Activation, Chain, reference};
@@ -26,7 +26,7 @@ pub(crate) struct Args {
     #[arg(required_unless_present = "gallery", requires = "out")]
     chain: Option<String>,
     /// Where to draw it: a file with the extension .svg or .png
-    #[arg(long, value_name = "FILE", requires = "chain")]
+    #[arg(long, value_name = "FILE", value_parser = files(), requires = "chain")]
     out: Option<PathBuf>,
     /// Draw every activation into this folder, as SVG, and write a README.md that shows them
     #[arg(long, value_name = "DIR", conflicts_with_all = ["chain", "out"])]

@@ -4,8 +4,8 @@ mod layer;
 
 use crate::arguments::{Channels, Named, check_names};
 use crate::layers::{Given, Known};
-use crate::npy::{Array, Order, Shape};
-use crate::output::{Progress, complain, dtypes, show, table};
+use crate::npy::{Array, Order, Shape, Written};
+use crate::output::{Progress, complain, dtypes, files, show, table, written};
 use crate::pending::{Pending, resolve};
 use crate::{Failure, Result, Verdict, adapters, npy, subject};
 use nonlin::half::{bf16, f16};
@@ -15,12 +15,14 @@ use std::path::{Path, PathBuf};
 
 /// Run a chain, or a layer, on .npy files
 ///
-/// Reads f16, f32 and f64, little or big endian, in C or Fortran order. What is not of the dtype is
+/// Reads f16, f32 and f64, little or big endian, in C or Fortran order, and as bf16 what NumPy calls
+/// V2, which is how ml_dtypes' bfloat16 is saved. What is not of the dtype is
 /// converted to it, which is said on stderr. Arithmetic is f32 whatever the dtype. Results are
 /// little-endian, of the dtype and of the same shape and order as x. They appear whole or not at
 /// all: when anything goes wrong, the files that were there stay as they were.
 ///
-/// NumPy has no bf16: results of --dtype bf16 are written as f32, which holds their values exactly.
+/// NumPy has no bf16: results of --dtype bf16 are written as f32, which holds their values exactly, or
+/// with --bf16-as V2 as ml_dtypes' bfloat16 is.
 ///
 /// Each operand of the chain, such as @w, needs a file: --arg w=w.npy. Its shape says whose its
 /// values are. With x of N x C x H x W: () or one value, shared; (C,) or (1, C, 1, 1), per channel;
@@ -63,16 +65,16 @@ pub(crate) struct Args {
     /// shows what there is
     chain: String,
     /// The input
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = files())]
     x: PathBuf,
     /// Where to write the value
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = files())]
     y: Option<PathBuf>,
     /// The gradient with respect to y, of the same shape as x
-    #[arg(long, value_name = "FILE", requires = "backward")]
+    #[arg(long, value_name = "FILE", value_parser = files(), requires = "backward")]
     dy: Option<PathBuf>,
     /// Where to write the gradient with respect to x
-    #[arg(long, value_name = "FILE", requires = "dy")]
+    #[arg(long, value_name = "FILE", value_parser = files(), requires = "dy")]
     dx: Option<PathBuf>,
     /// The values of the operand @NAME, or of a layer's parameter; once for each
     #[arg(long, value_name = "NAME=FILE", value_parser = Named::parse)]
@@ -103,6 +105,9 @@ pub(crate) struct Args {
     /// How elements are stored on the device
     #[arg(long, default_value = "f32", value_parser = dtypes())]
     dtype: DType,
+    /// How results of --dtype bf16 are written [default: f32]
+    #[arg(long, value_name = "TYPE", value_parser = written())]
+    bf16_as: Option<Written>,
     /// Use the first adapter whose description contains this, in upper or lower case
     #[arg(long, value_name = "TEXT", conflicts_with = "cpu")]
     adapter: Option<String>,
@@ -111,7 +116,20 @@ pub(crate) struct Args {
     cpu: bool,
 }
 
+impl Args {
+    /// How y and dx are written.
+    fn written(&self) -> Written {
+        self.bf16_as.unwrap_or_else(|| Written::of(self.dtype))
+    }
+}
+
 pub(crate) fn run(args: &Args) -> Result<Verdict> {
+    if args.bf16_as.is_some() && args.dtype != DType::BF16 {
+        return Err(Failure(format!(
+            "--bf16-as is for --dtype bf16; the dtype is {}",
+            args.dtype
+        )));
+    }
     match args.dtype {
         DType::F16 => run_as::<f16>(args),
         DType::BF16 => run_as::<bf16>(args),
@@ -198,13 +216,13 @@ impl<T: Element> Work<'_, T> {
         self.progress.doing(pass.to_string());
         let what = format!("{pass} of {chain}");
         let mut result = path
-            .map(|path| Output::create(path, self.shape, T::DTYPE, what))
+            .map(|path| Output::create(path, self.shape, args.written(), what))
             .transpose()?;
         let (mut gradients, mut names) = (Vec::new(), Vec::new());
         for Named { name, path } in args.grad.iter().filter(|_| pass == Pass::Backward) {
             let what = format!("gradient of @{name} in {chain}");
             let shape = &self.operands[name.as_str()];
-            gradients.push(Output::create(path, shape, DType::F32, what)?);
+            gradients.push(Output::create(path, shape, Written::F32, what)?);
             names.push(name.as_str());
         }
         // An x without elements is one piece of none: there may be gradients all the same.
@@ -240,18 +258,20 @@ fn keep(engine: &Engine, results: Vec<Output>) -> Result<Verdict> {
 struct Output {
     file: Pending,
     shape: Shape,
+    written: Written,
     /// What is told of it.
     row: Vec<String>,
 }
 
 impl Output {
-    fn create(path: &Path, shape: &Shape, dtype: DType, what: String) -> Result<Self> {
+    fn create(path: &Path, shape: &Shape, written: Written, what: String) -> Result<Self> {
         let mut file = Pending::create(path)?;
-        file.write(&shape.header(dtype))?;
-        let kind = format!("{} {}", shape.text(), npy::written_as(dtype));
+        file.write(&shape.header(written))?;
+        let kind = format!("{} {}", shape.text(), written.name());
         Ok(Output {
             file,
             shape: shape.clone(),
+            written,
             row: vec![path.display().to_string(), kind, what],
         })
     }
@@ -267,7 +287,7 @@ impl Output {
             converted: None,
         };
         let array = array.in_order(self.shape.order);
-        self.file.write(&npy::bytes(&array.data))
+        self.file.write(&self.written.bytes(&array.data))
     }
 }
 

@@ -3,7 +3,7 @@
 mod kernels;
 
 use crate::layers::Given;
-use crate::output::{dtypes, orders, passes, show, table};
+use crate::output::{dtypes, files, orders, passes, show, table};
 use crate::pending::{Pending, persist_all};
 use crate::subject::{Lengths, Spread, Subject, refuse};
 use crate::{Failure, Result, Verdict};
@@ -80,7 +80,7 @@ pub(crate) struct Args {
     #[arg(long)]
     shared: bool,
     /// Write to a file, which appears whole or not at all
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = files())]
     out: Option<PathBuf>,
 }
 

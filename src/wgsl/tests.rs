@@ -26,63 +26,75 @@ pub(crate) fn translate(source: &str) {
     let constants = workgroup.into_iter().collect();
     let (module, info) =
         process_overrides(&module, &info, Some((Compute, "main")), &constants).unwrap();
-    for buffer in [BoundsCheckPolicy::Restrict, BoundsCheckPolicy::Unchecked] {
+    // A device has one of the policies and of the versions; each is met once, which nothing couples.
+    for (buffer, of_spirv, of_metal) in [
+        (BoundsCheckPolicy::Restrict, &[(1, 0), (1, 3)][..], (2, 4)),
+        (BoundsCheckPolicy::Unchecked, &[(1, 6)], (3, 0)),
+    ] {
         let policies = BoundsCheckPolicies {
             index: BoundsCheckPolicy::Restrict,
             buffer,
             ..Default::default()
         };
-        to_spirv(&module, &info, policies);
-        to_metal(&module, &info, policies);
+        for version in of_spirv {
+            to_spirv(&module, &info, policies, *version);
+        }
+        to_metal(&module, &info, policies, of_metal);
     }
     to_hlsl(&module, &info);
     to_glsl(&module, &info);
 }
 
-fn to_spirv(module: &Module, info: &ModuleInfo, bounds_check_policies: BoundsCheckPolicies) {
-    for lang_version in [(1, 0), (1, 3), (1, 6)] {
-        let options = spv::Options {
-            lang_version,
-            bounds_check_policies,
-            ..Default::default()
-        };
-        let pipeline = spv::PipelineOptions {
-            shader_stage: Compute,
-            entry_point: "main".into(),
-        };
-        spv::write_vec(module, info, &options, Some(&pipeline)).unwrap();
-    }
+fn to_spirv(
+    module: &Module,
+    info: &ModuleInfo,
+    bounds_check_policies: BoundsCheckPolicies,
+    lang_version: (u8, u8),
+) {
+    let options = spv::Options {
+        lang_version,
+        bounds_check_policies,
+        ..Default::default()
+    };
+    let pipeline = spv::PipelineOptions {
+        shader_stage: Compute,
+        entry_point: "main".into(),
+    };
+    spv::write_vec(module, info, &options, Some(&pipeline)).unwrap();
 }
 
-fn to_metal(module: &Module, info: &ModuleInfo, bounds_check_policies: BoundsCheckPolicies) {
-    for lang_version in [(2, 4), (3, 0)] {
-        let resource = |mutable| msl::BindTarget {
-            buffer: Some(0),
-            mutable,
-            ..Default::default()
-        };
-        let resources = (0..9).map(|binding| {
-            let at = naga::ResourceBinding { group: 0, binding };
-            (at, resource(binding > 0))
-        });
-        let entry_resources = msl::EntryPointResources {
-            resources: resources.collect(),
-            sizes_buffer: Some(8),
-            ..Default::default()
-        };
-        let options = msl::Options {
-            lang_version,
-            per_entry_point_map: [("main".to_owned(), entry_resources)].into_iter().collect(),
-            bounds_check_policies,
-            fake_missing_bindings: false,
-            ..Default::default()
-        };
-        let pipeline = msl::PipelineOptions {
-            entry_point: Some((Compute, "main".into())),
-            ..Default::default()
-        };
-        msl::write_string(module, info, &options, &pipeline).unwrap();
-    }
+fn to_metal(
+    module: &Module,
+    info: &ModuleInfo,
+    bounds_check_policies: BoundsCheckPolicies,
+    lang_version: (u8, u8),
+) {
+    let resource = |mutable| msl::BindTarget {
+        buffer: Some(0),
+        mutable,
+        ..Default::default()
+    };
+    let resources = (0..9).map(|binding| {
+        let at = naga::ResourceBinding { group: 0, binding };
+        (at, resource(binding > 0))
+    });
+    let entry_resources = msl::EntryPointResources {
+        resources: resources.collect(),
+        sizes_buffer: Some(8),
+        ..Default::default()
+    };
+    let options = msl::Options {
+        lang_version,
+        per_entry_point_map: [("main".to_owned(), entry_resources)].into_iter().collect(),
+        bounds_check_policies,
+        fake_missing_bindings: false,
+        ..Default::default()
+    };
+    let pipeline = msl::PipelineOptions {
+        entry_point: Some((Compute, "main".into())),
+        ..Default::default()
+    };
+    msl::write_string(module, info, &options, &pipeline).unwrap();
 }
 
 fn to_hlsl(module: &Module, info: &ModuleInfo) {

@@ -17,7 +17,7 @@ const EXPECTED: [&str; 3] = ["lavapipe", "llvmpipe-gl", "swiftshader"];
 /// Trials on one adapter.
 pub(crate) type Trials = trials::Trials<Gpu>;
 
-/// The software adapters that were found.
+/// The software adapters that were found, lavapipe first.
 static SHARING: OnceLock<Vec<String>> = OnceLock::new();
 
 /// An adapter's part of the trials, or of the cases within a trial, that take long. The software adapters that are there
@@ -88,8 +88,9 @@ pub(crate) fn main_with(threads: usize, add: impl Fn(&mut Trials)) -> ! {
             all.push((key, adapter));
         }
     }
-    let found = all.iter().map(|(key, _)| key.to_owned());
-    _ = SHARING.set(found.filter(|key| EXPECTED.contains(&&**key)).collect());
+    let is_found = |key: &&str| all.iter().any(|(found, _)| found == key);
+    let found = EXPECTED.into_iter().filter(is_found).map(str::to_owned);
+    _ = SHARING.set(found.collect());
     let open = |adapter: &wgpu::Adapter| Gpu::open(adapter).map_err(|error| error.to_string());
     trials::run(threads, all, &EXPECTED, open, add)
 }

@@ -164,7 +164,8 @@ impl<'a> Text<'a> {
             let digits = self.0.find(|c: char| !c.is_ascii_digit())?;
             let (number, rest) = self.0.split_at(digits);
             dimensions.push(number.parse().ok()?);
-            self.0 = rest;
+            // Python 2 writes its long integers so.
+            self.0 = rest.strip_prefix('L').unwrap_or(rest);
             if self.token(",").is_none() {
                 self.token(")")?;
                 break;
@@ -195,6 +196,7 @@ pub(super) fn name(descr: &str) -> String {
         "[]" => Some("records".into()),
         "|b1" => Some("bool".into()),
         "|O" => Some("Python objects".into()),
+        "<V2" | "|V2" | "=V2" => Some("bf16".into()),
         _ => None,
     };
     let order = if descr.starts_with('>') {
@@ -219,6 +221,7 @@ mod tests {
         for text in [
             "{'shape':(2,3),'fortran_order':True,'descr':'<f4'}",
             "{ \"descr\": \"<f4\" , \"fortran_order\" : True, 'shape': ( 2 , 3, ) , }  \n",
+            "{'descr': '<f4', 'fortran_order': True, 'shape': (2L, 3L), }",
         ] {
             let header = Text(text).header().unwrap();
             assert_eq!(
@@ -243,6 +246,8 @@ mod tests {
             "{'descr': '<f4', 'fortran_order': False}",
             "{'descr': '<f4', 'fortran_order': False, 'shape': (1 2)}",
             "{'descr': '<f4', 'fortran_order': False, 'shape': (-1,)}",
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (L,)}",
+            "{'descr': '<f4', 'fortran_order': False, 'shape': (1LL,)}",
             "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,)}",
             "{'descr': '<f4', 'fortran_order': 0, 'shape': ()}",
             "{'descr': [('a', '<f4'), 'fortran_order': False, 'shape': ()}",
@@ -254,7 +259,7 @@ mod tests {
 
     #[test]
     fn element_types_have_names() {
-        let names = ["<i4", "|u1", ">f4", "<f2", "<c16", "|b1", "[]"].map(name);
+        let names = ["<i4", "|u1", ">f4", "<f2", "<V2", "<c16", "|b1", "[]"].map(name);
         assert_eq!(
             names,
             [
@@ -262,6 +267,7 @@ mod tests {
                 "uint8",
                 "big-endian f32",
                 "f16",
+                "bf16",
                 "complex128",
                 "bool",
                 "records"

@@ -3,11 +3,11 @@
 use super::{Args, Engine, Output, read, read_like, rounded};
 use crate::arguments::Named;
 use crate::layers::Known;
-use crate::npy::{Order, Shape, text};
+use crate::npy::{Order, Shape, Written, text};
 use crate::output::Progress;
 use crate::{Failure, Result, Verdict, adapters};
 use nonlin::layers::{self, Images, Layer, Parameter, Parameters};
-use nonlin::{DType, Element, Error, LayerError, Pass};
+use nonlin::{Element, Error, LayerError, Pass};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -37,6 +37,7 @@ pub(super) fn run<T: Element>(args: &Args, known: &Known) -> Result<Verdict> {
         parameters,
         shapes,
         shape,
+        written: args.written(),
         x,
     };
     let forward = args.y.is_some() || !args.new.is_empty();
@@ -65,6 +66,8 @@ struct Work<'a, T> {
     shapes: HashMap<&'a str, Shape>,
     /// x's.
     shape: Shape,
+    /// How y and dx are written.
+    written: Written,
     x: Vec<T>,
 }
 
@@ -83,8 +86,9 @@ impl<T: Element> Work<'_, T> {
             Some(_) => Pass::Backward,
         };
         progress.doing(pass.to_string());
-        let image = path
-            .map(|path| Output::create(path, &self.shape, T::DTYPE, format!("{pass} of {name}")));
+        let image = path.map(|path| {
+            Output::create(path, &self.shape, self.written, format!("{pass} of {name}"))
+        });
         let mut image = image.transpose()?;
         let mut outputs = Vec::new();
         for tensor in tensors {
@@ -93,7 +97,7 @@ impl<T: Element> Work<'_, T> {
                 _ => format!("gradient of {} in {name}", tensor.name),
             };
             let shape = &self.shapes[tensor.name.as_str()];
-            outputs.push(Output::create(&tensor.path, shape, DType::F32, what)?);
+            outputs.push(Output::create(&tensor.path, shape, Written::F32, what)?);
         }
         let Work {
             engine,

@@ -169,6 +169,85 @@ fn bf16_is_written_as_f32() {
     rounded_once::<bf16>("'<f4'", |v| v.to_f32().to_le_bytes().to_vec());
 }
 
+/// bfloat16 as ml_dtypes saves it, read and written.
+#[test]
+fn bf16_under_the_name_of_two_bytes() {
+    let values = [1.0, -0.5, 3e38, f32::NEG_INFINITY, 1e-40, f32::NAN].map(bf16::from_f32);
+    let bytes = values.map(bf16::to_le_bytes).concat();
+    let folder = Folder::new();
+    let y = folder.path("y.npy");
+    for descr in ["<V2", "|V2"] {
+        let x = folder.write("x.npy", &npy(&header(descr, "(6,)"), &bytes));
+        let [from, to] = [&x, &y].map(|path| path.to_str().unwrap());
+        let args = ["run", "identity", "--cpu", "--x", from, "--y", to];
+        let ran = nonlin(&[&args[..], &["--dtype", "bf16", "--bf16-as", "V2"]].concat());
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+        assert_eq!(contents(&y), bytes, "{descr}");
+        let text = String::from_utf8_lossy(&fs::read(&y).unwrap()).into_owned();
+        assert!(text.contains("{'descr': '<V2', "), "{text}");
+        assert_eq!(nonlin(&args).stderr, note(&x, "bf16", "f32"));
+        let wide = values.map(|v| v.to_f32().to_le_bytes()).concat();
+        assert_eq!(contents(&y), wide, "{descr}");
+    }
+    let x = folder.path("x.npy");
+    let [from, to] = [&x, &y].map(|path| path.to_str().unwrap());
+    let args = [
+        "run",
+        "relu",
+        "--cpu",
+        "--x",
+        from,
+        "--y",
+        to,
+        "--bf16-as",
+        "V2",
+    ];
+    nonlin(&args).refused("--bf16-as is for --dtype bf16; the dtype is f32");
+}
+
+/// Byte orders that say "the reader's", and the long integers of Python 2.
+#[test]
+fn other_writers_headers() {
+    let values = [0.0f32, 1.5, -2.0, 3.0, 4.0, 5.0];
+    let bytes = values.map(f32::to_ne_bytes).concat();
+    let folder = Folder::new();
+    let y = folder.path("y.npy");
+    for (descr, shape) in [("=f4", "(2, 3)"), ("|f4", "(2, 3)"), ("<f4", "(2L, 3L)")] {
+        let x = folder.write("x.npy", &npy(&header(descr, shape), &bytes));
+        let [from, to] = [&x, &y].map(|path| path.to_str().unwrap());
+        nonlin(&["run", "identity", "--cpu", "--x", from, "--y", to]).fine();
+        assert_eq!(contents(&y), bytes, "{descr} {shape}");
+    }
+}
+
+#[test]
+fn a_dash_is_no_file() {
+    let x = data("c", "x");
+    let x = x.to_str().unwrap();
+    let folder = Folder::new();
+    let y = folder.path("y.npy");
+    let y = y.to_str().unwrap();
+    for args in [
+        &["run", "relu", "--cpu", "--x", "-", "--y", y][..],
+        &["run", "relu", "--cpu", "--x", x, "--y", "-"],
+        &[
+            "run", "bias(@b)", "--cpu", "--x", x, "--y", y, "--arg", "b=-",
+        ],
+        &["plot", "relu", "--out", "-"],
+        &["wgsl", "relu", "--out", "-"],
+    ] {
+        let ran = nonlin(args);
+        assert_eq!(ran.code, Some(2), "{args:?}");
+        assert!(
+            ran.stderr
+                .contains("standard input and output are not used"),
+            "{}",
+            ran.stderr
+        );
+    }
+    assert!(folder.names().is_empty());
+}
+
 #[test]
 fn files_of_f16_are_read() {
     let values = [1.0, -0.5, 65504.0, f32::NEG_INFINITY, 1e-7].map(f16::from_f32);
@@ -259,22 +338,22 @@ fn files_that_cannot_be_read() {
         ),
         (
             npy(&header("<i4", "(6,)"), &bytes),
-            "holds int32; f16, f32 or f64 is needed",
+            "holds int32; f16, bf16, f32 or f64 is needed",
         ),
         (
             npy(&header("<f16", "(1,)"), &bytes),
-            "holds f128; f16, f32 or f64 is needed",
+            "holds f128; f16, bf16, f32 or f64 is needed",
         ),
         (
             npy(&header("|O", "(6,)"), &bytes),
-            "holds Python objects; f16, f32 or f64 is needed",
+            "holds Python objects; f16, bf16, f32 or f64 is needed",
         ),
         (
             npy(
                 "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (6,)}",
                 &bytes,
             ),
-            "holds records; f16, f32 or f64 is needed",
+            "holds records; f16, bf16, f32 or f64 is needed",
         ),
         (
             npy(&header("<f4", "(7,)"), &bytes),
