@@ -5,7 +5,7 @@ use crate::act::Activation;
 use crate::act::{FromY, Room};
 use crate::chain::Chain;
 use crate::chain::custom::Function64;
-use crate::chain::step::{Argument, Function};
+use crate::chain::step::Function;
 use crate::error::{ChainError, Error};
 use crate::pass::Pass;
 use crate::philox;
@@ -209,9 +209,9 @@ impl Eval {
             let mut operands = Vec::new();
             let mut constants = Vec::new();
             for (index, argument) in step.arguments().iter().enumerate() {
-                constants.push(match argument {
-                    Argument::Constant(value) => f64::from(*value),
-                    Argument::Operand(_) => {
+                constants.push(match argument.constant() {
+                    Some(value) => f64::from(value),
+                    None => {
                         operands.push((index, operand));
                         operand += 1;
                         f64::NAN

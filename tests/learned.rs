@@ -563,7 +563,7 @@ fn main() -> ! {
                     let is_here = |at: usize, turn: usize, kind| {
                         // Of two neighbouring layouts one; and an adapter is to meet all kinds, also where there are as many
                         // kinds as turns.
-                        let is_own = turn % 2 == 0 && share.has(turn / 2 + at);
+                        let is_own = turn.is_multiple_of(2) && share.has(turn / 2 + at);
                         share.is_whole() || (is_own && turn / 2 % kinds.len() == kind)
                     };
                     let shapes = LAYOUTS.into_iter().enumerate();

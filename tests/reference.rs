@@ -129,7 +129,7 @@ fn domains() {
     for (text, message) in [
         (
             "celu(0)",
-            "step 1: alpha of celu must be a number other than 0, not 0",
+            "step 1: alpha of celu must be a number whose magnitude is from 1e-20 to 1e20, not 0",
         ),
         (
             "silu | softshrink(-0.5)",
@@ -145,11 +145,11 @@ fn domains() {
         ),
         (
             "softplus(beta=0)",
-            "step 1: beta of softplus must be a number other than 0, not 0",
+            "step 1: beta of softplus must be a number whose magnitude is from 1e-20 to 1e20, not 0",
         ),
         (
             "squareplus(-4)",
-            "step 1: b of squareplus must be 0 or more, not -4",
+            "step 1: b of squareplus must be 0, or a number from 1e-30 to 1e30, not -4",
         ),
         (
             "relu | elu(inf)",

@@ -185,6 +185,89 @@ fn trials_of(gpu: &Gpu, activation: Activation) -> Result<(), Failed> {
     Ok(())
 }
 
+/// Zero, the ends of f32, powers of two, and bits at random, of both signs.
+fn unusual() -> Vec<f32> {
+    let named = [
+        0.0,
+        1e-45,
+        1e-40,
+        1e-38,
+        1e-37,
+        1e-10,
+        0.1,
+        0.3,
+        0.999_999_94,
+        1.0,
+        1.000_000_1,
+        1.5,
+        3.0,
+        6.0,
+        17.0,
+        20.0,
+        88.9,
+        250.0,
+        1e10,
+        3e38,
+        f32::MIN_POSITIVE,
+        f32::MAX,
+        f32::INFINITY,
+    ];
+    let powers = (-126..=127).step_by(7).map(|k| 2f32.powi(k));
+    let mut state = 1u32;
+    let random = (0..90).map(|_| {
+        state = state.wrapping_mul(747_796_405).wrapping_add(2_891_336_453);
+        f32::from_bits(state)
+    });
+    let both = named.into_iter().chain(powers).flat_map(|v| [v, -v]);
+    both.chain(random).filter(|v| !v.is_nan()).collect()
+}
+
+/// An activation with unusual values for one of its parameters at a time: what is in the domain is right in every pass.
+fn unusual_parameters(gpu: &Gpu, activation: Activation) -> Result<(), Failed> {
+    for parameter in activation.parameters() {
+        let mut tried = 0;
+        for value in unusual() {
+            let step = Step::from(activation).with(parameter, value)?;
+            let chain = Chain::from(step);
+            // Outside of the domain.
+            if chain.validate().is_err() {
+                continue;
+            }
+            tried += 1;
+            let mut x = check::inputs(&chain, 100);
+            x.extend([f32::INFINITY, f32::NEG_INFINITY]);
+            let told =
+                |e: Failed| Failed::from(format!("{chain}: {}", e.message().unwrap_or_default()));
+            common::agrees(gpu, &chain, &x, &vec![1.0; x.len()]).map_err(told)?;
+        }
+        if tried < 60 {
+            return Err(format!("{parameter} of {activation} has {tried} values").into());
+        }
+    }
+    Ok(())
+}
+
+/// The slope at a subnormal number is that beside zero, and not that at zero.
+fn beside_zero(gpu: &Gpu) -> Result<(), Failed> {
+    let x = [1e-40f32, -1e-40, 1e-45, -1e-45];
+    for (text, up, down) in [
+        ("relu", 1.0, 0.0),
+        ("relu6", 1.0, 0.0),
+        ("leaky_relu(0.25)", 1.0, 0.25),
+        ("prelu(0.25)", 1.0, 0.25),
+        ("elu(2)", 1.0, 2.0),
+        ("selu", 1.050_701, 1.758_099_3),
+        ("xielu(1, 2, 0.5)", 0.5, -1.5),
+        ("abs", 1.0, -1.0),
+    ] {
+        let dx = gpu.backward(&text.parse()?, &x, &[1.0f32; 4])?;
+        if dx != [up, down, up, down] {
+            return Err(format!("{text} at {x:?}: {dx:?}").into());
+        }
+    }
+    Ok(())
+}
+
 /// What PyTorch and JAX give, and separate dispatches.
 fn by_name(gpu: &Gpu) -> Result<(), Failed> {
     let (inf, nan) = (f32::INFINITY, f32::NAN);
@@ -255,10 +338,17 @@ fn main() -> ! {
     common::main(|trials| {
         trials.add("by_name", by_name);
         trials.add("teeth", teeth);
+        trials.add("beside_zero", beside_zero);
         let share = Share::of(trials);
         for (number, activation) in Activation::ALL.iter().copied().enumerate() {
             if share.has(number) {
                 trials.add(activation.name(), move |gpu| trials_of(gpu, activation));
+            }
+            if share.has(number + 1) && !activation.parameters().is_empty() {
+                trials.add(
+                    format!("{}::unusual_parameters", activation.name()),
+                    move |gpu| unusual_parameters(gpu, activation),
+                );
             }
         }
         trials.add("bf16", |gpu| {

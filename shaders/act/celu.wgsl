@@ -15,23 +15,28 @@ fn celu_lo(x: f32, alpha: f32, hi: f32) -> f32 {
     return (left - hi * (alpha - head)) / alpha;
 }
 
-// e^(x / alpha) for x <= 0; the two parts count far below zero.
-fn celu_exp(x: f32, alpha: f32) -> Exp {
+// e^(x / alpha) for x <= 0, and up to e^most where alpha is negative; the two parts count far from zero.
+fn celu_exp(x: f32, alpha: f32, most: f32) -> Exp {
     let bounded = min(x, 0.0);
-    let quotient = clamp(bounded / alpha, -250.0, 88.9);
+    let quotient = clamp(bounded / alpha, -250.0, most);
     let hi = bitcast<f32>(bitcast<u32>(quotient) & 0xfffff000u);
     let lo = celu_lo(bounded, alpha, hi);
-    let two = (abs(quotient) > 1.0) & (quotient > -249.0) & (quotient < 88.8);
+    let two = (abs(quotient) > 1.0) & (quotient > -249.0) & (quotient < most - 0.1);
     return m_exp(select(quotient, hi, two), select(0.0, lo, two));
 }
 
-// Just below zero it is x, which x / alpha may be too small to tell.
+// Near zero it is x, which x / alpha may be too small to tell. Where the exponential of a negative alpha overflows,
+// the product with a small alpha need not: it is made first, and 2^k in two parts.
 fn act_celu(x: f32, alpha: f32) -> f32 {
-    return select(alpha * m_expm1(celu_exp(x, alpha)), x, x > min(-1e-10 * alpha, 0.0));
+    let e = celu_exp(x, alpha, 160.0);
+    let rest = bitcast<f32>(u32(max(e.k, 127)) << 23u);
+    let large = (alpha + alpha * e.s) * 1.7014118e38 * rest;
+    let down = select(alpha * m_expm1(e), large, e.k > 127);
+    return select(down, x, x > -1e-10 * abs(alpha));
 }
 
 fn act_celu_dx(x: f32, alpha: f32) -> f32 {
-    let e = celu_exp(x, alpha);
+    let e = celu_exp(x, alpha, 88.9);
     // A negative alpha makes it grow, until it overflows.
     let down = select(m_exp_times(e, 1.0), 1.0 + m_expm1(e), alpha < 0.0);
     return select(down, 1.0, x > 0.0);
@@ -60,7 +65,7 @@ fn act_celu_d_alpha(x: f32, alpha: f32) -> f32 {
     p = p * z + 0.333333373;
     p = p * z + 0.5;
     // e^z is (1 + s) 2^k. A negative alpha makes it grow; then it is -1 - (z - 1) e^z.
-    let e = celu_exp(x, alpha);
+    let e = celu_exp(x, alpha, 88.9);
     let power = bitcast<f32>(u32(clamp(e.k, -126, 127) + 127) << 23u);
     let up = z > 0.0;
     let v = select(z, z - 1.0, up);

@@ -1,13 +1,13 @@
 //! CELU.
 
-use super::{Domain, FromY, Gradient, Room};
+use super::{DIVISOR, Domain, FromY, Gradient, Room, is_divisor};
 
 pub(super) const ROOM: Room = Room {
     source: "Barron 2017, arXiv:1704.07483; torch.nn.CELU",
     domain: &[Domain {
         parameter: "alpha",
-        holds: |p| p[0] != 0.0,
-        needs: "a number other than 0",
+        holds: |p| is_divisor(p[0]),
+        needs: DIVISOR,
     }],
     y: |x, p| {
         if x > 0.0 {

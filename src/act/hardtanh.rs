@@ -7,7 +7,7 @@ pub(super) const ROOM: Room = Room {
     takes_infinity: true,
     domain: &[Domain {
         parameter: "max_val",
-        holds: |p| p[0] <= p[1],
+        holds: |p| p[0].is_nan() || p[0] <= p[1],
         needs: "no less than min_val",
     }],
     // Not clamp, which panics where the bounds are the wrong way round.

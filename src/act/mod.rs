@@ -46,9 +46,24 @@ pub(crate) struct Room {
 /// What a parameter must be for the function to have a meaning.
 pub(crate) struct Domain {
     pub(crate) parameter: &'static str,
+    /// The values of other parameters that stand in operands are NaN.
     pub(crate) holds: fn(p: &[f64]) -> bool,
     /// The same in words.
     pub(crate) needs: &'static str,
+}
+
+/// What a factor must be: beyond, products leave the range of f32 before results do.
+const FACTOR: &str = "0, or a number whose magnitude is from 1e-20 to 1e20";
+
+fn is_factor(v: f64) -> bool {
+    v == 0.0 || is_divisor(v)
+}
+
+/// The same of what is divided by.
+const DIVISOR: &str = "a number whose magnitude is from 1e-20 to 1e20";
+
+fn is_divisor(v: f64) -> bool {
+    (f64::from(1e-20f32)..=f64::from(1e20f32)).contains(&v.abs())
 }
 
 /// A parameter's gradient; the shader has it as `act_<name>_d_<parameter>`.

@@ -1,13 +1,30 @@
 //! ONNX's hard sigmoid, with any slope and offset.
 
-use super::{FromY, Room};
+use super::{Domain, FACTOR, FromY, Room, is_factor};
 
 pub(super) const ROOM: Room = Room {
     source: "ONNX operator HardSigmoid, version 6",
+    domain: &[
+        Domain {
+            parameter: "alpha",
+            holds: |p| is_factor(p[0]),
+            needs: FACTOR,
+        },
+        Domain {
+            parameter: "beta",
+            holds: |p| is_factor(p[1]),
+            needs: FACTOR,
+        },
+    ],
     y: |x, p| (p[0] * x + p[1]).clamp(0.0, 1.0),
     dx: |x, p| {
-        let line = p[0] * x + p[1];
-        if line > 0.0 && line < 1.0 { p[0] } else { 0.0 }
+        // Not the sum, which may round up to 1.
+        let line = p[0] * x;
+        if line > -p[1] && line < 1.0 - p[1] {
+            p[0]
+        } else {
+            0.0
+        }
     },
     knots: |p| vec![-p[1] / p[0], (1.0 - p[1]) / p[0]],
     y_terms: |x, p| match p[0] * x {

@@ -1,20 +1,21 @@
 //! Softplus, linear above a threshold.
 
-use super::{Domain, FromY, Room, sigmoid64};
+use super::{DIVISOR, Domain, FromY, Room, is_divisor, sigmoid64};
 
 pub(super) const ROOM: Room = Room {
     source: "Dugas et al. 2000, Incorporating Second-Order Functional Knowledge for Better Option \
              Pricing; torch.nn.Softplus",
     domain: &[Domain {
         parameter: "beta",
-        holds: |p| p[0] != 0.0,
-        needs: "a number other than 0",
+        holds: |p| is_divisor(p[0]),
+        needs: DIVISOR,
     }],
     y: |x, p| {
         if p[0] * x > p[1] {
             x
         } else {
-            (p[0] * x).exp().ln_1p() / p[0]
+            let z = p[0] * x;
+            (z.max(0.0) + (-z.abs()).exp().ln_1p()) / p[0]
         }
     },
     dx: |x, p| {

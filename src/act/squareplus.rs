@@ -6,8 +6,8 @@ pub(super) const ROOM: Room = Room {
     source: "Barron 2021, arXiv:2112.11687; jax.nn.squareplus",
     domain: &[Domain {
         parameter: "b",
-        holds: |p| p[0] >= 0.0,
-        needs: "0 or more",
+        holds: |p| p[0] == 0.0 || (1e-30..=f64::from(1e30f32)).contains(&p[0]),
+        needs: "0, or a number from 1e-30 to 1e30",
     }],
     y: |x, p| {
         let h = x.hypot(p[0].sqrt());

@@ -2,10 +2,23 @@
 //! that the value jumps by alpha_n eps at zero, and the slope is beta - alpha_n between eps and zero.
 //! alpha_p and alpha_n are the effective values, behind the softplus.
 
-use super::{FromY, Gradient, Room};
+use super::{Domain, FACTOR, FromY, Gradient, Room, is_factor};
 
 pub(super) const ROOM: Room = Room {
     source: "Huang and Schlag 2024, arXiv:2411.13010; transformers.activations.XIELUActivation",
+    domain: &[Domain {
+        parameter: "alpha_p",
+        holds: |p| is_factor(p[0]),
+        needs: FACTOR,
+    }, Domain {
+        parameter: "alpha_n",
+        holds: |p| is_factor(p[1]),
+        needs: FACTOR,
+    }, Domain {
+        parameter: "beta",
+        holds: |p| is_factor(p[2]),
+        needs: FACTOR,
+    }],
     y: |x, p| {
         let u = x.min(p[3]);
         match x {

@@ -205,7 +205,7 @@ impl Chain {
                         FromY::No(why) => return Err(needs_input(step, why)),
                     }
                 }
-                Function::Scale if found && step.arguments == [Argument::Constant(0.0)] => {
+                Function::Scale if found && step.arguments[0].constant() == Some(0.0) => {
                     return Err(needs_input(step, "a factor of zero loses it"));
                 }
                 Function::Scale | Function::Bias => {}

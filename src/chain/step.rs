@@ -8,12 +8,23 @@ use crate::error::{ChainError, Error};
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Argument {
-    /// A number, the same for every element.
+    /// A number, the same for every element. A subnormal one counts as zero, which many drivers take it for.
     Constant(f32),
     /// An operand of this name, `@name` in text: one value for all elements, one per channel, one per
     /// sample and channel, or one per element, as its length has it
     /// ([`Operands::arg`](crate::Operands::arg)).
     Operand(String),
+}
+
+impl Argument {
+    /// A constant, as it counts.
+    pub(crate) fn constant(&self) -> Option<f32> {
+        match self {
+            Argument::Constant(value) if value.is_subnormal() => Some(0.0),
+            Argument::Constant(value) => Some(*value),
+            Argument::Operand(_) => None,
+        }
+    }
 }
 
 impl From<f32> for Argument {
@@ -235,10 +246,7 @@ impl Step {
 
     /// The activation, with its values, if it is a built-in one all of whose values are constants.
     pub fn activation(&self) -> Option<Activation> {
-        let values = self.arguments.iter().map(|argument| match argument {
-            Argument::Constant(value) => Some(*value),
-            Argument::Operand(_) => None,
-        });
+        let values = self.arguments.iter().map(Argument::constant);
         match &self.function {
             Function::Activation(plain) => {
                 let values: Option<Vec<f32>> = values.collect();
@@ -280,8 +288,8 @@ impl Step {
     pub(crate) fn scalars(&self) -> Vec<(&str, f32)> {
         let mut scalars = Vec::new();
         for (parameter, argument) in self.parameters().into_iter().zip(&self.arguments) {
-            if let Argument::Constant(value) = argument {
-                scalars.push((parameter, *value));
+            if let Some(value) = argument.constant() {
+                scalars.push((parameter, value));
                 if self.function == Function::Dropout {
                     scalars.push(("kept", 1.0 / (1.0 - value)));
                 }
@@ -328,13 +336,9 @@ impl Step {
 
     /// Refuses constants for which the function has no meaning. What operands hold cannot be refused.
     fn validate_domain(&self, step: usize) -> Result<(), Error> {
-        let constants = self.arguments.iter().map(|argument| match argument {
-            Argument::Constant(value) => Some(f64::from(*value)),
-            Argument::Operand(_) => None,
-        });
-        let Some(constants) = constants.collect::<Option<Vec<f64>>>() else {
-            return Ok(());
-        };
+        let constants = self.arguments.iter().map(Argument::constant);
+        let constants = constants.map(|value| value.map_or(f64::NAN, f64::from));
+        let constants: Vec<f64> = constants.collect();
         if self.function == Function::Rrelu && constants[0] > constants[1] {
             let needs = "no less than lower";
             return Err(self.bad(step, "upper", needs, &self.arguments[1]));
@@ -342,16 +346,15 @@ impl Step {
         let Function::Activation(activation) = &self.function else {
             return Ok(());
         };
-        let mut domains = activation.entry().room.domain.iter();
-        let Some(broken) = domains.find(|domain| !(domain.holds)(&constants)) else {
-            return Ok(());
-        };
-        let named = self.parameters().into_iter().zip(&self.arguments);
-        let mut named = named.filter(|(name, _)| *name == broken.parameter);
-        match named.next() {
-            Some((name, argument)) => Err(self.bad(step, name, broken.needs, argument)),
-            None => Ok(()),
+        for domain in activation.entry().room.domain {
+            let named = self.parameters().into_iter().zip(&self.arguments);
+            let mut constants_of = named.filter(|(_, argument)| argument.constant().is_some());
+            let found = constants_of.find(|(name, _)| *name == domain.parameter);
+            if let Some((name, argument)) = found.filter(|_| !(domain.holds)(&constants)) {
+                return Err(self.bad(step, name, domain.needs, argument));
+            }
         }
+        Ok(())
     }
 
     fn bad(&self, step: usize, parameter: &str, needs: &'static str, value: &Argument) -> Error {

@@ -151,6 +151,7 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "math/normal.wgsl",
     "math/philox.wgsl",
     "math/sigmoid.wgsl",
+    "math/sign.wgsl",
     "sweep/column_sums.wgsl",
     "sweep/columns.wgsl",
     "sweep/each.wgsl",
