@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Write kinks.txt beside this file: what others' automatic differentiation gives at the inputs where an activation's
-formula changes.
+"""Write kinks.txt beside this file, and docs/KINKS.md: what others' automatic differentiation gives at the inputs where an
+activation's formula changes.
 
 A line is `activation knot whose slope`. The first line for an activation and a knot is that of the source which its room
-names; the tests hold the library to it. The others are there to be seen in docs/ACCURACY.md.
+names; the tests hold the library to it. The others are there to compare.
 
 Needs torch, jax and timm (of timm, only the file of its activations is loaded).
 """
@@ -84,15 +84,50 @@ def slope(whose, f, x):
     return float(x.grad)
 
 
-def main():
+def short(value):
+    return f"{value:.9g}"
+
+
+def table(found):
+    """docs/KINKS.md, of (activation, knot, {whose: slope})."""
+    others = ["torch", "jax", "timm"]
     lines = [
-        f"{name} {knot} {whose} {slope(whose, f, knot)}\n"
+        "# Kinks",
+        "",
+        "Where an activation's formula changes, it has two slopes, and everybody chooses. nonlin does as the source that each",
+        "activation names: PyTorch where it has the function, else ONNX's definition (differentiated by PyTorch), timm or JAX.",
+        "`tests/data/kinks.py` ran them and wrote this page and the numbers that `tests/reference.rs` holds the reference to; the",
+        "GPU is held to the reference. Parameters are the defaults.",
+        "",
+        f"PyTorch {torch.__version__.split('+')[0]}, JAX {jax.__version__}, in float64. Where timm has two forms, \"timm\" is the one with a",
+        "derivative of its own, which its models run, and \"PyTorch\" differentiates the other.",
+        "",
+        "| activation | at | slope | as | PyTorch | JAX | timm |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    names = {"torch": "PyTorch", "jax": "JAX", "timm": "timm", "onnx": "ONNX"}
+    for name, knot, slopes in found:
+        source = next(iter(slopes))
+        cells = [name, short(knot), short(slopes[source]), names[source]]
+        cells += [short(slopes[whose]) if whose in slopes else "" for whose in others]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    found = [
+        (name, knot, {whose: slope(whose, f, knot) for whose, f in peers.items()})
         for name, (knots, peers) in PEERS.items()
         for knot in knots
-        for whose, f in peers.items()
     ]
-    out = pathlib.Path(__file__).with_name("kinks.txt")
-    out.write_text("".join(lines))
+    lines = [
+        f"{name} {knot} {whose} {value}\n"
+        for name, knot, slopes in found
+        for whose, value in slopes.items()
+    ]
+    here = pathlib.Path(__file__)
+    here.with_name("kinks.txt").write_text("".join(lines))
+    (here.parents[2] / "docs" / "KINKS.md").write_text(table(found))
     print(f"torch {torch.__version__}, jax {jax.__version__}: {len(lines)} lines")
 
 
