@@ -71,6 +71,7 @@ mod wgsl;
 pub use act::Activation;
 pub use chain::Chain;
 pub use chain::custom::Custom;
+pub use chain::preset::Preset;
 pub use chain::step::{Argument, Function, Step};
 pub use error::{ChainError, DeviceError, Error, LayerError, OperandError};
 #[cfg(feature = "wgpu")]

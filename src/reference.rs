@@ -9,7 +9,7 @@ use crate::chain::step::Function;
 use crate::error::{ChainError, Error};
 use crate::pass::Pass;
 use crate::philox;
-use crate::tensor::dtype::Element;
+use crate::tensor::dtype::{DType, Element};
 use crate::tensor::layout::Spread;
 use crate::tensor::values::Value;
 use crate::tensor::values::Values;
@@ -29,6 +29,15 @@ pub(crate) fn at(f: impl Fn(f64, &[f64]) -> f64, x: f64, p: &[f64]) -> f64 {
     if y.abs() > 1e50 { y * f64::INFINITY } else { y }
 }
 
+/// A number rounded once to a dtype.
+pub(crate) fn rounded(dtype: DType, x: f64) -> f64 {
+    match dtype {
+        DType::F16 => half::f16::from_f64(x).to_f64(),
+        DType::BF16 => half::bf16::from_f64(x).to_f64(),
+        _ => f64::from(x as f32),
+    }
+}
+
 /// A gradient times a derivative. Where a function is constant, nothing of a gradient passes, infinite or not, as with
 /// the masks of PyTorch and JAX; NaN is never lost.
 fn masked(gradient: f64, slope: f64, is_mask: bool) -> f64 {
@@ -45,6 +54,8 @@ pub(crate) enum Kind64 {
     Product,
     /// Add the parameter.
     Sum,
+    /// Round to a dtype.
+    Round(DType),
     Activation(&'static Room),
     Custom(Arc<[Function64; 2]>, f64),
 }
@@ -76,6 +87,7 @@ impl Step64 {
             Kind64::Product if self.random.is_some() && p[0] == 0.0 && !x.is_nan() => 0.0,
             Kind64::Product => x * p[0],
             Kind64::Sum => x + p[0],
+            Kind64::Round(dtype) => rounded(*dtype, x),
             Kind64::Activation(room) => at(room.y, x, p),
             Kind64::Custom(functions, _) => at(&functions[0], x, p),
         }
@@ -84,7 +96,7 @@ impl Step64 {
     pub(crate) fn slope(&self, x: f64, p: &[f64]) -> f64 {
         match &self.function {
             Kind64::Product => p[0],
-            Kind64::Sum => 1.0,
+            Kind64::Sum | Kind64::Round(_) => 1.0,
             Kind64::Activation(room) => at(room.dx, x, p),
             Kind64::Custom(functions, _) => at(&functions[1], x, p),
         }
@@ -94,7 +106,7 @@ impl Step64 {
     pub(crate) fn share(&self, parameter: usize, name: &str, x: f64, p: &[f64]) -> f64 {
         match &self.function {
             Kind64::Product => x,
-            Kind64::Sum => 1.0,
+            Kind64::Sum | Kind64::Round(_) => 1.0,
             Kind64::Activation(room) => {
                 let found = room.gradients.iter().find(|g| g.parameter == name);
                 found.map_or(f64::NAN, |gradient| at(gradient.d, x, p))
@@ -147,7 +159,7 @@ impl Step64 {
         match &self.function {
             Kind64::Activation(room) => room.budget,
             Kind64::Custom(_, budget) => *budget,
-            Kind64::Product | Kind64::Sum => 0.5,
+            Kind64::Product | Kind64::Sum | Kind64::Round(_) => 0.5,
         }
     }
 
@@ -192,6 +204,8 @@ fn drawn_kind(function: &Function, ordinal: u64, constants: &[f64]) -> (Kind64, 
 pub(crate) struct Eval {
     pub(crate) steps: Vec<Step64>,
     values: Vec<(Vec<f32>, Spread)>,
+    /// Of each operand, whether every element has a use for it.
+    counts_everywhere: Vec<bool>,
     random: [u64; 2],
 }
 
@@ -222,6 +236,7 @@ impl Eval {
             let function = match step.function() {
                 Function::Scale | Function::Gate => Kind64::Product,
                 Function::Bias | Function::Residual => Kind64::Sum,
+                Function::Round(dtype) => Kind64::Round(*dtype),
                 Function::Activation(activation) => Kind64::Activation(activation.entry().room),
                 Function::Custom(custom) => Kind64::Custom(custom.reference()?, custom.budget()),
                 drawn => {
@@ -239,12 +254,15 @@ impl Eval {
             });
         }
         let random = values.random;
+        let operands = chain.operands().into_iter();
+        let counts_everywhere = operands.map(|name| chain.counts_everywhere(name));
         let values = given
             .into_iter()
             .map(|(value, spread)| (value.values.clone(), spread));
         Ok(Eval {
             steps,
             values: values.collect(),
+            counts_everywhere: counts_everywhere.collect(),
             random,
         })
     }
@@ -277,9 +295,14 @@ impl Eval {
 
     /// Whether a value that an element takes from an operand is NaN.
     pub(crate) fn takes_nan(&self, element: usize) -> bool {
-        self.values
-            .iter()
-            .any(|(values, spread)| values[spread.index(element)].is_nan())
+        let mut values = self.values.iter();
+        values.any(|(values, spread)| values[spread.index(element)].is_nan())
+    }
+
+    /// The same of operands that every element has a use for.
+    pub(crate) fn must_take_nan(&self, element: usize) -> bool {
+        let mut values = self.values.iter().zip(&self.counts_everywhere);
+        values.any(|((values, spread), counts)| *counts && values[spread.index(element)].is_nan())
     }
 
     fn value(&self, x: f64, element: usize) -> f64 {

@@ -13,7 +13,7 @@ use common::Share;
 use nonlin::check::{self, Report};
 use nonlin::{Activation, Chain, Element, Error, Gpu, Pass, half};
 
-const COUNT: usize = 1 << 18;
+const COUNT: usize = 1 << 17;
 
 fn main() -> ! {
     let number = |name| std::env::var(name).ok().and_then(|n| n.parse::<u32>().ok());

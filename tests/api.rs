@@ -483,8 +483,8 @@ fn chains_with_arguments_are_checked() {
             "step 1: tensor of gate must be an operand, such as @t, not 2",
         ),
         (
-            "dropout(1)",
-            "step 1: p of dropout must be a number from 0 up to, but not, 1, not 1",
+            "dropout(1.5)",
+            "step 1: p of dropout must be a number from 0 to 1, not 1.5",
         ),
         (
             "relu | dropout(@p)",
@@ -554,12 +554,12 @@ fn messages_say_what_was_asked_for() {
             "the forward pass has no operand v",
         ),
         (
-            message(Step::from(Activation::Swish { beta: 1.0 }).with("alpha", 2.0)),
-            "swish has no parameter \"alpha\"; it takes beta",
+            message(Step::from(Activation::Swish { beta: 1.0 }).with("gamma", 2.0)),
+            "swish has no parameter \"gamma\"; it takes beta",
         ),
         (
-            message("relu | swish(alpha=2)".parse::<Chain>()),
-            "step 2: swish has no parameter \"alpha\"; it takes beta",
+            message("relu | swish(gamma=2)".parse::<Chain>()),
+            "step 2: swish has no parameter \"gamma\"; it takes beta",
         ),
     ] {
         assert_eq!(found, wanted);

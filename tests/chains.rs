@@ -106,7 +106,7 @@ fn random_chains<T: Element + std::fmt::Debug>(gpu: &Gpu) -> Result<(), Failed> 
 }
 
 /// Cases of each dtype: a case compiles three to eight kernels.
-const CASES: u32 = 12;
+const CASES: u32 = 8;
 
 /// A third of them on GL, which compiles slowly, and half of them in 16 bits, where loads and stores alone differ.
 fn fewer(gpu: &Gpu, dtype: DType, cases: u32) -> u32 {

@@ -8,6 +8,7 @@ mod images;
 #[path = "../examples/denoise/network.rs"]
 mod network;
 
+use common::Share;
 use images::{Digits, PIXELS, SIDE, Sheet, TRAINED, psnr};
 use libtest_mimic::Failed;
 use network::{Activation, BATCH, Dispatches, MOST_CHANNELS, Network, Setting, TAPS, Tensor};
@@ -470,12 +471,13 @@ fn channels(gpu: &Gpu) -> Result<(), Failed> {
 
 fn main() -> ! {
     common::main(|on| {
-        for activation in ["relu", "frelu", "meta_acon"] {
+        let share = Share::of(on);
+        for (number, activation) in ["relu", "frelu", "meta_acon"].into_iter().enumerate() {
             on.add(format!("gradients::{activation}"), move |gpu| {
                 gradients(gpu, activation)
             });
             // That a network without a layer learns is shown in tests/train.rs.
-            if activation != "relu" {
+            if activation != "relu" && share.has(number) {
                 on.add(format!("trains::{activation}"), move |gpu| {
                     trains(gpu, activation)
                 });

@@ -181,8 +181,7 @@ fn trials_of(gpu: &Gpu, activation: Activation) -> Result<(), Failed> {
         of(as_reference::<f32>(gpu, &chain), DType::F32)?;
     }
     let stored: Chain = Chain::new().residual("r").step(activation);
-    as_reference::<f16>(gpu, &stored)?;
-    Ok(())
+    as_reference::<f16>(gpu, &stored)
 }
 
 /// Zero, the ends of f32, powers of two, and bits at random, of both signs.
@@ -268,6 +267,48 @@ fn beside_zero(gpu: &Gpu) -> Result<(), Failed> {
     Ok(())
 }
 
+/// With a rounding behind each step, a chain is the same as a dispatch for each, stored in between, bit for bit.
+fn rounded_as_stored<T: Element + PartialEq>(gpu: &Gpu) -> Result<(), Failed> {
+    let dtype = T::DTYPE;
+    let steps = [
+        "scale(0.3)",
+        "bias(-0.1)",
+        "silu",
+        "gate(@g)",
+        "residual(@r)",
+        "gelu_tanh",
+    ];
+    let fused: Chain = steps.join(&format!(" | round({dtype}) | ")).parse()?;
+    let wide = (0..3000).map(|i| (f64::from(i) - 1500.0) * 0.013_7);
+    let [g, r]: [Vec<T>; 2] =
+        [0.7, -1.3].map(|by| wide.clone().map(|v| T::from_f64(v * by)).collect());
+    let x: Vec<T> = wide.map(T::from_f64).collect();
+    let values = |chain: &Chain| {
+        let given = [("g", &g), ("r", &r)].into_iter();
+        let wanted = given.filter(|(name, _)| chain.operands().contains(name));
+        wanted.fold(Values::new(), |values, (name, operand)| {
+            values.arg(name, operand)
+        })
+    };
+    let got = gpu.forward_with(&fused, &x, &values(&fused))?;
+    let mut want = x.clone();
+    for step in steps {
+        let chain: Chain = step.parse()?;
+        want = gpu.forward_with(&chain, &want, &values(&chain))?;
+    }
+    let same = got
+        .iter()
+        .zip(&want)
+        .all(|(a, b)| a.to_f32().to_bits() == b.to_f32().to_bits());
+    let plain: Chain = steps.join(" | ").parse()?;
+    let once = gpu.forward_with(&plain, &x, &values(&plain))?;
+    match (same, once == want) {
+        (true, false) => Ok(()),
+        (true, true) => Err("rounding once gives the same: nothing is tried".into()),
+        (false, _) => Err(format!("{fused} differs from separate dispatches").into()),
+    }
+}
+
 /// What PyTorch and JAX give, and separate dispatches.
 fn by_name(gpu: &Gpu) -> Result<(), Failed> {
     let (inf, nan) = (f32::INFINITY, f32::NAN);
@@ -292,6 +333,12 @@ fn by_name(gpu: &Gpu) -> Result<(), Failed> {
         return Err(format!("relu6 lets {dx:?} pass").into());
     }
     let prelu: Chain = "prelu(weight=@w)".parse()?;
+    let values = Values::new().arg("w", &[nan, nan]);
+    let y = gpu.forward_with(&prelu, &[2.0f32, -1.0], &values)?;
+    let (dx, _) = gpu.backward_with(&prelu, &[2.0f32, -1.0], &[3.0f32; 2], &values, &[])?;
+    if y[0] != 2.0 || !y[1].is_nan() || dx[0] != 3.0 || !dx[1].is_nan() {
+        return Err(format!("prelu with a weight of NaN: {y:?}, {dx:?}").into());
+    }
     let values = Values::new().arg("w", &[0.25f32, 0.25]);
     let (_, dw) = gpu.backward_with(&prelu, &[2.0f32, -2.0], &[inf, inf], &values, &["w"])?;
     match dw[0] == [0.0, -inf] {
@@ -339,11 +386,14 @@ fn main() -> ! {
         trials.add("by_name", by_name);
         trials.add("teeth", teeth);
         trials.add("beside_zero", beside_zero);
+        trials.add("rounded_as_stored::f16", rounded_as_stored::<f16>);
+        trials.add("rounded_as_stored::bf16", rounded_as_stored::<bf16>);
         let share = Share::of(trials);
         for (number, activation) in Activation::ALL.iter().copied().enumerate() {
             if share.has(number) {
                 trials.add(activation.name(), move |gpu| trials_of(gpu, activation));
             }
+            // Where the other does not run.
             if share.has(number + 1) && !activation.parameters().is_empty() {
                 trials.add(
                     format!("{}::unusual_parameters", activation.name()),

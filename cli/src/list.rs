@@ -3,15 +3,15 @@
 use crate::layers::{Known, Tensor};
 use crate::output::{show, show_json};
 use crate::{Result, Verdict};
-use nonlin::{Activation, Chain, Pass};
+use nonlin::{Activation, Chain, Pass, Preset};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// List the steps that chains are made of, and the layers
+/// List the steps that chains are made of, the presets that stand for chains, and the layers
 ///
 /// --json prints {"steps": [{"name", "kind", "aliases", "parameters": [{"name", "default"}],
-/// "formula", "budget_ulp", "source"}], "layers": [{"name", "settings": [{"key", "takes",
-/// "default"}], "parameters": [{"name", "shape", "when", "learned"}], "formula", "source"}]}. Of
+/// "formula", "budget_ulp", "source"}], "presets": [{"name", "aliases", "parameters": [{"name",
+/// "default"}], "chain"}], "layers": [{"name", "settings": [{"key", "takes", "default"}], "parameters": [{"name", "shape", "when", "learned"}], "formula", "source"}]}. Of
 /// steps, kind is scale or activation, a default of null means that the value must be given, and the
 /// formula is in x and the parameters. Of layers, takes, shape and when are text for people; a
 /// parameter whose when is null is always needed.
@@ -28,15 +28,16 @@ pub(crate) fn list(args: &Args) -> Result<Verdict> {
             .chain(Activation::ALL.iter().map(activation))
             .collect();
         let layers = Known::ALL.iter().map(layer).collect::<Result<Vec<_>>>()?;
-        show_json(&json!({ "steps": steps, "layers": layers }))?;
+        let presets: Vec<_> = Preset::ALL.iter().map(preset).collect();
+        show_json(&json!({ "steps": steps, "presets": presets, "layers": layers }))?;
     } else {
         let mut text = String::new();
         for (name, parameters, formula) in PLAIN {
-            _ = writeln!(
-                text,
-                "{name}({}) = {formula}\n    rounded once",
-                parameters.join(", ")
-            );
+            let parameters = match parameters {
+                [] => String::new(),
+                names => format!("({})", names.join(", ")),
+            };
+            _ = writeln!(text, "{name}{parameters} = {formula}\n    rounded once");
         }
         for activation in Activation::ALL {
             _ = writeln!(text, "{activation} = {}", activation.formula());
@@ -53,6 +54,13 @@ pub(crate) fn list(args: &Args) -> Result<Verdict> {
             }
             _ = writeln!(text, "{}", activation.source());
         }
+        for preset in Preset::ALL {
+            _ = writeln!(text, "{} = {}", preset_text(preset), preset.text());
+            _ = match preset.aliases() {
+                [] => writeln!(text, "    a preset"),
+                aliases => writeln!(text, "    a preset; also {}", aliases.join(", ")),
+            };
+        }
         for known in &Known::ALL {
             text += &layer_text(known)?;
         }
@@ -62,7 +70,7 @@ pub(crate) fn list(args: &Args) -> Result<Verdict> {
 }
 
 /// Steps that are no activations: name, parameters, formula.
-const PLAIN: [(&str, &[&str], &str); 6] = [
+const PLAIN: [(&str, &[&str], &str); 8] = [
     ("scale", &["factor"], "factor * x"),
     ("bias", &["value"], "x + value"),
     ("gate", &["tensor"], "x * tensor, element by element"),
@@ -73,6 +81,8 @@ const PLAIN: [(&str, &[&str], &str); 6] = [
         &["lower", "upper"],
         "x if x > 0 else slope * x, the slope drawn for each element from lower to upper",
     ),
+    ("round(f16)", &[], "x rounded to f16"),
+    ("round(bf16)", &[], "x rounded to bf16"),
 ];
 
 fn plain() -> impl Iterator<Item = Value> {
@@ -92,6 +102,31 @@ fn plain() -> impl Iterator<Item = Value> {
             "backward_from_y": name == "scale" || name == "bias",
             "learnable": if random { &[] } else { parameters },
         })
+    })
+}
+
+/// A preset's name and parameters.
+fn preset_text(preset: &Preset) -> String {
+    let parameters = preset.parameters().iter();
+    let parameters = parameters.map(|(name, default)| match default {
+        Some(default) => format!("{name}={default}"),
+        None => (*name).to_owned(),
+    });
+    let parameters: Vec<_> = parameters.collect();
+    match parameters.is_empty() {
+        true => preset.name().to_owned(),
+        false => format!("{}({})", preset.name(), parameters.join(", ")),
+    }
+}
+
+fn preset(preset: &Preset) -> Value {
+    let parameters = preset.parameters().iter();
+    let parameters = parameters.map(|(name, default)| json!({ "name": name, "default": default }));
+    json!({
+        "name": preset.name(),
+        "aliases": preset.aliases(),
+        "parameters": parameters.collect::<Vec<_>>(),
+        "chain": preset.text(),
     })
 }
 

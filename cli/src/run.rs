@@ -102,6 +102,9 @@ pub(crate) struct Args {
     /// [default: 0]
     #[arg(long, value_name = "N")]
     offset: Option<u64>,
+    /// Evaluate as after training: without dropout, and with the mean slope for rrelu
+    #[arg(long, conflicts_with_all = ["seed", "offset"])]
+    eval: bool,
     /// How elements are stored on the device
     #[arg(long, default_value = "f32", value_parser = dtypes())]
     dtype: DType,
@@ -144,6 +147,10 @@ fn run_as<T: Element>(args: &Args) -> Result<Verdict> {
     let chain = subject::chain(&args.chain, "run")?;
     check_names(&chain, &args.arg, &args.grad)?;
     refuse_useless(args, &chain)?;
+    let chain = match args.eval {
+        true => chain.evaluation(),
+        false => chain,
+    };
     refuse_same_files(args)?;
     let x = read::<T>(&args.x)?;
     let shape = x.shape.clone();
@@ -412,6 +419,7 @@ fn refuse_useless(args: &Args, chain: &Chain) -> Result<()> {
     let has_operands = !chain.operands().is_empty();
     let options = [
         ("--seed", args.seed.is_some() && !draws, "dropout or rrelu"),
+        ("--eval", args.eval && !draws, "dropout or rrelu"),
         (
             "--offset",
             args.offset.is_some() && !draws,

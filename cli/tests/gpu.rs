@@ -420,10 +420,8 @@ fn bench_of_layers() {
     // Fused forward and backward, and unfused.
     let cases = [
         ("meta_acon", "", "2x8x6x7", [3, 3, 11, 20]),
-        ("dyrelu_a", "", "2x8x4x4", [3, 3, 11, 19]),
         ("dyrelu_b", "k=3", "1x5x3x3", [3, 3, 13, 24]),
         ("dyrelu_c", "k=1", "2x6x5x4", [4, 5, 15, 22]),
-        ("frelu", "", "2x3x8x8", [1, 3, 4, 8]),
         ("frelu", "norm=train,bias=true", "3x2x7x5", [3, 5, 6, 9]),
         (
             "frelu",

@@ -1,6 +1,6 @@
 //! ACON-B: acon_c with p1 = 1.
 
-use super::{Domain, FACTOR, FromY, Gradient, Room, acon_c, is_factor};
+use super::{Counts, Domain, FACTOR, FromY, Gradient, Room, acon_c, is_factor};
 
 pub(super) const ROOM: Room = Room {
     source: "Ma et al. 2020, Activate or Not, arXiv:2009.04759",
@@ -24,12 +24,14 @@ pub(super) const ROOM: Room = Room {
         Gradient {
             parameter: "p",
             is_flat: false,
+            counts: Counts::Everywhere,
             d: |x, p| (acon_c::ROOM.gradients[1].d)(x, &[1.0, p[0], p[1]]),
             terms: |x, p| (acon_c::ROOM.gradients[1].terms)(x, &[1.0, p[0], p[1]]),
         },
         Gradient {
             parameter: "beta",
             is_flat: false,
+            counts: Counts::Everywhere,
             d: |x, p| (acon_c::ROOM.gradients[2].d)(x, &[1.0, p[0], p[1]]),
             terms: |x, p| (acon_c::ROOM.gradients[2].terms)(x, &[1.0, p[0], p[1]]),
         },

@@ -1,6 +1,6 @@
 //! ACON-C.
 
-use super::{Domain, FACTOR, FromY, Gradient, Room, is_factor, sigmoid64};
+use super::{Counts, Domain, FACTOR, FromY, Gradient, Room, is_factor, sigmoid64};
 
 pub(super) const ROOM: Room = Room {
     source: "Ma et al. 2020, Activate or Not, arXiv:2009.04759",
@@ -30,6 +30,7 @@ pub(super) const ROOM: Room = Room {
         Gradient {
             parameter: "p1",
             is_flat: false,
+            counts: Counts::Everywhere,
             d: |x, p| x * slope(x, p, 1.0).into_iter().sum::<f64>(),
             terms: |x, p| x.abs() * slope(x, p, 1.0).map(f64::abs).into_iter().sum::<f64>(),
         },
@@ -37,12 +38,14 @@ pub(super) const ROOM: Room = Room {
         Gradient {
             parameter: "p2",
             is_flat: false,
+            counts: Counts::Everywhere,
             d: |x, p| x * slope(x, p, -1.0).into_iter().sum::<f64>(),
             terms: |x, p| x.abs() * slope(x, p, -1.0).map(f64::abs).into_iter().sum::<f64>(),
         },
         Gradient {
             parameter: "beta",
             is_flat: false,
+            counts: Counts::Everywhere,
             d: |x, p| {
                 let (u, z) = ((p[0] - p[1]) * x, p[2] * (p[0] - p[1]) * x);
                 u * u * sigmoid64(z) * sigmoid64(-z)

@@ -1,6 +1,6 @@
 //! CELU.
 
-use super::{DIVISOR, Domain, FromY, Gradient, Room, is_divisor};
+use super::{Counts, DIVISOR, Domain, FromY, Gradient, Room, is_divisor};
 
 pub(super) const ROOM: Room = Room {
     source: "Barron 2017, arXiv:1704.07483; torch.nn.CELU",
@@ -26,6 +26,7 @@ pub(super) const ROOM: Room = Room {
     gradients: &[Gradient {
         parameter: "alpha",
         is_flat: true,
+        counts: Counts::UpToZero,
         d: |x, p| if x > 0.0 { 0.0 } else { bend(x / p[0]) },
         terms: |_, _| 0.0,
     }],

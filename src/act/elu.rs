@@ -1,6 +1,6 @@
 //! ELU.
 
-use super::{Domain, FACTOR, FromY, Gradient, Room, is_factor};
+use super::{Counts, Domain, FACTOR, FromY, Gradient, Room, is_factor};
 
 pub(super) const ROOM: Room = Room {
     source: "Clevert et al. 2015, arXiv:1511.07289; torch.nn.ELU",
@@ -20,6 +20,7 @@ pub(super) const ROOM: Room = Room {
     gradients: &[Gradient {
         parameter: "alpha",
         is_flat: true,
+        counts: Counts::UpToZero,
         d: |x, _| x.min(0.0).exp_m1(),
         terms: |_, _| 0.0,
     }],

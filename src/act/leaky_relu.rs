@@ -1,6 +1,6 @@
 //! Leaky ReLU.
 
-use super::{FromY, Gradient, Room};
+use super::{Counts, FromY, Gradient, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "Maas et al. 2013, Rectifier Nonlinearities Improve Neural Network Acoustic Models; \
@@ -16,6 +16,7 @@ pub(super) const ROOM: Room = Room {
     gradients: &[Gradient {
         parameter: "negative_slope",
         is_flat: true,
+        counts: Counts::UpToZero,
         d: |x, _| x.min(0.0),
         terms: |_, _| 0.0,
     }],

@@ -75,6 +75,16 @@ pub(crate) struct Gradient {
     pub(crate) terms: fn(x: f64, p: &[f64]) -> f64,
     /// Whether the value does not depend on the parameter in some region, as `Room::is_flat`.
     pub(crate) is_flat: bool,
+    /// Where the parameter is used at all.
+    pub(crate) counts: Counts,
+}
+
+/// The inputs for which a parameter is used: for others it may even be NaN.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Counts {
+    Everywhere,
+    AboveZero,
+    UpToZero,
 }
 
 /// Whether, and how, the derivative is a function of the value, so that a backward pass can keep y in

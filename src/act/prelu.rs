@@ -1,6 +1,6 @@
 //! PReLU: a leaky ReLU whose slope is learned.
 
-use super::{FromY, Gradient, Room};
+use super::{Counts, FromY, Gradient, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "He et al. 2015, Delving Deep into Rectifiers, arXiv:1502.01852; torch.nn.PReLU",
@@ -15,6 +15,7 @@ pub(super) const ROOM: Room = Room {
     gradients: &[Gradient {
         parameter: "weight",
         is_flat: true,
+        counts: Counts::UpToZero,
         d: |x, _| x.min(0.0),
         terms: |_, _| 0.0,
     }],

@@ -1,6 +1,6 @@
 //! StarReLU.
 
-use super::{Domain, FACTOR, FromY, Gradient, Room, is_factor};
+use super::{Counts, Domain, FACTOR, FromY, Gradient, Room, is_factor};
 
 pub(super) const ROOM: Room = Room {
     source: "Yu et al. 2022, MetaFormer Baselines for Vision, arXiv:2210.13452",
@@ -25,12 +25,14 @@ pub(super) const ROOM: Room = Room {
         Gradient {
             parameter: "scale",
             is_flat: true,
+            counts: Counts::Everywhere,
             d: |x, _| x.max(0.0).powi(2),
             terms: |_, _| 0.0,
         },
         Gradient {
             parameter: "bias",
             is_flat: false,
+            counts: Counts::Everywhere,
             d: |_, _| 1.0,
             terms: |_, _| 0.0,
         },

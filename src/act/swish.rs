@@ -1,6 +1,6 @@
 //! Swish.
 
-use super::{Domain, FACTOR, FromY, Gradient, Room, is_factor, sigmoid64};
+use super::{Counts, Domain, FACTOR, FromY, Gradient, Room, is_factor, sigmoid64};
 
 pub(super) const ROOM: Room = Room {
     source: "Ramachandran et al. 2017, arXiv:1710.05941",
@@ -17,6 +17,7 @@ pub(super) const ROOM: Room = Room {
     gradients: &[Gradient {
         parameter: "beta",
         is_flat: false,
+        counts: Counts::Everywhere,
         d: |x, p| x * x * sigmoid64(p[0] * x) * sigmoid64(-p[0] * x),
         terms: |_, _| 0.0,
     }],

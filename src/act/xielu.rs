@@ -2,7 +2,7 @@
 //! that the value jumps by alpha_n eps at zero, and the slope is beta - alpha_n between eps and zero.
 //! alpha_p and alpha_n are the effective values, behind the softplus.
 
-use super::{Domain, FACTOR, FromY, Gradient, Room, is_factor};
+use super::{Counts, Domain, FACTOR, FromY, Gradient, Room, is_factor};
 
 pub(super) const ROOM: Room = Room {
     source: "Huang and Schlag 2024, arXiv:2411.13010; transformers.activations.XIELUActivation",
@@ -60,12 +60,14 @@ pub(super) const ROOM: Room = Room {
         Gradient {
             parameter: "alpha_p",
             is_flat: true,
+            counts: Counts::AboveZero,
             d: |x, _| x.max(0.0).powi(2),
             terms: |_, _| 0.0,
         },
         Gradient {
             parameter: "alpha_n",
             is_flat: true,
+            counts: Counts::UpToZero,
             d: |x, p| match x {
                 _ if x > 0.0 => 0.0,
                 _ if x > p[3] => kept(x, p).into_iter().sum(),
@@ -80,6 +82,7 @@ pub(super) const ROOM: Room = Room {
         Gradient {
             parameter: "beta",
             is_flat: false,
+            counts: Counts::Everywhere,
             d: |x, _| x,
             terms: |_, _| 0.0,
         },

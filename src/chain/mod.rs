@@ -1,12 +1,14 @@
 //! Chains: short lists of steps, as data ([`step`]) and as text ([`text`]).
 
 pub(crate) mod custom;
+pub(crate) mod preset;
 pub(crate) mod step;
 pub(crate) mod text;
 
-use crate::act::{Activation, FromY};
+use crate::act::{Activation, Counts, FromY};
 use crate::error::{ChainError, Error};
 use crate::pass::Pass;
+use crate::tensor::dtype::DType;
 use step::{Argument, Function, Step};
 
 /// A short list of steps, applied in order to each element, as one dispatch.
@@ -67,6 +69,21 @@ impl Chain {
         self.step(Step::dropout(p))
     }
 
+    /// Adds a step that rounds to a dtype.
+    ///
+    /// With such steps a chain is what a framework computes operation by operation in that dtype, bit for bit:
+    ///
+    /// ```
+    /// let chain: nonlin::Chain = "scale(0.1) | round(bf16) | silu".parse()?;
+    /// let y = nonlin::reference::forward(&"scale(0.1) | round(bf16)".parse()?, &[1.0f32])?;
+    /// assert_eq!(y, [0.10009765625]);
+    /// # Ok::<(), nonlin::Error>(())
+    /// ```
+    #[must_use]
+    pub fn round(self, dtype: DType) -> Self {
+        self.step(Step::round(dtype))
+    }
+
     /// Adds an activation.
     #[must_use]
     pub fn act(self, activation: Activation) -> Self {
@@ -115,6 +132,15 @@ impl Chain {
                 Argument::Operand(name) => Some((index, parameter, name.as_str())),
                 Argument::Constant(_) => None,
             })
+        })
+    }
+
+    /// Whether every element has a use for its value of an operand: then NaN there is NaN in the result, whatever x is.
+    pub(crate) fn counts_everywhere(&self, operand: &str) -> bool {
+        let mut found = self.arguments().filter(|(.., name)| *name == operand);
+        found.all(|(step, parameter, _)| {
+            let step = &self.steps[step];
+            step.function().counts(step.parameters()[parameter]) == Counts::Everywhere
         })
     }
 
@@ -209,6 +235,7 @@ impl Chain {
                     return Err(needs_input(step, "a factor of zero loses it"));
                 }
                 Function::Scale | Function::Bias => {}
+                Function::Round(_) => return Err(needs_input(step, "it loses digits")),
                 _ => return Err(needs_input(step, "it takes more than its value")),
             }
         }

@@ -1,8 +1,9 @@
 //! Steps: functions, and where their parameters' values come from.
 
 use super::custom::Custom;
-use crate::act::Activation;
+use crate::act::{Activation, Counts};
 use crate::error::{ChainError, Error};
+use crate::tensor::dtype::DType;
 
 /// Where a step's value comes from.
 #[non_exhaustive]
@@ -64,6 +65,9 @@ pub enum Function {
     /// torch.nn.RReLU in training: a leaky ReLU whose slope is drawn for each element, uniformly
     /// from `lower` to `upper`.
     Rrelu,
+    /// Round to a dtype of 16 bits, to the nearest, ties to even; gradients pass. A framework that computes in that dtype
+    /// does so after each of its operations.
+    Round(DType),
     /// A built-in activation; the parameters' values are the step's arguments.
     Activation(Activation),
     /// An activation of the user's own.
@@ -89,6 +93,8 @@ pub(super) const PLAIN: &[Plain] = &[
         &["lower", "upper"],
         &[Some(0.125), Some(1.0 / 3.0)],
     ),
+    (Function::Round(DType::F16), "round(f16)", &[], &[]),
+    (Function::Round(DType::BF16), "round(bf16)", &[], &[]),
 ];
 
 impl Function {
@@ -122,6 +128,16 @@ impl Function {
         };
         let mut gradients = activation.entry().room.gradients.iter();
         gradients.any(|gradient| gradient.parameter == parameter && gradient.is_flat)
+    }
+
+    /// Where a parameter is used at all.
+    pub(crate) fn counts(&self, parameter: &str) -> Counts {
+        let Function::Activation(activation) = self else {
+            return Counts::Everywhere;
+        };
+        let mut gradients = activation.entry().room.gradients.iter();
+        let found = gradients.find(|gradient| gradient.parameter == parameter);
+        found.map_or(Counts::Everywhere, |gradient| gradient.counts)
     }
 
     /// The parameters' names.
@@ -199,6 +215,14 @@ impl Step {
     /// A leaky ReLU with a slope from `lower` to `upper`, drawn for each element.
     pub fn rrelu(lower: f32, upper: f32) -> Self {
         Step::new(Function::Rrelu, vec![lower.into(), upper.into()])
+    }
+
+    /// Round to a dtype, to the nearest, ties to even; to f32 changes nothing.
+    pub fn round(dtype: DType) -> Self {
+        match dtype {
+            DType::F32 => Activation::Identity.into(),
+            dtype => Step::new(Function::Round(dtype), Vec::new()),
+        }
     }
 
     pub(super) fn new(function: Function, arguments: Vec<Argument>) -> Self {
@@ -291,7 +315,13 @@ impl Step {
             if let Some(value) = argument.constant() {
                 scalars.push((parameter, value));
                 if self.function == Function::Dropout {
-                    scalars.push(("kept", 1.0 / (1.0 - value)));
+                    // Of what is all dropped nothing is kept.
+                    let kept = if value == 1.0 {
+                        0.0
+                    } else {
+                        1.0 / (1.0 - value)
+                    };
+                    scalars.push(("kept", kept));
                 }
             }
         }
@@ -316,8 +346,8 @@ impl Step {
                         value: value.to_string(),
                     }));
                 }
-                (Function::Dropout, Argument::Constant(p)) if !(0.0..1.0).contains(p) => {
-                    return Err(bad("a number from 0 up to, but not, 1"));
+                (Function::Dropout, Argument::Constant(p)) if !(0.0..=1.0).contains(p) => {
+                    return Err(bad("a number from 0 to 1"));
                 }
                 (Function::Dropout | Function::Rrelu, Argument::Operand(_)) => {
                     return Err(bad("a number"));

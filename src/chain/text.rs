@@ -2,9 +2,11 @@
 
 use super::Chain;
 use super::custom::Custom;
+use super::preset::Preset;
 use super::step::{Argument, Function, PLAIN, Step};
 use crate::act::Activation;
 use crate::error::{ChainError, Error};
+use crate::tensor::dtype::DType;
 use std::fmt;
 use std::str::FromStr;
 
@@ -50,10 +52,10 @@ impl Chain {
         if text.trim().is_empty() {
             return Err(Error::Chain(ChainError::Empty));
         }
-        let steps = text.split('|').enumerate();
-        let steps = steps
-            .map(|(index, text)| parse_step(index + 1, text, own))
-            .collect::<Result<_, _>>()?;
+        let mut steps = Vec::new();
+        for (index, text) in text.split('|').enumerate() {
+            steps.extend(parse_steps(index + 1, text, own)?);
+        }
         let chain = Chain { steps };
         chain.validate()?;
         Ok(chain)
@@ -90,17 +92,21 @@ impl FromStr for Activation {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let step = parse_step(1, text, &[])?;
-        let is_none = || unknown(1, text.trim(), None);
-        step.activation().ok_or_else(is_none)
+        let steps = parse_steps(1, text, &[])?;
+        let activation = match steps.as_slice() {
+            [step] => step.activation(),
+            _ => None,
+        };
+        activation.ok_or_else(|| unknown(1, text.trim(), None))
     }
 }
 
-/// The names of all steps.
+/// The names of all steps and presets.
 pub(crate) fn known_steps() -> Vec<&'static str> {
     let plain = PLAIN.iter().map(|(_, name, ..)| *name);
     plain
         .chain(Activation::ALL.iter().map(Activation::name))
+        .chain(Preset::ALL.iter().map(Preset::name))
         .collect()
 }
 
@@ -114,8 +120,97 @@ fn unknown(step: usize, name: &str, suggestion: Option<&'static str>) -> Error {
     })
 }
 
-/// Reads one step: a name, and in parentheses its arguments by position or by name.
-fn parse_step(step: usize, text: &str, own: &[Custom]) -> Result<Step, Error> {
+/// A step's arguments as they are written: with a parameter's name or without.
+type Given<'a> = Vec<(Option<&'a str>, &'a str)>;
+
+/// What stands before a name where it was copied from somebody's program.
+const PATHS: [&str; 6] = [
+    "torch.nn.functional.",
+    "torch.nn.",
+    "jax.nn.",
+    "timm.layers.",
+    "nn.",
+    "F.",
+];
+
+/// Parameters under the names that ONNX's attributes and others have: of a step, the other name, and the parameter.
+const RENAMED: [(&str, &str, &str); 4] = [
+    ("leaky_relu", "alpha", "negative_slope"),
+    ("swish", "alpha", "beta"),
+    ("hardtanh", "min", "min_val"),
+    ("hardtanh", "max", "max_val"),
+];
+
+/// Reads a step, or the steps that a preset stands for.
+fn parse_steps(step: usize, text: &str, own: &[Custom]) -> Result<Vec<Step>, Error> {
+    let (name, mut given) = split(step, text)?;
+    if own.iter().any(|custom| custom.name() == name) {
+        return Ok(vec![parse_step(step, text, name, &given, own)?]);
+    }
+    let path = PATHS.iter().find_map(|path| name.strip_prefix(path));
+    let name = match path.unwrap_or(name) {
+        "Dropout" => "dropout",
+        "RReLU" => "rrelu",
+        name => name,
+    };
+    if let ("round", [(None, dtype)]) = (name, &given[..]) {
+        return Ok(vec![round(step, dtype)?]);
+    }
+    let name = as_printed(name, &mut given);
+    let Some(preset) = Preset::by_name(name) else {
+        return Ok(vec![parse_step(step, text, name, &given, own)?]);
+    };
+    let expanded = preset.expanded(step, &given)?;
+    let steps = expanded.split('|').map(|text| {
+        let (name, given) = split(step, text)?;
+        parse_step(step, text, name, &given, &[])
+    });
+    steps.collect()
+}
+
+/// The step that rounds to a dtype of this name.
+fn round(step: usize, dtype: &str) -> Result<Step, Error> {
+    let dtype = dtype.parse::<DType>().map_err(|_| {
+        Error::Chain(ChainError::BadArgument {
+            step,
+            name: "round".into(),
+            parameter: "dtype".into(),
+            needs: "f16 or bf16",
+            value: dtype.to_owned(),
+        })
+    })?;
+    Ok(Step::round(dtype))
+}
+
+/// What a module's printed form, or an operator with its attributes, is called here. Arguments that change nothing are
+/// left out: whether it works in place is said elsewhere.
+fn as_printed<'a>(name: &'a str, given: &mut Given<'a>) -> &'a str {
+    let unquoted = |value: &'a str| value.trim_matches(['\'', '"']);
+    let mut take = |wanted: &str, allowed: &[&str]| {
+        let is_it = |(name, value): &(Option<&str>, &'a str)| {
+            *name == Some(wanted) && allowed.contains(&unquoted(value))
+        };
+        let at = given.iter().position(is_it)?;
+        Some(unquoted(given.remove(at).1))
+    };
+    let activation = Activation::by_name(name).map(|activation| activation.name());
+    if activation.is_some() || ["dropout", "rrelu"].contains(&name) {
+        take("inplace", &["True", "False"]);
+    }
+    match (activation, name) {
+        (Some("gelu"), _) => match take("approximate", &["tanh", "none"]) {
+            Some("tanh") => "gelu_tanh",
+            _ => name,
+        },
+        // ONNX's, with factors of its own.
+        (_, "Selu") if !given.is_empty() => "onnx_selu",
+        (_, "QuickGelu") if !given.is_empty() => "swish",
+        _ => name,
+    }
+}
+
+/// A step's name, and what is in parentheses behind it.
+fn split(step: usize, text: &str) -> Result<(&str, Given<'_>), Error> {
     let text = text.trim();
     let syntax = |problem| {
         Error::Chain(ChainError::Syntax {
@@ -134,23 +229,48 @@ fn parse_step(step: usize, text: &str, own: &[Custom]) -> Result<Step, Error> {
     if name.is_empty() {
         return Err(syntax("a step's name is missing"));
     }
+    if arguments.trim().is_empty() {
+        return Ok((name, Vec::new()));
+    }
+    let given = arguments
+        .split(',')
+        .map(|argument| match argument.split_once('=') {
+            Some((parameter, value)) => (Some(parameter.trim()), value.trim()),
+            None => (None, argument.trim()),
+        });
+    Ok((name, given.collect()))
+}
+
+/// Reads one step, whose arguments are given by position or by name.
+fn parse_step(
+    step: usize,
+    text: &str,
+    name: &str,
+    given: &Given<'_>,
+    own: &[Custom],
+) -> Result<Step, Error> {
     let function = Function::by_name(name, own);
     let function = function.ok_or_else(|| unknown(step, name, suggest(name)))?;
     let mut read = Step::new(function, Vec::new());
     let mut values: Vec<Option<Argument>> = vec![None; read.parameters().len()];
-    let given = arguments.split(',').map(str::trim).enumerate();
-    for (position, argument) in
-        given.filter(|(_, a)| !(a.is_empty() && arguments.trim().is_empty()))
-    {
-        let (index, value) = match argument.split_once('=') {
-            Some((parameter, value)) => {
-                (read.index_of(Some(step), parameter.trim())?, value.trim())
+    for (position, (parameter, value)) in given.iter().enumerate() {
+        let index = match parameter {
+            Some(parameter) => {
+                let renamed = RENAMED
+                    .iter()
+                    .find(|(of, other, _)| (*of, *other) == (read.name(), *parameter));
+                let parameter = renamed.map_or(*parameter, |(.., parameter)| parameter);
+                read.index_of(Some(step), parameter)?
             }
-            None if position < values.len() => (position, argument),
-            None => (read.index_of(Some(step), argument)?, argument),
+            None if position < values.len() => position,
+            None => read.index_of(Some(step), value)?,
         };
         if values[index].is_some() {
-            return Err(syntax("a parameter is given twice"));
+            return Err(Error::Chain(ChainError::Syntax {
+                step,
+                text: text.trim().to_owned(),
+                problem: "a parameter is given twice",
+            }));
         }
         values[index] = Some(parse_argument(step, &read, index, value)?);
     }
@@ -253,6 +373,96 @@ mod tests {
         );
     }
 
+    /// As modules print themselves, and as operators and configurations have it.
+    #[test]
+    fn names_as_they_are_found() {
+        for (text, same) in [
+            ("nn.SiLU()", "silu"),
+            ("torch.nn.SiLU(inplace=True)", "silu"),
+            ("F.relu6", "relu6"),
+            ("jax.nn.hard_tanh", "hardtanh"),
+            ("GELU(approximate='tanh')", "gelu_tanh"),
+            ("GELU(approximate='none')", "gelu"),
+            ("Gelu(approximate=\"tanh\")", "gelu_tanh"),
+            ("LeakyReLU(0.1, inplace=True)", "leaky_relu(0.1)"),
+            (
+                "LeakyReLU(negative_slope=0.1, inplace=False)",
+                "leaky_relu(0.1)",
+            ),
+            ("LeakyRelu(alpha=0.1)", "leaky_relu(0.1)"),
+            (
+                "RReLU(lower=0.125, upper=0.333, inplace=True)",
+                "rrelu(0.125, 0.333)",
+            ),
+            ("Dropout(p=0.5, inplace=False)", "dropout(0.5)"),
+            ("Selu(alpha=2, gamma=3)", "elu(2) | scale(3)"),
+            ("Swish(alpha=2)", "swish(2)"),
+            ("QuickGelu(alpha=2)", "swish(2)"),
+            (
+                "HardSigmoid(alpha=0.5, beta=0.6)",
+                "onnx_hardsigmoid(0.5, 0.6)",
+            ),
+            ("Clip(min=-2, max=3)", "hardtanh(-2, 3)"),
+            ("clip(max=7)", "hardtanh(-inf, 7)"),
+            ("Hardtanh(min_val=-2, max_val=2)", "hardtanh(-2, 2)"),
+            ("Softplus(beta=2.0, threshold=20.0)", "softplus(2)"),
+            ("round( bf16 )", "round(bf16)"),
+            ("round(f32)", "identity"),
+            ("swiglu", "silu | gate(@g)"),
+            ("scale(2) | reglu(@up)", "scale(2) | relu | gate(@up)"),
+            ("gelu_10", "gelu | hardtanh(-10, 10)"),
+            ("softcap(50)", "scale(0.02) | tanh | scale(50)"),
+            (
+                "dyt(0.5)",
+                "scale(0.5) | tanh | scale(@weight) | bias(@bias)",
+            ),
+        ] {
+            assert_eq!(parse(text), parse(same), "{text}");
+        }
+    }
+
+    #[test]
+    fn mistakes_in_what_was_found() {
+        for (text, message) in [
+            (
+                "relu | softcap",
+                "step 2: softcap needs a value for c, as in softcap(c=2)",
+            ),
+            (
+                "softcap(0)",
+                "step 1: c of softcap must be a finite number other than 0, not 0",
+            ),
+            (
+                "swiglu(limit=7)",
+                "step 1: swiglu has no parameter \"limit\"; it takes gate",
+            ),
+            (
+                "silu(approximate='tanh')",
+                "step 1: silu has no parameter \"approximate\"; it takes none",
+            ),
+        ] {
+            assert_eq!(parse(text).unwrap_err().to_string(), message, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_preset_is_a_chain() {
+        for preset in Preset::ALL {
+            let given: Vec<_> = preset
+                .parameters()
+                .iter()
+                .map(|(name, default)| format!("{name}={}", default.unwrap_or("3")))
+                .collect();
+            let text = format!("{}({})", preset.name(), given.join(", "));
+            let chain = parse(&text).unwrap();
+            assert_eq!(parse(&chain.to_string()), Ok(chain), "{text}");
+            for alias in preset.aliases() {
+                assert_eq!(Preset::by_name(alias), Some(preset));
+                assert!(Activation::by_name(alias).is_none(), "{alias}");
+            }
+        }
+    }
+
     #[test]
     fn mistakes_say_where_and_what() {
         for (text, message) in [
@@ -299,6 +509,10 @@ mod tests {
             (
                 "swish(beta=1,)",
                 "step 1: swish has no parameter \"\"; it takes beta",
+            ),
+            (
+                "relu | round(f8)",
+                "step 2: dtype of round must be f16 or bf16, not f8",
             ),
             (
                 "swish(beta=1, beta=2)",

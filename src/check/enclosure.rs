@@ -1,6 +1,6 @@
 //! Enclosures: the interval of all values that a correct kernel may hold, and what steps make of it.
 
-use crate::reference::{FromValue, Kind64, Step64, at};
+use crate::reference::{FromValue, Kind64, Step64, at, rounded};
 use crate::tensor::dtype::DType;
 use crate::ulp::{ulp, ulp_in};
 
@@ -153,6 +153,12 @@ impl Enclosure {
             Kind64::Product if step.drops(p) => Self::hull([0.0]).or_nan(self.nan),
             Kind64::Product => self.times(Self::constant(p[0])).widened(ROUNDING, 0.0),
             Kind64::Sum => self.plus(Self::constant(p[0])).widened(ROUNDING, 0.0),
+            Kind64::Round(_) if self.is_empty() => self,
+            // It keeps the order of numbers.
+            Kind64::Round(dtype) => {
+                let ends = [self.lo, self.hi].map(|v| rounded(*dtype, v));
+                Self::hull(ends).or_nan(self.nan).stored()
+            }
             _ => self.image(step, p, Of::Value),
         }
     }
@@ -161,7 +167,7 @@ impl Enclosure {
     pub(super) fn slope(self, step: &Step64, p: &[f64]) -> Enclosure {
         match &step.function {
             Kind64::Product => Self::constant(p[0]),
-            Kind64::Sum => Self::hull([1.0]),
+            Kind64::Sum | Kind64::Round(_) => Self::hull([1.0]),
             _ => self.image(step, p, Of::Slope),
         }
     }
@@ -220,7 +226,12 @@ impl Enclosure {
                 .into_iter()
                 .chain([0.0])
                 .filter(|x| self.lo < *x && *x < self.hi);
-            [self.lo, self.hi].into_iter().chain(inside).for_each(see);
+            // Zero as a flushed number is still on that number's side of a knot there.
+            let beside = [(self.lo, f64::MIN_POSITIVE), (self.hi, -f64::MIN_POSITIVE)];
+            let beside = beside.into_iter().filter(|(end, _)| *end == 0.0);
+            let beside = beside.map(|(_, x)| x);
+            let ends = [self.lo, self.hi].into_iter();
+            ends.chain(inside).chain(beside).for_each(see);
         }
         if (image.lo, image.hi) == (0.0, 0.0) && of.is_flat(step) {
             return image;

@@ -178,7 +178,7 @@ impl Expected {
         let (x, want) = (self.x[index], self.wants[index]);
         let dy = self.dy.as_ref().map(|dy| dy[index]);
         let takes_nan = match &self.what {
-            What::FromX(eval) => eval.takes_nan(index),
+            What::FromX(eval) => eval.must_take_nan(index),
             What::FromY(_) => false,
         };
         if x.is_nan() || dy.is_some_and(f32::is_nan) || (takes_nan && dy.is_none()) {

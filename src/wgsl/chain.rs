@@ -2,7 +2,7 @@
 
 use super::files::Text;
 use super::items::prefixed;
-use crate::act::Activation;
+use crate::act::{Activation, Counts};
 use crate::chain::Chain;
 use crate::chain::step::{Argument, Function, Step};
 use crate::pass::Pass;
@@ -57,6 +57,7 @@ fn passed(gradient: &str, slope: &str, is_flat: bool) -> String {
 /// The rooms of a chain's activations, each once, and what all of them share.
 pub(super) fn rooms(text: &mut Text, chain: &Chain) {
     text.file("math/nan.wgsl");
+    text.file("math/sign.wgsl");
     for step in chain.steps() {
         let activation = match step.function() {
             Function::Custom(custom) => {
@@ -65,6 +66,10 @@ pub(super) fn rooms(text: &mut Text, chain: &Chain) {
             }
             Function::Activation(activation) => *activation,
             Function::Rrelu => SLOPED,
+            Function::Round(dtype) => {
+                text.file(&format!("io/{dtype}.wgsl"));
+                continue;
+            }
             _ => continue,
         };
         let entry = activation.entry();
@@ -198,9 +203,23 @@ impl<'a> ChainCode<'a> {
         or_nan(dropped, what, born)
     }
 
-    /// What a function makes of the value behind `index` steps, and NaN of NaN.
+    /// What a function makes of the value behind `index` steps, and NaN of NaN: of that value, and of parameters that it
+    /// is used for. For other parameters that is tested where they are loaded.
     fn or_nan(&self, result: String, index: usize) -> String {
-        or_nan(result, &value(index), self.born[index])
+        let (from, step) = (value(index), &self.chain.steps()[index]);
+        let mut result = or_nan(result, &from, self.born[index]);
+        for (parameter, argument) in step.parameters().into_iter().zip(step.arguments()) {
+            let Argument::Operand(name) = argument else {
+                continue;
+            };
+            let is_used = match step.function().counts(parameter) {
+                Counts::Everywhere => continue,
+                Counts::AboveZero => format!("m_is_above_zero({from})"),
+                Counts::UpToZero => format!("!m_is_above_zero({from})"),
+            };
+            result = format!("m_or_nan_if({result}, {}, {is_used})", arg(name));
+        }
+        result
     }
 
     /// The values behind the steps up to the last that is read.
@@ -212,6 +231,7 @@ impl<'a> ChainCode<'a> {
                 Function::Scale | Function::Gate => {
                     format!("{from} * {}", self.argument(index, step, 0))
                 }
+                Function::Round(dtype) => format!("{dtype}_value({dtype}_bits({from}, false))"),
                 Function::Bias | Function::Residual => {
                     format!("{from} + {}", self.argument(index, step, 0))
                 }
@@ -235,7 +255,7 @@ impl<'a> ChainCode<'a> {
         for (index, step) in steps.into_iter().rev() {
             self.operands_gradients(index, step, &gradient, asked);
             let product = match step.function() {
-                Function::Bias | Function::Residual => continue,
+                Function::Bias | Function::Residual | Function::Round(_) => continue,
                 Function::Scale | Function::Gate => {
                     format!("{gradient} * {}", self.argument(index, step, 0))
                 }

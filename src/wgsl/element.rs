@@ -6,7 +6,7 @@
 //! channel, `fn hold` and `fn hold_sample` load them into `struct Held`; where gradients are summed, `word` returns
 //! `struct Terms`, `fn plus` adds two of them, and `fn put` stores one.
 
-use super::chain::{random, scalar};
+use super::chain::{arg, random, scalar};
 use super::form::{Access, At, Form, Input, Output, Sweep};
 use crate::chain::Chain;
 use crate::chain::step::Function;
@@ -62,7 +62,7 @@ impl Element<'_> {
     }
 
     /// Whether elements are counted from the beginning of x: for channels and random numbers.
-    fn counts(&self) -> bool {
+    fn counts_elements(&self) -> bool {
         let per_channel = |input: &Input| matches!(input.at, At::Channel | At::Channels);
         !self.draws.is_empty() || self.form.inputs.iter().any(per_channel)
     }
@@ -173,9 +173,17 @@ impl Element<'_> {
         all.join(", ")
     }
 
+    /// Whether NaN in an input makes an element NaN, whatever else it is made of.
+    fn counts(&self, input: &Input) -> bool {
+        let operands = self.chain.into_iter().flat_map(Chain::operands);
+        let mut named = operands.filter(|name| arg(name) == input.name);
+        named.all(|name| self.chain.is_none_or(|chain| chain.counts_everywhere(name)))
+    }
+
     /// The test, on bits, for what makes an element NaN.
     fn nan(&self) -> String {
-        let inputs = self.form.inputs.iter().filter(|input| !self.is_held(input));
+        let inputs = self.form.inputs.iter();
+        let inputs = inputs.filter(|input| !self.is_held(input) && self.counts(input));
         let tests = inputs.map(|Input { name, dtype, .. }| format!("{dtype}_is_nan({name}_bits)"));
         let held = self.holds().then(|| "(held_nan > 0u)".into());
         tests.chain(held).collect::<Vec<_>>().join(" | ")
@@ -251,9 +259,10 @@ impl Element<'_> {
                     format!("select(0u, 1u, {dtype}_is_nan(bits_{name}))"),
                 )
             };
+            let counts = self.counts(input).then(|| format!("    h.nan |= {nan};\n"));
+            let nan = counts.unwrap_or_default();
             format!(
-                "    let at_{name} = args.{name}{from};\n    let bits_{name} = {};\n    h.{name} = {value};\n    \
-                 h.nan |= {nan};\n",
+                "    let at_{name} = args.{name}{from};\n    let bits_{name} = {};\n    h.{name} = {value};\n{nan}",
                 self.bits_at(input)
             )
         };
@@ -410,7 +419,7 @@ impl Element<'_> {
         if !self.sweeps() {
             out.push_str("    if 4u * i >= args.len {\n        return;\n    }\n");
         }
-        if self.counts() {
+        if self.counts_elements() {
             out.push_str("    let first = args.start + 4u * i;\n");
         }
         for input in self.form.inputs.iter().filter(|input| !self.is_held(input)) {
@@ -522,7 +531,7 @@ impl Element<'_> {
 
     /// Statements that load one element, an identifier, and call what `element` makes of it `e0`.
     fn load_one(&self, out: &mut String, element: &str) {
-        if self.counts() {
+        if self.counts_elements() {
             _ = writeln!(out, "    let first = args.start + {element};");
         }
         let mut bits = Vec::new();

@@ -20,15 +20,26 @@ pub(crate) type Trials = trials::Trials<Gpu>;
 /// The software adapters that were found, lavapipe first.
 static SHARING: OnceLock<Vec<String>> = OnceLock::new();
 
-/// An adapter's part of the trials, or of the cases within a trial, that take long. The software adapters that are there
-/// take turns, lavapipe twice as often as the others, so that together they run all; any other adapter runs all, and so
-/// does each with NONLIN_TEST_ALL=1.
+/// Whose turn each case is: the software adapters share what takes long so that together they run all of it. GL, whose
+/// compiler is slowest, has the fewest turns.
+const TURNS: [&str; 8] = [
+    "lavapipe",
+    "swiftshader",
+    "lavapipe",
+    "llvmpipe-gl",
+    "swiftshader",
+    "lavapipe",
+    "swiftshader",
+    "lavapipe",
+];
+
+/// An adapter's part of the trials, or of the cases within a trial, that take long. Where software adapters are missing,
+/// the others have their turns; any other adapter runs all, and so does each with NONLIN_TEST_ALL=1.
 #[derive(Clone, Copy)]
 pub(crate) struct Share {
-    /// Its turns, of so many: the first, and how many.
-    first: usize,
+    /// A bit for each of so many turns.
+    own: u32,
     turns: usize,
-    of: usize,
 }
 
 impl Share {
@@ -43,33 +54,29 @@ impl Share {
 
     fn among(trials: &Trials, takes_part: impl Fn(&str) -> bool) -> Self {
         let sharing = SHARING.get().map_or(&[][..], Vec::as_slice);
-        // It compiles a kernel in a third of the time that the others take.
-        let turns_of = |key: &str| if key == "lavapipe" { 2 } else { 1 };
-        let (mut of, mut own) = (0, None);
-        for key in sharing.iter().filter(|key| takes_part(key)) {
-            if key == trials.adapter() {
-                own = Some((of, turns_of(key)));
-            }
-            of += turns_of(key);
-        }
+        let is_there = |key: &&str| takes_part(key) && sharing.iter().any(|found| found == key);
+        let turns: Vec<&str> = TURNS.into_iter().filter(is_there).collect();
+        let is_own = turns.iter().map(|key| *key == trials.adapter());
+        let own = is_own
+            .enumerate()
+            .map(|(turn, is_own)| u32::from(is_own) << turn);
+        let (own, turns) = (own.sum(), turns.len());
         let is_alone = std::env::var_os("NONLIN_TEST_ALL").is_some_and(|v| v == "1");
-        let (first, turns, of) = match own {
-            Some((first, turns)) if !is_alone => (first, turns, of),
-            _ if takes_part(trials.adapter()) => (0, 1, 1),
-            _ => (0, 0, 1),
-        };
-        Share { first, turns, of }
+        match takes_part(trials.adapter()) {
+            true if is_alone || own == 0 => Share { own: 1, turns: 1 },
+            true => Share { own, turns },
+            false => Share { own: 0, turns: 1 },
+        }
     }
 
     /// Whether the adapter runs all.
     pub(crate) fn is_whole(self) -> bool {
-        self.turns == self.of
+        self.own.count_ones() as usize == self.turns
     }
 
     /// Whether the adapter runs the case of this number.
     pub(crate) fn has(self, number: usize) -> bool {
-        let turn = number % self.of;
-        self.first <= turn && turn < self.first + self.turns
+        self.own >> (number % self.turns) & 1 == 1
     }
 }
 

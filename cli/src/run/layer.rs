@@ -150,6 +150,7 @@ fn refuse_useless(args: &Args, known: &Known) -> Result<()> {
     let options = [
         ("--seed", args.seed.is_some()),
         ("--offset", args.offset.is_some()),
+        ("--eval", args.eval),
     ];
     match options.iter().find(|(_, given)| *given) {
         None => Ok(()),

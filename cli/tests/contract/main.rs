@@ -177,13 +177,25 @@ fn list_names_everything() {
 #[test]
 fn list_as_json() {
     let document = nonlin(&["list", "--json"]).json();
+    for preset in document["presets"].as_array().unwrap() {
+        assert_eq!(fields(preset), ["name", "aliases", "parameters", "chain"]);
+    }
     let steps = document["steps"].as_array().unwrap();
     let names: Vec<_> = steps
         .iter()
         .map(|step| step["name"].as_str().unwrap())
         .collect();
     let known = Activation::ALL.iter().map(Activation::name);
-    let plain = ["scale", "bias", "gate", "residual", "dropout", "rrelu"];
+    let plain = [
+        "scale",
+        "bias",
+        "gate",
+        "residual",
+        "dropout",
+        "rrelu",
+        "round(f16)",
+        "round(bf16)",
+    ];
     assert_eq!(names, plain.into_iter().chain(known).collect::<Vec<_>>());
     for step in steps {
         assert_eq!(

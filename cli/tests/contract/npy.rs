@@ -220,6 +220,40 @@ fn other_writers_headers() {
     }
 }
 
+/// After training nothing is dropped; in training all of it can be.
+#[test]
+fn evaluation_and_a_dropout_of_all() {
+    let folder = Folder::new();
+    let values = [-1.0f32, 2.0, f32::INFINITY];
+    let file = npy(
+        &header("<f4", "(3,)"),
+        &values.map(f32::to_le_bytes).concat(),
+    );
+    let (x, y) = (folder.write("x.npy", &file), folder.path("y.npy"));
+    let [from, to] = [&x, &y].map(|path| path.to_str().unwrap());
+    let run = |chain: &str, options: &[&str]| {
+        let args = ["run", chain, "--cpu", "--x", from, "--y", to];
+        nonlin(&[&args[..], options].concat())
+    };
+    for (chain, options, wanted) in [
+        ("dropout(0.5)", &["--eval"][..], values),
+        (
+            "rrelu(0.25, 0.75) | dropout(1)",
+            &["--eval"],
+            [-0.5, 2.0, f32::INFINITY],
+        ),
+        ("dropout(1)", &[], [0.0; 3]),
+    ] {
+        run(chain, options).fine();
+        assert_eq!(
+            contents(&y),
+            wanted.map(f32::to_le_bytes).concat(),
+            "{chain}"
+        );
+    }
+    run("relu", &["--eval"]).refused("--eval is for chains with dropout or rrelu; relu has none");
+}
+
 #[test]
 fn a_dash_is_no_file() {
     let x = data("c", "x");

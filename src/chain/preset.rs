@@ -1,0 +1,176 @@
+//! Presets: names that stand for chains.
+
+use crate::error::{ChainError, Error};
+
+/// A name that stands for a chain in text. What it stands for is what is printed.
+///
+/// ```
+/// let chain: nonlin::Chain = "softcap(30) | swiglu(gate=@up)".parse()?;
+/// assert_eq!(chain.to_string(), "scale(0.033333335) | tanh | scale(30) | silu | gate(@up)");
+/// # Ok::<(), nonlin::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Preset {
+    name: &'static str,
+    aliases: &'static [&'static str],
+    /// Names, and what they are where they are not given.
+    parameters: &'static [(&'static str, Option<&'static str>)],
+    text: &'static str,
+}
+
+const GATE: &[(&str, Option<&str>)] = &[("gate", Some("@g"))];
+
+const fn preset(
+    name: &'static str,
+    aliases: &'static [&'static str],
+    parameters: &'static [(&'static str, Option<&'static str>)],
+    text: &'static str,
+) -> Preset {
+    Preset {
+        name,
+        aliases,
+        parameters,
+        text,
+    }
+}
+
+impl Preset {
+    /// The list. In the text, `{p}` is the parameter p, and `{1/p}` its reciprocal. x of a gated one is the half that the
+    /// activation is for.
+    pub const ALL: &'static [Preset] = &[
+        preset("glu", &[], GATE, "sigmoid | gate({gate})"),
+        preset("reglu", &[], GATE, "relu | gate({gate})"),
+        preset("sreglu", &[], GATE, "relu_squared | gate({gate})"),
+        preset("geglu", &[], GATE, "gelu | gate({gate})"),
+        preset("geglu_tanh", &[], GATE, "gelu_tanh | gate({gate})"),
+        preset(
+            "qgeglu",
+            &["geglu_quick"],
+            GATE,
+            "quick_gelu | gate({gate})",
+        ),
+        preset("swiglu", &[], GATE, "silu | gate({gate})"),
+        preset(
+            "clip",
+            &["clamp", "Clip"],
+            &[("min", Some("-inf")), ("max", Some("inf"))],
+            "hardtanh({min}, {max})",
+        ),
+        preset("gelu_10", &[], &[], "gelu | hardtanh(-10, 10)"),
+        preset(
+            "softcap",
+            &[],
+            &[("c", None)],
+            "scale({1/c}) | tanh | scale({c})",
+        ),
+        preset(
+            "dyt",
+            &[],
+            &[
+                ("alpha", Some("@alpha")),
+                ("weight", Some("@weight")),
+                ("bias", Some("@bias")),
+            ],
+            "scale({alpha}) | tanh | scale({weight}) | bias({bias})",
+        ),
+        preset(
+            "onnx_selu",
+            &[],
+            &[("alpha", Some("1.6732632")), ("gamma", Some("1.050701"))],
+            "elu({alpha}) | scale({gamma})",
+        ),
+    ];
+
+    /// The name, as text chains spell it.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Other names under which it parses.
+    pub fn aliases(&self) -> &'static [&'static str] {
+        self.aliases
+    }
+
+    /// The parameters' names, and their values where they are not given, as text.
+    pub fn parameters(&self) -> &'static [(&'static str, Option<&'static str>)] {
+        self.parameters
+    }
+
+    /// What it stands for, with `{parameter}` and `{1/parameter}` in the places of values.
+    pub fn text(&self) -> &'static str {
+        self.text
+    }
+
+    pub(super) fn by_name(name: &str) -> Option<&'static Preset> {
+        let mut all = Self::ALL.iter();
+        all.find(|preset| preset.name == name || preset.aliases.contains(&name))
+    }
+
+    /// The chain's text, with these values, each under its name or in the parameters' order.
+    pub(super) fn expanded(
+        &self,
+        step: usize,
+        given: &[(Option<&str>, &str)],
+    ) -> Result<String, Error> {
+        let mut values: Vec<Option<&str>> = vec![None; self.parameters.len()];
+        for (position, (name, value)) in given.iter().enumerate() {
+            let at = match name {
+                Some(name) => self.parameters.iter().position(|(known, _)| known == name),
+                None => Some(position).filter(|at| *at < values.len()),
+            };
+            let Some(at) = at else {
+                return Err(Error::Chain(ChainError::UnknownParameter {
+                    step: Some(step),
+                    name: self.name.to_owned(),
+                    parameter: name.unwrap_or(value).to_owned(),
+                    known: self
+                        .parameters
+                        .iter()
+                        .map(|(name, _)| (*name).to_owned())
+                        .collect(),
+                }));
+            };
+            if values[at].replace(value).is_some() {
+                return Err(Error::Chain(ChainError::Syntax {
+                    step,
+                    text: self.name.to_owned(),
+                    problem: "a parameter is given twice",
+                }));
+            }
+        }
+        let mut text = self.text.to_owned();
+        for ((name, default), value) in self.parameters.iter().zip(values) {
+            let Some(value) = value.or(*default) else {
+                return Err(Error::Chain(ChainError::MissingParameter {
+                    step,
+                    name: self.name.to_owned(),
+                    parameter: (*name).to_owned(),
+                }));
+            };
+            let reciprocal = format!("{{1/{name}}}");
+            if text.contains(&reciprocal) {
+                text = text.replace(&reciprocal, &self.reciprocal(step, name, value)?);
+            }
+            text = text.replace(&format!("{{{name}}}"), value);
+        }
+        Ok(text)
+    }
+
+    /// One over a number, as f32.
+    fn reciprocal(&self, step: usize, parameter: &str, value: &str) -> Result<String, Error> {
+        let number = value.parse::<f32>().ok();
+        let number = number
+            .map(|v| 1.0 / v)
+            .filter(|v| v.is_finite() && *v != 0.0);
+        let number = number.ok_or_else(|| {
+            Error::Chain(ChainError::BadArgument {
+                step,
+                name: self.name.to_owned(),
+                parameter: parameter.to_owned(),
+                needs: "a finite number other than 0",
+                value: value.to_owned(),
+            })
+        })?;
+        Ok(number.to_string())
+    }
+}
