@@ -6,19 +6,28 @@ use super::{Counts, Domain, FACTOR, FromY, Gradient, Room, is_factor};
 
 pub(super) const ROOM: Room = Room {
     source: "Huang and Schlag 2024, arXiv:2411.13010; transformers.activations.XIELUActivation",
-    domain: &[Domain {
-        parameter: "alpha_p",
-        holds: |p| is_factor(p[0]),
-        needs: FACTOR,
-    }, Domain {
-        parameter: "alpha_n",
-        holds: |p| is_factor(p[1]),
-        needs: FACTOR,
-    }, Domain {
-        parameter: "beta",
-        holds: |p| is_factor(p[2]),
-        needs: FACTOR,
-    }],
+    domain: &[
+        Domain {
+            parameter: "alpha_p",
+            holds: |p| is_factor(p[0]),
+            needs: FACTOR,
+        },
+        Domain {
+            parameter: "alpha_n",
+            holds: |p| is_factor(p[1]),
+            needs: FACTOR,
+        },
+        Domain {
+            parameter: "beta",
+            holds: |p| is_factor(p[2]),
+            needs: FACTOR,
+        },
+        Domain {
+            parameter: "eps",
+            holds: |p| is_factor(p[3]),
+            needs: FACTOR,
+        },
+    ],
     y: |x, p| {
         let u = x.min(p[3]);
         match x {
