@@ -240,7 +240,12 @@ fn stubs_of_layers_agree() {
         let mut real = BTreeSet::new();
         for (_, text) in beside(name, &files) {
             let lines: Vec<_> = text.lines().collect();
-            let declared = (0..lines.len()).filter(|at| !lines[*at].ends_with("//#stub"));
+            let is_declared = |at: &usize| {
+                let line = lines[*at];
+                let begins = ["fn ", "struct ", "const ", "override ", "alias ", "@group"];
+                begins.iter().any(|begin| line.starts_with(begin)) && !line.ends_with("//#stub")
+            };
+            let declared = (0..lines.len()).filter(is_declared);
             real.extend(declared.map(|at| declaration(&lines[at..])));
         }
         let head = |text: &str| text.split(['(', ':']).next().unwrap_or_default().to_owned();
