@@ -221,7 +221,8 @@ fn unusual() -> Vec<f32> {
     both.chain(random).filter(|v| !v.is_nan()).collect()
 }
 
-/// An activation with unusual values for one of its parameters at a time: what is in the domain is right in every pass.
+/// An activation with unusual values for one of its parameters at a time: what is in the domain is right in both passes
+/// from x.
 fn unusual_parameters(gpu: &Gpu, activation: Activation) -> Result<(), Failed> {
     for parameter in activation.parameters() {
         let mut tried = 0;

@@ -11,7 +11,8 @@ use std::fmt::Write;
 ///
 /// --json prints {"steps": [{"name", "kind", "aliases", "parameters": [{"name", "default"}],
 /// "formula", "budget_ulp", "source"}], "presets": [{"name", "aliases", "parameters": [{"name",
-/// "default"}], "chain"}], "layers": [{"name", "settings": [{"key", "takes", "default"}], "parameters": [{"name", "shape", "when", "learned"}], "formula", "source"}]}. Of
+/// "default"}], "chain"}], "layers": [{"name", "settings": [{"key", "takes",
+/// "default"}], "parameters": [{"name", "shape", "when", "learned"}], "formula", "source"}]}. Of
 /// steps, kind is scale or activation, a default of null means that the value must be given, and the
 /// formula is in x and the parameters. Of layers, takes, shape and when are text for people; a
 /// parameter whose when is null is always needed.

@@ -1,21 +1,10 @@
 //! ACON-B: acon_c with p1 = 1.
 
-use super::{Counts, Domain, FACTOR, FromY, Gradient, Room, acon_c, is_factor};
+use super::{Counts, Domain, FromY, Gradient, Room, acon_c};
 
 pub(super) const ROOM: Room = Room {
     source: "Ma et al. 2020, Activate or Not, arXiv:2009.04759",
-    domain: &[
-        Domain {
-            parameter: "p",
-            holds: |p| is_factor(p[0]),
-            needs: FACTOR,
-        },
-        Domain {
-            parameter: "beta",
-            holds: |p| is_factor(p[1]),
-            needs: FACTOR,
-        },
-    ],
+    domain: &[Domain::factor::<0>("p"), Domain::factor::<1>("beta")],
     y: |x, p| (acon_c::ROOM.y)(x, &[1.0, p[0], p[1]]),
     dx: |x, p| (acon_c::ROOM.dx)(x, &[1.0, p[0], p[1]]),
     y_terms: |x, p| (acon_c::ROOM.y_terms)(x, &[1.0, p[0], p[1]]),

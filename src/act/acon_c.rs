@@ -1,25 +1,13 @@
 //! ACON-C.
 
-use super::{Counts, Domain, FACTOR, FromY, Gradient, Room, is_factor, sigmoid64};
+use super::{Counts, Domain, FromY, Gradient, Room, sigmoid64};
 
 pub(super) const ROOM: Room = Room {
     source: "Ma et al. 2020, Activate or Not, arXiv:2009.04759",
     domain: &[
-        Domain {
-            parameter: "p1",
-            holds: |p| is_factor(p[0]),
-            needs: FACTOR,
-        },
-        Domain {
-            parameter: "p2",
-            holds: |p| is_factor(p[1]),
-            needs: FACTOR,
-        },
-        Domain {
-            parameter: "beta",
-            holds: |p| is_factor(p[2]),
-            needs: FACTOR,
-        },
+        Domain::factor::<0>("p1"),
+        Domain::factor::<1>("p2"),
+        Domain::factor::<2>("beta"),
     ],
     // (p1 - p2) x s + p2 x, with 1 - s = sigmoid(-z) in place of the difference.
     y: |x, p| terms(x, p).into_iter().sum::<f64>() * x,

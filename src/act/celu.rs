@@ -1,14 +1,10 @@
 //! CELU.
 
-use super::{Counts, DIVISOR, Domain, FromY, Gradient, Room, is_divisor};
+use super::{Counts, Domain, FromY, Gradient, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "Barron 2017, arXiv:1704.07483; torch.nn.CELU",
-    domain: &[Domain {
-        parameter: "alpha",
-        holds: |p| is_divisor(p[0]),
-        needs: DIVISOR,
-    }],
+    domain: &[Domain::divisor::<0>("alpha")],
     y: |x, p| {
         if x > 0.0 {
             x

@@ -1,14 +1,10 @@
 //! ELU.
 
-use super::{Counts, Domain, FACTOR, FromY, Gradient, Room, is_factor};
+use super::{Counts, Domain, FromY, Gradient, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "Clevert et al. 2015, arXiv:1511.07289; torch.nn.ELU",
-    domain: &[Domain {
-        parameter: "alpha",
-        holds: |p| is_factor(p[0]),
-        needs: FACTOR,
-    }],
+    domain: &[Domain::factor::<0>("alpha")],
     y: |x, p| if x > 0.0 { x } else { p[0] * x.exp_m1() },
     dx: |x, p| if x > 0.0 { 1.0 } else { p[0] * x.exp() },
     knots: |_| vec![0.0],

@@ -52,17 +52,27 @@ pub(crate) struct Domain {
     pub(crate) needs: &'static str,
 }
 
-/// What a factor must be: beyond, products leave the range of f32 before results do.
-const FACTOR: &str = "0, or a number whose magnitude is from 1e-20 to 1e20";
+impl Domain {
+    /// Of a factor, the parameter of this index: beyond, products leave the range of f32 before results do.
+    const fn factor<const INDEX: usize>(parameter: &'static str) -> Domain {
+        Domain {
+            parameter,
+            holds: |p| p[INDEX] == 0.0 || is_moderate(p[INDEX]),
+            needs: "0, or a number whose magnitude is from 1e-20 to 1e20",
+        }
+    }
 
-fn is_factor(v: f64) -> bool {
-    v == 0.0 || is_divisor(v)
+    /// The same of what is divided by.
+    const fn divisor<const INDEX: usize>(parameter: &'static str) -> Domain {
+        Domain {
+            parameter,
+            holds: |p| is_moderate(p[INDEX]),
+            needs: "a number whose magnitude is from 1e-20 to 1e20",
+        }
+    }
 }
 
-/// The same of what is divided by.
-const DIVISOR: &str = "a number whose magnitude is from 1e-20 to 1e20";
-
-fn is_divisor(v: f64) -> bool {
+fn is_moderate(v: f64) -> bool {
     (f64::from(1e-20f32)..=f64::from(1e20f32)).contains(&v.abs())
 }
 

@@ -1,21 +1,10 @@
 //! ONNX's hard sigmoid, with any slope and offset.
 
-use super::{Domain, FACTOR, FromY, Room, is_factor};
+use super::{Domain, FromY, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "ONNX operator HardSigmoid, version 6",
-    domain: &[
-        Domain {
-            parameter: "alpha",
-            holds: |p| is_factor(p[0]),
-            needs: FACTOR,
-        },
-        Domain {
-            parameter: "beta",
-            holds: |p| is_factor(p[1]),
-            needs: FACTOR,
-        },
-    ],
+    domain: &[Domain::factor::<0>("alpha"), Domain::factor::<1>("beta")],
     y: |x, p| (p[0] * x + p[1]).clamp(0.0, 1.0),
     dx: |x, p| {
         // Not the sum, which may round up to 1.

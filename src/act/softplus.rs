@@ -1,15 +1,11 @@
 //! Softplus, linear above a threshold.
 
-use super::{DIVISOR, Domain, FromY, Room, is_divisor, sigmoid64};
+use super::{Domain, FromY, Room, sigmoid64};
 
 pub(super) const ROOM: Room = Room {
     source: "Dugas et al. 2000, Incorporating Second-Order Functional Knowledge for Better Option \
              Pricing; torch.nn.Softplus",
-    domain: &[Domain {
-        parameter: "beta",
-        holds: |p| is_divisor(p[0]),
-        needs: DIVISOR,
-    }],
+    domain: &[Domain::divisor::<0>("beta")],
     y: |x, p| {
         if p[0] * x > p[1] {
             x

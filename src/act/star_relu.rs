@@ -1,21 +1,10 @@
 //! StarReLU.
 
-use super::{Counts, Domain, FACTOR, FromY, Gradient, Room, is_factor};
+use super::{Counts, Domain, FromY, Gradient, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "Yu et al. 2022, MetaFormer Baselines for Vision, arXiv:2210.13452",
-    domain: &[
-        Domain {
-            parameter: "scale",
-            holds: |p| is_factor(p[0]),
-            needs: FACTOR,
-        },
-        Domain {
-            parameter: "bias",
-            holds: |p| is_factor(p[1]),
-            needs: FACTOR,
-        },
-    ],
+    domain: &[Domain::factor::<0>("scale"), Domain::factor::<1>("bias")],
     y: |x, p| p[0] * x.max(0.0).powi(2) + p[1],
     dx: |x, p| 2.0 * p[0] * x.max(0.0),
     knots: |_| vec![0.0],

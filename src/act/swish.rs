@@ -1,14 +1,10 @@
 //! Swish.
 
-use super::{Counts, Domain, FACTOR, FromY, Gradient, Room, is_factor, sigmoid64};
+use super::{Counts, Domain, FromY, Gradient, Room, sigmoid64};
 
 pub(super) const ROOM: Room = Room {
     source: "Ramachandran et al. 2017, arXiv:1710.05941",
-    domain: &[Domain {
-        parameter: "beta",
-        holds: |p| is_factor(p[0]),
-        needs: FACTOR,
-    }],
+    domain: &[Domain::factor::<0>("beta")],
     y: |x, p| x * sigmoid64(p[0] * x),
     dx: |x, p| sigmoid64(p[0] * x) * (1.0 + p[0] * x * sigmoid64(-p[0] * x)),
     roots: &[-1.278_464_542_761_074],

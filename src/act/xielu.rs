@@ -2,31 +2,15 @@
 //! that the value jumps by alpha_n eps at zero, and the slope is beta - alpha_n between eps and zero.
 //! alpha_p and alpha_n are the effective values, behind the softplus.
 
-use super::{Counts, Domain, FACTOR, FromY, Gradient, Room, is_factor};
+use super::{Counts, Domain, FromY, Gradient, Room};
 
 pub(super) const ROOM: Room = Room {
     source: "Huang and Schlag 2024, arXiv:2411.13010; transformers.activations.XIELUActivation",
     domain: &[
-        Domain {
-            parameter: "alpha_p",
-            holds: |p| is_factor(p[0]),
-            needs: FACTOR,
-        },
-        Domain {
-            parameter: "alpha_n",
-            holds: |p| is_factor(p[1]),
-            needs: FACTOR,
-        },
-        Domain {
-            parameter: "beta",
-            holds: |p| is_factor(p[2]),
-            needs: FACTOR,
-        },
-        Domain {
-            parameter: "eps",
-            holds: |p| is_factor(p[3]),
-            needs: FACTOR,
-        },
+        Domain::factor::<0>("alpha_p"),
+        Domain::factor::<1>("alpha_n"),
+        Domain::factor::<2>("beta"),
+        Domain::factor::<3>("eps"),
     ],
     y: |x, p| {
         let u = x.min(p[3]);
