@@ -72,7 +72,7 @@ pub use act::Activation;
 pub use chain::Chain;
 pub use chain::custom::Custom;
 pub use chain::preset::Preset;
-pub use chain::step::{Argument, Function, Step};
+pub use chain::step::{Argument, Branch, Function, Step};
 pub use error::{ChainError, DeviceError, Error, LayerError, OperandError};
 #[cfg(feature = "wgpu")]
 pub use gpu::{Bound, Gpu, Kernels, LayerPlan, Plan, adapters, describe};

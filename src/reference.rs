@@ -1,208 +1,73 @@
 //! The reference: the same chain with the same arguments, in f64 on the CPU, from the mathematical
 //! definitions. Nothing of it is shared with the shaders.
 
-use crate::act::Activation;
-use crate::act::{FromY, Room};
+mod step;
+
+pub(crate) use step::{Kind64, Step64, at, rounded};
+
+use crate::act::FromY;
 use crate::chain::Chain;
-use crate::chain::custom::Function64;
-use crate::chain::step::Function;
+use crate::chain::nodes::{Node, Source, path};
 use crate::error::{ChainError, Error};
 use crate::pass::Pass;
 use crate::philox;
-use crate::tensor::dtype::{DType, Element};
+use crate::tensor::dtype::Element;
 use crate::tensor::layout::Spread;
 use crate::tensor::values::Value;
 use crate::tensor::values::Values;
 use std::borrow::Cow;
-use std::sync::Arc;
+use step::{Random, masked};
 
-/// The value of `f` at `x`; NaN for NaN; for an infinite `x` the limit, taken from a point so far out that
-/// anything which still grows there has left the range of f32.
-pub(crate) fn at(f: impl Fn(f64, &[f64]) -> f64, x: f64, p: &[f64]) -> f64 {
-    if x.is_nan() {
-        return x;
-    }
-    if x.is_finite() {
-        return f(x, p);
-    }
-    let y = f(f64::copysign(1e100, x), p);
-    if y.abs() > 1e50 { y * f64::INFINITY } else { y }
+/// A step, and where its values come from.
+pub(crate) struct Node64 {
+    pub(crate) step: Step64,
+    pub(crate) from: Source64,
+    /// Of each parameter that is no constant.
+    pub(crate) taken: Vec<(usize, Source64)>,
 }
 
-/// A number rounded once to a dtype.
-pub(crate) fn rounded(dtype: DType, x: f64) -> f64 {
-    match dtype {
-        DType::F16 => half::f16::from_f64(x).to_f64(),
-        DType::BF16 => half::bf16::from_f64(x).to_f64(),
-        _ => f64::from(x as f32),
-    }
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Source64 {
+    X,
+    /// An operand, by index.
+    Operand(usize),
+    /// A node, by index.
+    Node(usize),
 }
 
-/// A gradient times a derivative. Where a function is constant, nothing of a gradient passes, infinite or not, as with
-/// the masks of PyTorch and JAX; NaN is never lost.
-fn masked(gradient: f64, slope: f64, is_mask: bool) -> f64 {
-    if is_mask && slope == 0.0 && gradient.is_infinite() {
-        0.0
-    } else {
-        gradient * slope
-    }
+/// What a gradient goes through at a node on its way back: the derivative with respect to what the step is applied to, or to
+/// a parameter, by index and name.
+pub(crate) struct Link {
+    pub(crate) node: usize,
+    pub(crate) parameter: Option<(usize, String)>,
 }
 
-/// What a step does, in f64.
-pub(crate) enum Kind64 {
-    /// Multiply by the parameter.
-    Product,
-    /// Add the parameter.
-    Sum,
-    /// Round to a dtype.
-    Round(DType),
-    Activation(&'static Room),
-    Custom(Arc<[Function64; 2]>, f64),
-}
-
-/// A step in f64: its function, and where its parameters come from.
-pub(crate) struct Step64 {
-    pub(crate) function: Kind64,
-    /// The constants; what comes from elsewhere has a place here.
-    constants: Vec<f64>,
-    /// Parameters, by index, that come from operands, by index.
-    operands: Vec<(usize, usize)>,
-    random: Option<Random>,
-}
-
-/// The first parameter of a random step is drawn.
-struct Random {
-    /// The how manyeth random step it is.
-    ordinal: u64,
-    /// Dropout: below which of 2^32 numbers the factor is zero, and what it is else.
-    keep: Option<(f64, f64)>,
-    /// rrelu: the slope's bounds.
-    bounds: (f64, f64),
-}
-
-impl Step64 {
-    pub(crate) fn value(&self, x: f64, p: &[f64]) -> f64 {
-        match &self.function {
-            // What dropout drops is zero, whatever it was.
-            Kind64::Product if self.random.is_some() && p[0] == 0.0 && !x.is_nan() => 0.0,
-            Kind64::Product => x * p[0],
-            Kind64::Sum => x + p[0],
-            Kind64::Round(dtype) => rounded(*dtype, x),
-            Kind64::Activation(room) => at(room.y, x, p),
-            Kind64::Custom(functions, _) => at(&functions[0], x, p),
-        }
-    }
-
-    pub(crate) fn slope(&self, x: f64, p: &[f64]) -> f64 {
-        match &self.function {
-            Kind64::Product => p[0],
-            Kind64::Sum | Kind64::Round(_) => 1.0,
-            Kind64::Activation(room) => at(room.dx, x, p),
-            Kind64::Custom(functions, _) => at(&functions[1], x, p),
-        }
-    }
-
-    /// The value's derivative with respect to a parameter.
-    pub(crate) fn share(&self, parameter: usize, name: &str, x: f64, p: &[f64]) -> f64 {
-        match &self.function {
-            Kind64::Product => x,
-            Kind64::Sum | Kind64::Round(_) => 1.0,
-            Kind64::Activation(room) => {
-                let found = room.gradients.iter().find(|g| g.parameter == name);
-                found.map_or(f64::NAN, |gradient| at(gradient.d, x, p))
-            }
-            // A difference quotient: own activations come with value and derivative only.
-            Kind64::Custom(functions, _) => {
-                let step = 1e-6 * p[parameter].abs().max(1.0);
-                let moved = |by: f64| {
-                    let mut p = p.to_vec();
-                    p[parameter] += by;
-                    at(&functions[0], x, &p)
-                };
-                (moved(step) - moved(-step)) / (2.0 * step)
-            }
-        }
-    }
-
-    /// What a gradient becomes on its way through the step, whose derivative is `slope` there.
-    pub(crate) fn passed(&self, gradient: f64, slope: f64) -> f64 {
-        masked(gradient, slope, self.is_mask())
-    }
-
-    /// Whether the step lets nothing pass where its derivative is exactly zero: it is constant there, or drops it.
-    pub(crate) fn is_mask(&self) -> bool {
-        let is_dropout = matches!(self.function, Kind64::Product) && self.random.is_some();
-        is_dropout || self.room().is_some_and(|room| room.is_flat)
-    }
-
-    /// The same of a parameter's derivative.
-    pub(crate) fn is_share_mask(&self, name: &str) -> bool {
-        let mut gradients = self.room().into_iter().flat_map(|room| room.gradients);
-        gradients.any(|gradient| gradient.parameter == name && gradient.is_flat)
-    }
-
-    /// Whether dropout drops the element whose parameters these are.
-    pub(crate) fn drops(&self, p: &[f64]) -> bool {
-        self.random.is_some() && p[0] == 0.0
-    }
-
-    /// A built-in activation's room.
-    pub(crate) fn room(&self) -> Option<&'static Room> {
-        match &self.function {
-            Kind64::Activation(room) => Some(room),
-            _ => None,
-        }
-    }
-
-    /// The error allowed to an activation's value and derivatives, in ULP.
-    pub(crate) fn budget(&self) -> f64 {
-        match &self.function {
-            Kind64::Activation(room) => room.budget,
-            Kind64::Custom(_, budget) => *budget,
-            Kind64::Product | Kind64::Sum | Kind64::Round(_) => 0.5,
-        }
-    }
-
-    /// How far from the f64 value the first parameter may be that a kernel drew in f32.
-    pub(crate) fn jitter(&self) -> f64 {
-        match &self.random {
-            Some(Random {
-                keep: None,
-                bounds: (lower, upper),
-                ..
-            }) => 2.0 * crate::ulp::ulp(lower.abs().max(upper.abs())),
-            _ => 0.0,
-        }
-    }
-}
-
-/// What a random step does, and what it draws; `ordinal` counts the random steps before it.
-fn drawn_kind(function: &Function, ordinal: u64, constants: &[f64]) -> (Kind64, Random) {
-    let is_dropout = *function == Function::Dropout;
-    let keep = is_dropout.then(|| {
-        // As the kernel is told: rounded to f32.
-        let kept = 1.0 / (1.0 - constants[0] as f32);
-        (constants[0] * 2f64.powi(32), f64::from(kept))
-    });
-    let random = Random {
-        ordinal,
-        keep,
-        bounds: (constants[0], constants.last().copied().unwrap_or(0.0)),
-    };
-    let kind = if is_dropout {
-        Kind64::Product
-    } else {
-        let sloped = Activation::LeakyRelu {
-            negative_slope: 0.0,
+impl Link {
+    /// What leads from x or an operand to the chain's value.
+    fn path(nodes: &[Node<'_>], source: Source<'_>) -> Vec<Link> {
+        let links = path(nodes, source).into_iter();
+        let link = |(node, parameter): (usize, Option<usize>)| Link {
+            node,
+            parameter: parameter.map(|p| (p, nodes[node].step.parameters()[p].to_owned())),
         };
-        Kind64::Activation(sloped.entry().room)
-    };
-    (kind, random)
+        links.map(link).collect()
+    }
+
+    /// The factor, and whether one of zero lets nothing pass.
+    fn factor(&self, step: &Step64, x: f64, p: &[f64]) -> (f64, bool) {
+        match &self.parameter {
+            None => (step.slope(x, p), step.is_mask()),
+            Some((index, name)) => (step.share(*index, name, x, p), step.is_share_mask(name)),
+        }
+    }
 }
 
 /// A chain with the values of its operands.
 pub(crate) struct Eval {
-    pub(crate) steps: Vec<Step64>,
+    pub(crate) nodes: Vec<Node64>,
+    /// From x to the chain's value.
+    pub(crate) path: Vec<Link>,
     values: Vec<(Vec<f32>, Spread)>,
     /// Of each operand, whether every element has a use for it.
     counts_everywhere: Vec<bool>,
@@ -217,65 +82,54 @@ impl Eval {
         values: &Values,
     ) -> Result<Eval, Error> {
         chain.validate()?;
-        let given: Vec<(&Value, Spread)> = values.of(&chain.operands(), pass, len as u64)?;
-        let (mut steps, mut operand, mut ordinal) = (Vec::new(), 0, 0);
-        for step in chain.steps() {
-            let mut operands = Vec::new();
-            let mut constants = Vec::new();
-            for (index, argument) in step.arguments().iter().enumerate() {
-                constants.push(match argument.constant() {
-                    Some(value) => f64::from(value),
-                    None => {
-                        operands.push((index, operand));
-                        operand += 1;
-                        f64::NAN
-                    }
-                });
+        let names = chain.operands();
+        let given: Vec<(&Value, Spread)> = values.of(&names, pass, len as u64)?;
+        let nodes = chain.nodes();
+        let draws = chain.draws();
+        let source = |source: Source<'_>| match source {
+            Source::X => Source64::X,
+            Source::Node(index) => Source64::Node(index),
+            Source::Operand(name) => {
+                let found = names.iter().position(|known| *known == name);
+                Source64::Operand(found.unwrap_or_default())
             }
-            let mut random = None;
-            let function = match step.function() {
-                Function::Scale | Function::Gate => Kind64::Product,
-                Function::Bias | Function::Residual => Kind64::Sum,
-                Function::Round(dtype) => Kind64::Round(*dtype),
-                Function::Activation(activation) => Kind64::Activation(activation.entry().room),
-                Function::Custom(custom) => Kind64::Custom(custom.reference()?, custom.budget()),
-                drawn => {
-                    let (kind, drawn) = drawn_kind(drawn, ordinal, &constants);
-                    random = Some(drawn);
-                    ordinal += 1;
-                    kind
-                }
-            };
-            steps.push(Step64 {
-                function,
-                constants,
-                operands,
-                random,
-            });
-        }
-        let random = values.random;
-        let operands = chain.operands().into_iter();
-        let counts_everywhere = operands.map(|name| chain.counts_everywhere(name));
-        let values = given
+        };
+        let node = |(index, node): (usize, &Node<'_>)| {
+            let ordinal = draws.iter().position(|draw| *draw == index);
+            let taken = node.arguments.iter().enumerate();
+            Ok(Node64 {
+                step: Step64::new(node, ordinal.unwrap_or_default() as u64)?,
+                from: source(node.from),
+                taken: taken.filter_map(|(p, s)| Some((p, source((*s)?)))).collect(),
+            })
+        };
+        let counts_everywhere = names.iter().map(|name| chain.counts_everywhere(name));
+        let values64 = given
             .into_iter()
             .map(|(value, spread)| (value.values.clone(), spread));
         Ok(Eval {
-            steps,
-            values: values.collect(),
+            nodes: nodes.iter().enumerate().map(node).collect::<Result<_, Error>>()?,
+            path: Link::path(&nodes, Source::X),
+            values: values64.collect(),
             counts_everywhere: counts_everywhere.collect(),
-            random,
+            random: values.random,
         })
     }
 
-    /// A step's parameters at an element.
-    pub(crate) fn parameters<'s>(&'s self, step: &'s Step64, element: usize) -> Cow<'s, [f64]> {
-        if step.operands.is_empty() && step.random.is_none() {
+    /// A node's parameters at an element; where nodes have values, those of the nodes before.
+    pub(crate) fn parameters<'s>(
+        &'s self,
+        node: &'s Node64,
+        element: usize,
+        values: &[f64],
+    ) -> Cow<'s, [f64]> {
+        let Node64 { step, taken, .. } = node;
+        if taken.is_empty() && step.random.is_none() {
             return Cow::Borrowed(&step.constants);
         }
         let mut p = step.constants.clone();
-        for (parameter, operand) in &step.operands {
-            let (values, spread) = &self.values[*operand];
-            p[*parameter] = f64::from(values[spread.index(element)]);
+        for (parameter, source) in taken {
+            p[*parameter] = self.taken(*source, f64::NAN, element, values);
         }
         if let Some(Random {
             ordinal,
@@ -293,6 +147,53 @@ impl Eval {
         Cow::Owned(p)
     }
 
+    /// What a source has for an element.
+    fn taken(&self, source: Source64, x: f64, element: usize, values: &[f64]) -> f64 {
+        match source {
+            Source64::X => x,
+            Source64::Operand(index) => f64::from(self.operand(index, element)),
+            Source64::Node(index) => values.get(index).copied().unwrap_or(f64::NAN),
+        }
+    }
+
+    /// What an operand has for an element.
+    pub(crate) fn operand(&self, index: usize, element: usize) -> f32 {
+        let (values, spread) = &self.values[index];
+        values[spread.index(element)]
+    }
+
+    /// Each node's value, and `see` of each node with what it is applied to and its parameters.
+    fn evaluate(
+        &self,
+        x: f64,
+        element: usize,
+        mut see: impl FnMut(usize, &Step64, f64, &[f64]),
+    ) -> f64 {
+        let mut values = Vec::with_capacity(self.nodes.len());
+        for (index, node) in self.nodes.iter().enumerate() {
+            let p = self.parameters(node, element, &values);
+            let from = self.taken(node.from, x, element, &values);
+            see(index, &node.step, from, &p);
+            values.push(node.step.value(from, &p));
+        }
+        values.last().copied().unwrap_or(x)
+    }
+
+    /// The gradient behind a path, from that of the chain's value.
+    fn gradient(&self, path: &[Link], x: f64, dy: f64, element: usize) -> f64 {
+        let mut factors = Vec::with_capacity(path.len());
+        let mut links = path.iter().peekable();
+        self.evaluate(x, element, |index, step, from, p| {
+            if let Some(link) = links.next_if(|link| link.node == index) {
+                factors.push(link.factor(step, from, p));
+            }
+        });
+        let factors = factors.into_iter().rev();
+        factors.fold(dy, |gradient, (factor, is_mask)| {
+            masked(gradient, factor, is_mask)
+        })
+    }
+
     /// Whether a value that an element takes from an operand is NaN.
     pub(crate) fn takes_nan(&self, element: usize) -> bool {
         let mut values = self.values.iter();
@@ -306,9 +207,7 @@ impl Eval {
     }
 
     fn value(&self, x: f64, element: usize) -> f64 {
-        self.steps
-            .iter()
-            .fold(x, |v, step| step.value(v, &self.parameters(step, element)))
+        self.evaluate(x, element, |_, _, _, _| {})
     }
 }
 
@@ -370,16 +269,8 @@ pub fn backward_with<X: Element, G: Element>(
     crate::error::same_length("x", x.len() as u64, "dy", dy.len() as u64)?;
     let eval = Eval::new(chain, Pass::Backward, x.len(), values)?;
     let gradient = |(index, (x, dy)): (usize, (&X, &G))| {
-        let (mut v, mut slopes) = (f64::from(x.to_f32()), Vec::with_capacity(eval.steps.len()));
-        for step in &eval.steps {
-            let p = eval.parameters(step, index);
-            slopes.push(step.slope(v, &p));
-            v = step.value(v, &p);
-        }
-        let steps = eval.steps.iter().zip(slopes).rev();
-        steps.fold(f64::from(dy.to_f32()), |gradient, (step, slope)| {
-            step.passed(gradient, slope)
-        })
+        let [x, dy] = [x.to_f32(), dy.to_f32()].map(f64::from);
+        eval.gradient(&eval.path, x, dy, index)
     };
     Ok(x.iter().zip(dy).enumerate().map(gradient).collect())
 }
@@ -408,9 +299,8 @@ pub fn gradient<X: Element, G: Element>(
 /// The elements' shares of an operand's gradient.
 pub(crate) struct Shares {
     pub(crate) eval: Eval,
-    pub(crate) step: usize,
-    pub(crate) parameter: usize,
-    pub(crate) name: String,
+    /// From the operand to the chain's value.
+    pub(crate) path: Vec<Link>,
     pub(crate) spread: Spread,
     count: usize,
 }
@@ -423,11 +313,9 @@ impl Shares {
         name: &str,
     ) -> Result<Self, Error> {
         let eval = Eval::new(chain, Pass::Backward, len, values)?;
-        let found = chain
-            .arguments()
-            .enumerate()
-            .find(|(_, (.., operand))| *operand == name);
-        let (operand, (step, parameter, _)) = found.ok_or_else(|| {
+        let mut operands = chain.operands().into_iter();
+        let operand = operands.position(|operand| operand == name);
+        let operand = operand.ok_or_else(|| {
             Error::Chain(ChainError::NoGradient {
                 operand: format!("@{name}"),
                 why: "the chain has no such operand".into(),
@@ -438,12 +326,9 @@ impl Shares {
         }
         let (values, spread) = &eval.values[operand];
         let (count, spread) = (values.len(), *spread);
-        let name = chain.steps()[step].parameters()[parameter].to_owned();
         Ok(Shares {
+            path: Link::path(&chain.nodes(), Source::Operand(name)),
             eval,
-            step,
-            parameter,
-            name,
             spread,
             count,
         })
@@ -455,22 +340,8 @@ impl Shares {
     }
 
     pub(crate) fn at(&self, x: f32, dy: f32, element: usize) -> f64 {
-        let eval = &self.eval;
-        let (mut v, mut slopes) = (f64::from(x), Vec::new());
-        for (index, step) in eval.steps.iter().enumerate() {
-            let p = eval.parameters(step, element);
-            if index == self.step {
-                let share = step.share(self.parameter, &self.name, v, &p);
-                slopes.push((share, step.is_share_mask(&self.name)));
-            } else if index > self.step {
-                slopes.push((step.slope(v, &p), step.is_mask()));
-            }
-            v = step.value(v, &p);
-        }
-        let slopes = slopes.into_iter().rev();
-        slopes.fold(f64::from(dy), |gradient, (slope, is_mask)| {
-            masked(gradient, slope, is_mask)
-        })
+        let [x, dy] = [x, dy].map(f64::from);
+        self.eval.gradient(&self.path, x, dy, element)
     }
 }
 
@@ -527,12 +398,6 @@ pub(crate) fn from_y(chain: &Chain, len: usize) -> Result<Vec<(Step64, Option<Fr
         };
         (step, dx)
     };
-    Ok(eval.steps.into_iter().rev().map(with).collect())
-}
-
-impl Step64 {
-    /// The constants, for steps that have nothing else.
-    pub(crate) fn constants(&self) -> &[f64] {
-        &self.constants
-    }
+    let steps = eval.nodes.into_iter().map(|node| node.step);
+    Ok(steps.rev().map(with).collect())
 }

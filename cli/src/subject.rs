@@ -4,7 +4,7 @@ use crate::layers::Known;
 use crate::{Failure, Result};
 use clap::ValueEnum;
 use nonlin::layers::{Images, Order};
-use nonlin::{Argument, Chain, Function, Layout};
+use nonlin::{Argument, Chain, Function, Layout, Step};
 
 /// A chain, or a layer in the place of one.
 pub(crate) enum Subject {
@@ -125,8 +125,8 @@ impl Spread {
         }
     }
 
-    /// How many values each of a chain's operands has: those of gates and residuals one for each element, others as
-    /// is said, or one for each channel.
+    /// How many values each of a chain's operands has: as is said, or one for each element of gates and residuals, and one
+    /// for each channel of others.
     pub(crate) fn lengths(
         chain: &Chain,
         layout: Layout,
@@ -142,9 +142,6 @@ impl Spread {
                 format!("the chain {chain} has no operand of that name; {known}")
             } else if given[..index].iter().any(|other| other.name == *name) {
                 "it is given twice".into()
-            } else if is_elementwise(chain, name) {
-                "gate and residual need a value for each element, and nothing else is to be said"
-                    .into()
             } else {
                 continue;
             };
@@ -158,8 +155,8 @@ impl Spread {
         let length = |name: &str| {
             let given = given.iter().find(|given| given.name == name);
             let whose = match given {
-                _ if is_elementwise(chain, name) => Whose::Element,
                 Some(given) => given.whose,
+                _ if is_elementwise(chain, name) => Whose::Element,
                 None => Whose::Channel,
             };
             match whose {
@@ -174,12 +171,43 @@ impl Spread {
     }
 }
 
-/// Whether an operand is the tensor of a gate or residual.
+/// Whether an operand is the tensor of a gate or residual, or of a branch there.
 pub(crate) fn is_elementwise(chain: &Chain, name: &str) -> bool {
-    chain.steps().iter().any(|step| {
-        matches!(step.function(), Function::Gate | Function::Residual)
-            && step.arguments() == [Argument::from(name)]
+    taken(chain).into_iter().any(|taken| {
+        matches!(taken.step.function(), Function::Gate | Function::Residual) && taken.name == name
     })
+}
+
+/// An argument that comes from an operand.
+pub(crate) struct Taken<'a> {
+    pub(crate) step: &'a Step,
+    /// The parameter, by index.
+    pub(crate) parameter: usize,
+    pub(crate) name: &'a str,
+    /// Whether a branch makes something of the operand first.
+    pub(crate) has_steps: bool,
+}
+
+/// All arguments that come from operands, those in branches too.
+pub(crate) fn taken(chain: &Chain) -> Vec<Taken<'_>> {
+    let mut all = Vec::new();
+    for step in chain.steps() {
+        for (parameter, argument) in step.arguments().iter().enumerate() {
+            let (name, inner) = match argument {
+                Argument::Operand(name) => (name.as_str(), None),
+                Argument::Branch(branch) => (branch.operand(), Some(branch.chain())),
+                _ => continue,
+            };
+            all.push(Taken {
+                step,
+                parameter,
+                name,
+                has_steps: inner.is_some(),
+            });
+            all.extend(inner.into_iter().flat_map(taken));
+        }
+    }
+    all
 }
 
 /// Refuses the first option that was given and says nothing of the subject.

@@ -1,6 +1,7 @@
 //! Chains: short lists of steps, as data ([`step`]) and as text ([`text`]).
 
 pub(crate) mod custom;
+pub(crate) mod nodes;
 pub(crate) mod preset;
 pub(crate) mod step;
 pub(crate) mod text;
@@ -9,7 +10,8 @@ use crate::act::{Activation, Counts, FromY};
 use crate::error::{ChainError, Error};
 use crate::pass::Pass;
 use crate::tensor::dtype::DType;
-use step::{Argument, Function, Step};
+use nodes::{Source, path};
+use step::{Argument, Branch, Function, Step};
 
 /// A short list of steps, applied in order to each element, as one dispatch.
 ///
@@ -26,6 +28,10 @@ use step::{Argument, Function, Step};
 /// // Values from operands, whose gradients the backward pass can have too.
 /// let learned: Chain = "scale(@s) | bias(@b) | prelu(weight=@w)".parse()?;
 /// assert_eq!(learned.operands(), ["s", "b", "w"]);
+///
+/// // A value may be what a chain of its own makes of an operand.
+/// let clamped: Chain = "silu | gate(@up | clip(-7, 7) | bias(1))".parse()?;
+/// assert_eq!(clamped.operands(), ["up"]);
 /// # Ok::<(), nonlin::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -51,15 +57,15 @@ impl Chain {
         self.step(Step::bias(value))
     }
 
-    /// Adds a step that multiplies by the element of an operand as long as x.
+    /// Adds a step that multiplies by an operand, or by what a [`Branch`] makes of one.
     #[must_use]
-    pub fn gate(self, tensor: &str) -> Self {
+    pub fn gate(self, tensor: impl Into<Argument>) -> Self {
         self.step(Step::gate(tensor))
     }
 
-    /// Adds a step that adds the element of an operand as long as x.
+    /// Adds a step that adds an operand, or what a [`Branch`] makes of one.
     #[must_use]
-    pub fn residual(self, tensor: &str) -> Self {
+    pub fn residual(self, tensor: impl Into<Argument>) -> Self {
         self.step(Step::residual(tensor))
     }
 
@@ -104,7 +110,9 @@ impl Chain {
 
     /// The names of the operands that steps take their values from, in order.
     pub fn operands(&self) -> Vec<&str> {
-        self.arguments().map(|(.., name)| name).collect()
+        let mut names = Vec::new();
+        add_operands(&mut names, &self.steps);
+        names
     }
 
     /// The operands whose gradients the backward pass can be asked for.
@@ -115,46 +123,29 @@ impl Chain {
     /// # Ok::<(), nonlin::Error>(())
     /// ```
     pub fn learnable(&self) -> Vec<&str> {
-        let learns = |(step, parameter, _): &(usize, usize, &str)| {
-            self.steps[*step].has_gradient(*parameter)
+        let nodes = self.nodes();
+        let learns = |name: &&str| {
+            let mut path = path(&nodes, Source::Operand(name)).into_iter();
+            path.all(|(node, parameter)| parameter.is_none_or(|p| nodes[node].step.has_gradient(p)))
         };
-        self.arguments()
-            .filter(learns)
-            .map(|(.., name)| name)
-            .collect()
-    }
-
-    /// The operands that steps take their values from: step, parameter, name.
-    pub(crate) fn arguments(&self) -> impl Iterator<Item = (usize, usize, &str)> {
-        self.steps.iter().enumerate().flat_map(|(index, step)| {
-            let arguments = step.arguments.iter().enumerate();
-            arguments.filter_map(move |(parameter, argument)| match argument {
-                Argument::Operand(name) => Some((index, parameter, name.as_str())),
-                Argument::Constant(_) => None,
-            })
-        })
+        self.operands().into_iter().filter(learns).collect()
     }
 
     /// Whether every element has a use for its value of an operand: then NaN there is NaN in the result, whatever x is.
     pub(crate) fn counts_everywhere(&self, operand: &str) -> bool {
-        let mut found = self.arguments().filter(|(.., name)| *name == operand);
-        found.all(|(step, parameter, _)| {
-            let step = &self.steps[step];
-            step.function().counts(step.parameters()[parameter]) == Counts::Everywhere
-        })
-    }
-
-    /// Whether an operand can only be as long as x.
-    pub(crate) fn is_elementwise(&self, operand: &str) -> bool {
-        self.arguments().any(|(step, _, name)| {
-            let function = self.steps[step].function();
-            name == operand && matches!(function, Function::Gate | Function::Residual)
+        let nodes = self.nodes();
+        let mut path = path(&nodes, Source::Operand(operand)).into_iter();
+        path.all(|(node, parameter)| {
+            let step = nodes[node].step;
+            parameter.is_none_or(|p| {
+                step.function().counts(step.parameters()[p]) == Counts::Everywhere
+            })
         })
     }
 
     /// Whether steps draw random numbers.
     pub fn is_random(&self) -> bool {
-        self.steps.iter().any(|step| step.function.is_random())
+        !self.draws().is_empty()
     }
 
     /// The chain as it is evaluated after training: without dropout, and with the mean slope for rrelu.
@@ -166,15 +157,7 @@ impl Chain {
     /// ```
     #[must_use]
     pub fn evaluation(&self) -> Chain {
-        let step = |step: &Step| match (&step.function, step.arguments.as_slice()) {
-            (Function::Rrelu, [Argument::Constant(lower), Argument::Constant(upper)]) => {
-                let negative_slope = (lower + upper) / 2.0;
-                Some(Activation::LeakyRelu { negative_slope }.into())
-            }
-            (Function::Dropout, _) => None,
-            _ => Some(step.clone()),
-        };
-        let mut steps: Vec<Step> = self.steps.iter().filter_map(step).collect();
+        let mut steps: Vec<Step> = self.steps.iter().filter_map(evaluation).collect();
         if steps.is_empty() && !self.steps.is_empty() {
             steps.push(Activation::Identity.into());
         }
@@ -207,11 +190,7 @@ impl Chain {
         };
         let mut found = false;
         for step in &self.steps {
-            if step
-                .arguments
-                .iter()
-                .any(|a| matches!(a, Argument::Operand(_)))
-            {
+            if step.arguments.iter().any(|a| a.constant().is_none()) {
                 return Err(needs_input(step, "its argument is an operand"));
             }
             match &step.function {
@@ -245,9 +224,9 @@ impl Chain {
     /// The constants of all steps, in order: all that two chains of one structure differ in. Behind the p
     /// of dropout stands 1 / (1 - p).
     pub fn values(&self) -> Vec<f32> {
-        let steps = self.steps.iter();
-        steps
-            .flat_map(|step| step.scalars().into_iter().map(|(_, v)| v))
+        let nodes = self.nodes().into_iter();
+        nodes
+            .flat_map(|node| node.step.scalars().into_iter().map(|(_, v)| v))
             .collect()
     }
 
@@ -278,6 +257,38 @@ impl Chain {
     pub(crate) fn names(&self) -> Vec<&str> {
         self.steps.iter().map(Step::name).collect()
     }
+}
+
+/// Adds the names of the operands of steps, and of the steps in their branches.
+fn add_operands<'a>(names: &mut Vec<&'a str>, steps: &'a [Step]) {
+    for argument in steps.iter().flat_map(|step| &step.arguments) {
+        if let Some((name, steps)) = argument.operand() {
+            names.push(name);
+            add_operands(names, steps);
+        }
+    }
+}
+
+/// A step after training; none of dropout.
+fn evaluation(step: &Step) -> Option<Step> {
+    let mut step = match (&step.function, step.arguments.as_slice()) {
+        (Function::Rrelu, [Argument::Constant(lower), Argument::Constant(upper)]) => {
+            let negative_slope = (lower + upper) / 2.0;
+            Activation::LeakyRelu { negative_slope }.into()
+        }
+        (Function::Dropout, _) => return None,
+        _ => step.clone(),
+    };
+    for argument in &mut step.arguments {
+        if let Argument::Branch(branch) = argument {
+            let steps = branch.chain().steps.iter().filter_map(evaluation);
+            let chain = Chain {
+                steps: steps.collect(),
+            };
+            *argument = Branch::new(branch.operand(), chain).into();
+        }
+    }
+    Some(step)
 }
 
 impl<S: Into<Step>> From<S> for Chain {

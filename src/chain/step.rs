@@ -1,5 +1,6 @@
 //! Steps: functions, and where their parameters' values come from.
 
+use super::Chain;
 use super::custom::Custom;
 use crate::act::{Activation, Counts};
 use crate::error::{ChainError, Error};
@@ -15,6 +16,44 @@ pub enum Argument {
     /// sample and channel, or one per element, as its length has it
     /// ([`Operands::arg`](crate::Operands::arg)).
     Operand(String),
+    /// The value of a chain that begins with an operand.
+    Branch(Branch),
+}
+
+/// A chain whose x is an operand, `@name | step | step` in text, as the value of another chain's parameter.
+///
+/// ```
+/// use nonlin::{Branch, Chain};
+///
+/// let up = Branch::new("u", "clip(-7, 7) | bias(1)".parse()?);
+/// let chain = Chain::new().act(nonlin::Activation::Silu).gate(up);
+/// assert_eq!(chain, "silu | gate(@u | clip(-7, 7) | bias(1))".parse()?);
+/// # Ok::<(), nonlin::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Branch {
+    operand: String,
+    chain: Chain,
+}
+
+impl Branch {
+    /// What a chain makes of an operand.
+    pub fn new(operand: &str, chain: Chain) -> Self {
+        Branch {
+            operand: operand.to_owned(),
+            chain,
+        }
+    }
+
+    /// The name of the operand.
+    pub fn operand(&self) -> &str {
+        &self.operand
+    }
+
+    /// What becomes of it.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
 }
 
 impl Argument {
@@ -23,7 +62,16 @@ impl Argument {
         match self {
             Argument::Constant(value) if value.is_subnormal() => Some(0.0),
             Argument::Constant(value) => Some(*value),
-            Argument::Operand(_) => None,
+            Argument::Operand(_) | Argument::Branch(_) => None,
+        }
+    }
+
+    /// The operand that it comes from, and what becomes of that before it is taken.
+    pub(crate) fn operand(&self) -> Option<(&str, &[Step])> {
+        match self {
+            Argument::Constant(_) => None,
+            Argument::Operand(name) => Some((name, &[])),
+            Argument::Branch(branch) => Some((&branch.operand, branch.chain.steps())),
         }
     }
 }
@@ -48,6 +96,23 @@ impl From<&str> for Argument {
     }
 }
 
+/// The operand of that name.
+impl From<&String> for Argument {
+    fn from(name: &String) -> Self {
+        Argument::Operand(name.clone())
+    }
+}
+
+/// A branch without steps is its operand.
+impl From<Branch> for Argument {
+    fn from(branch: Branch) -> Self {
+        match branch.chain.steps() {
+            [] => Argument::Operand(branch.operand),
+            _ => Argument::Branch(branch),
+        }
+    }
+}
+
 /// What a step does with an element.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
@@ -56,9 +121,9 @@ pub enum Function {
     Scale,
     /// Add.
     Bias,
-    /// Multiply by another tensor's element.
+    /// Multiply by an operand, most often an element of another tensor.
     Gate,
-    /// Add another tensor's element.
+    /// Add an operand, most often an element of another tensor.
     Residual,
     /// With probability `p` put zero, else multiply by 1 / (1 - p), as torch.nn.Dropout does in training.
     Dropout,
@@ -197,13 +262,13 @@ impl Step {
         Step::new(Function::Bias, vec![value.into()])
     }
 
-    /// Multiply by the element of an operand as long as x.
-    pub fn gate(tensor: &str) -> Self {
+    /// Multiply by an operand, or by what a [`Branch`] makes of one.
+    pub fn gate(tensor: impl Into<Argument>) -> Self {
         Step::new(Function::Gate, vec![tensor.into()])
     }
 
-    /// Add the element of an operand as long as x.
-    pub fn residual(tensor: &str) -> Self {
+    /// Add an operand, or what a [`Branch`] makes of one.
+    pub fn residual(tensor: impl Into<Argument>) -> Self {
         Step::new(Function::Residual, vec![tensor.into()])
     }
 
@@ -349,16 +414,22 @@ impl Step {
                 (Function::Dropout, Argument::Constant(p)) if !(0.0..=1.0).contains(p) => {
                     return Err(bad("a number from 0 to 1"));
                 }
-                (Function::Dropout | Function::Rrelu, Argument::Operand(_)) => {
+                (Function::Dropout | Function::Rrelu, Argument::Operand(_) | Argument::Branch(_)) => {
                     return Err(bad("a number"));
                 }
-                (_, Argument::Operand(name)) if !is_name(name) => {
-                    return Err(bad(
-                        "a name of letters, digits and underscores, a letter first, other than x, y, dy \
-                         and dx",
-                    ));
-                }
                 _ => {}
+            }
+            let Some((name, steps)) = argument.operand() else {
+                continue;
+            };
+            if !is_name(name) {
+                return Err(bad(
+                    "a name of letters, digits and underscores, a letter first, other than x, y, dy \
+                     and dx",
+                ));
+            }
+            for inner in steps {
+                inner.validate(step)?;
             }
         }
         self.validate_domain(step)

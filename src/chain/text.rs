@@ -3,7 +3,7 @@
 use super::Chain;
 use super::custom::Custom;
 use super::preset::Preset;
-use super::step::{Argument, Function, PLAIN, Step};
+use super::step::{Argument, Branch, Function, PLAIN, Step};
 use crate::act::Activation;
 use crate::error::{ChainError, Error};
 use crate::tensor::dtype::DType;
@@ -15,6 +15,7 @@ impl fmt::Display for Argument {
         match self {
             Argument::Constant(value) => value.fmt(f),
             Argument::Operand(name) => write!(f, "@{name}"),
+            Argument::Branch(branch) => write!(f, "@{} | {}", branch.operand(), branch.chain()),
         }
     }
 }
@@ -53,7 +54,7 @@ impl Chain {
             return Err(Error::Chain(ChainError::Empty));
         }
         let mut steps = Vec::new();
-        for (index, text) in text.split('|').enumerate() {
+        for (index, text) in outside(text, '|').enumerate() {
             steps.extend(parse_steps(index + 1, text, own)?);
         }
         let chain = Chain { steps };
@@ -141,6 +142,22 @@ const RENAMED: [(&str, &str, &str); 4] = [
     ("hardtanh", "max", "max_val"),
 ];
 
+/// The parts of a text between separators that stand in no parentheses.
+pub(super) fn outside(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let mut depth = 0usize;
+    text.split(move |c| {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0 && c == separator
+    })
+}
+
+/// How deep branches may stand in branches: deeper than any device has bindings, and so that no text exhausts the stack.
+const DEPTH: usize = 32;
+
 /// Reads a step, or the steps that a preset stands for.
 fn parse_steps(step: usize, text: &str, own: &[Custom]) -> Result<Vec<Step>, Error> {
     let (name, mut given) = split(step, text)?;
@@ -161,9 +178,9 @@ fn parse_steps(step: usize, text: &str, own: &[Custom]) -> Result<Vec<Step>, Err
         return Ok(vec![parse_step(step, text, name, &given, own)?]);
     };
     let expanded = preset.expanded(step, &given)?;
-    let steps = expanded.split('|').map(|text| {
+    let steps = outside(&expanded, '|').map(|text| {
         let (name, given) = split(step, text)?;
-        parse_step(step, text, name, &given, &[])
+        parse_step(step, text, name, &given, own)
     });
     steps.collect()
 }
@@ -232,12 +249,21 @@ fn split(step: usize, text: &str) -> Result<(&str, Given<'_>), Error> {
     if arguments.trim().is_empty() {
         return Ok((name, Vec::new()));
     }
-    let given = arguments
-        .split(',')
-        .map(|argument| match argument.split_once('=') {
-            Some((parameter, value)) => (Some(parameter.trim()), value.trim()),
-            None => (None, argument.trim()),
-        });
+    let depth = arguments.chars().scan(0, |depth, c| {
+        *depth += usize::from(c == '(');
+        *depth -= usize::from(c == ')' && *depth > 0);
+        Some(*depth)
+    });
+    if depth.max().unwrap_or(0) > DEPTH {
+        return Err(syntax("its branches stand too deep in each other"));
+    }
+    let given = outside(arguments, ',').map(|argument| match argument.split_once('=') {
+        // In a branch, the steps' own.
+        Some((parameter, value)) if !parameter.contains('@') => {
+            (Some(parameter.trim()), value.trim())
+        }
+        _ => (None, argument.trim()),
+    });
     Ok((name, given.collect()))
 }
 
@@ -272,18 +298,29 @@ fn parse_step(
                 problem: "a parameter is given twice",
             }));
         }
-        values[index] = Some(parse_argument(step, &read, index, value)?);
+        values[index] = Some(match value.strip_prefix('@') {
+            Some(taken) => parse_taken(step, taken, own)?,
+            None => parse_number(step, &read, index, value)?,
+        });
     }
     read.arguments = with_defaults(step, &read, values)?;
     read.validate(step)?;
     Ok(read)
 }
 
-/// Reads a parameter's value: a number, or an operand's name.
-fn parse_argument(step: usize, read: &Step, index: usize, value: &str) -> Result<Argument, Error> {
-    if let Some(name) = value.strip_prefix('@') {
-        return Ok(name.into());
+/// Reads what comes from an operand, behind the `@`: a name, and the steps of a branch.
+fn parse_taken(step: usize, text: &str, own: &[Custom]) -> Result<Argument, Error> {
+    let mut parts = outside(text, '|');
+    let name = parts.next().unwrap_or_default().trim();
+    let mut chain = Chain::new();
+    for text in parts {
+        chain.steps.extend(parse_steps(step, text, own)?);
     }
+    Ok(Branch::new(name, chain).into())
+}
+
+/// Reads a parameter's value that is a number.
+fn parse_number(step: usize, read: &Step, index: usize, value: &str) -> Result<Argument, Error> {
     // A number too large for f32 is not meant to be infinite; only inf is.
     let is_spelled = value.contains(['i', 'I']) && read.function().takes_infinity();
     let is_meant = |v: &f32| v.is_finite() || (v.is_infinite() && is_spelled);
@@ -416,6 +453,10 @@ mod tests {
                 "dyt(0.5)",
                 "scale(0.5) | tanh | scale(@weight) | bias(@bias)",
             ),
+            (
+                "swiglu(@u | clip(max=7))",
+                "silu | gate(@u | hardtanh(-inf, 7))",
+            ),
         ] {
             assert_eq!(parse(text), parse(same), "{text}");
         }
@@ -511,6 +552,27 @@ mod tests {
                 "step 1: swish has no parameter \"\"; it takes beta",
             ),
             (
+                "relu | gate(@g | silux)",
+                "step 2: unknown activation \"silux\"; did you mean \"silu\"?",
+            ),
+            (
+                "gate(@g | relu",
+                "step 1: cannot read \"gate(@g | relu\": the parenthesis is not closed",
+            ),
+            (
+                "gate(@g | )",
+                "step 1: cannot read \"\": a step's name is missing",
+            ),
+            (
+                "gate(@1 | relu)",
+                "step 1: tensor of gate must be a name of letters, digits and underscores, a letter first, other than \
+                 x, y, dy and dx, not @1 | relu",
+            ),
+            (
+                "gate(@g | gate(@g))",
+                "@g stands in two places; each argument needs an operand of its own",
+            ),
+            (
                 "relu | round(f8)",
                 "step 2: dtype of round must be f16 or bf16, not f8",
             ),
@@ -523,6 +585,23 @@ mod tests {
         }
         let unlike = parse("qqqq").unwrap_err().to_string();
         assert!(unlike.contains("known are scale, "), "{unlike}");
+    }
+
+    #[test]
+    fn branches_round_trip() {
+        for text in [
+            "silu | gate(@u | hardtanh(min_val=-7, max_val=7) | bias(1))",
+            "acon_c(p1=@p | exp, p2=@q, beta=@b | softplus(beta=2, threshold=20) | scale(@s))",
+            "residual(@r | gate(@g | gate(@h | sigmoid)) | dropout(p=0.1))",
+        ] {
+            assert_eq!(parse(text).unwrap().to_string(), text);
+        }
+        let deep = "gate(@g | ".repeat(40) + "relu" + &")".repeat(40);
+        let refused = parse(&deep).unwrap_err().to_string();
+        assert!(refused.ends_with("stand too deep in each other"), "{refused}");
+        let evaluated = parse("residual(@r | dropout(0.5)) | gate(@g | rrelu(0, 1))").unwrap();
+        let wanted = "residual(@r) | gate(@g | leaky_relu(negative_slope=0.5))";
+        assert_eq!(evaluated.evaluation().to_string(), wanted);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Enclosures: the interval of all values that a correct kernel may hold, and what steps make of it.
 
+use crate::act::Counts;
 use crate::reference::{FromValue, Kind64, Step64, at, rounded};
 use crate::tensor::dtype::DType;
 use crate::ulp::{ulp, ulp_in};
+use std::borrow::Cow;
 
 /// How far from a root of a derivative its ULP are measured at [`ROOT_SCALE`].
 pub const ROOT_WINDOW: f64 = 0.25;
@@ -56,6 +58,17 @@ impl Enclosure {
     /// A value as the kernel finds it in memory.
     pub(super) fn exact(v: f32) -> Enclosure {
         Self::hull([f64::from(v)]).stored()
+    }
+
+    /// NaN where there is no number among them.
+    fn middle(self) -> f64 {
+        if self.is_empty() {
+            f64::NAN
+        } else if self.lo == self.hi {
+            self.lo
+        } else {
+            (self.lo + self.hi) / 2.0
+        }
     }
 
     /// Whether there is no number among them.
@@ -146,13 +159,13 @@ impl Enclosure {
     }
 
     /// The values behind a step.
-    pub(super) fn through(self, step: &Step64, p: &[f64]) -> Enclosure {
+    pub(super) fn through(self, step: &Step64, p: &Parameters<'_>) -> Enclosure {
         match &step.function {
             // What dropout drops is zero, but for NaN.
-            Kind64::Product if step.drops(p) && self.is_empty() => self,
-            Kind64::Product if step.drops(p) => Self::hull([0.0]).or_nan(self.nan),
-            Kind64::Product => self.times(Self::constant(p[0])).widened(ROUNDING, 0.0),
-            Kind64::Sum => self.plus(Self::constant(p[0])).widened(ROUNDING, 0.0),
+            Kind64::Product if step.drops(&p.middle) && self.is_empty() => self,
+            Kind64::Product if step.drops(&p.middle) => Self::hull([0.0]).or_nan(self.nan),
+            Kind64::Product => self.times(p.first()).widened(ROUNDING, 0.0),
+            Kind64::Sum => self.plus(p.first()).widened(ROUNDING, 0.0),
             Kind64::Round(_) if self.is_empty() => self,
             // It keeps the order of numbers.
             Kind64::Round(dtype) => {
@@ -164,16 +177,22 @@ impl Enclosure {
     }
 
     /// A step's derivatives at these values.
-    pub(super) fn slope(self, step: &Step64, p: &[f64]) -> Enclosure {
+    pub(super) fn slope(self, step: &Step64, p: &Parameters<'_>) -> Enclosure {
         match &step.function {
-            Kind64::Product => Self::constant(p[0]),
+            Kind64::Product => p.first(),
             Kind64::Sum | Kind64::Round(_) => Self::hull([1.0]),
             _ => self.image(step, p, Of::Slope),
         }
     }
 
     /// A step's derivatives with respect to a parameter.
-    pub(super) fn share(self, step: &Step64, p: &[f64], parameter: usize, name: &str) -> Enclosure {
+    pub(super) fn share(
+        self,
+        step: &Step64,
+        p: &Parameters<'_>,
+        parameter: usize,
+        name: &str,
+    ) -> Enclosure {
         match &step.function {
             Kind64::Product => self,
             Kind64::Sum => Self::hull([1.0]),
@@ -187,7 +206,7 @@ impl Enclosure {
     }
 
     /// The image under one of a step's functions, with that function's own error.
-    pub(super) fn image(self, step: &Step64, p: &[f64], of: Of<'_>) -> Enclosure {
+    pub(super) fn image(self, step: &Step64, parameters: &Parameters<'_>, of: Of<'_>) -> Enclosure {
         let f = |x: f64, p: &[f64]| match of {
             Of::Value => step.value(x, p),
             Of::Slope => step.slope(x, p),
@@ -197,18 +216,25 @@ impl Enclosure {
         if self.is_empty() {
             return self;
         }
-        let middle = (self.lo + self.hi) / 2.0;
+        let spoiled = parameters.spoiled(step);
+        if spoiled.is_empty() {
+            return spoiled;
+        }
+        let p = &parameters.middle[..];
+        let middle = self.middle();
         let room = step.room();
         let from_value = matches!(of, Of::FromValue(_));
-        let mut nudged = Vec::new();
+        let corners = parameters.corners();
+        let mut nudged = corners.clone();
         if !from_value {
             nudged.extend(rounded_product(step, p));
+            nudged.extend(corners.iter().flat_map(|p| rounded_product(step, p)));
         }
         if step.jitter() > 0.0 {
             // A parameter that was drawn.
             nudged.extend(nudge(p, 0, step.jitter()));
         }
-        let mut image = Self::NOTHING.or_nan(self.nan);
+        let mut image = Self::NOTHING.or_nan(self.nan | spoiled.nan);
         let mut see = |x: f64| {
             if !x.is_nan() {
                 image = image.and(f(x, p));
@@ -295,6 +321,68 @@ impl Enclosure {
         let side = if above { hi } else { lo };
         let allowed = (bounded(side) - bounded(want)).abs() / unit;
         (ulps, if inside { allowed.max(ulps) } else { allowed })
+    }
+}
+
+/// A step's parameters at an element.
+pub(super) struct Parameters<'a> {
+    /// What they are, or the middle of what they may be.
+    middle: Cow<'a, [f64]>,
+    /// Those that a branch computes.
+    branches: Vec<(usize, Enclosure)>,
+}
+
+impl<'a> Parameters<'a> {
+    pub(super) fn exact(p: Cow<'a, [f64]>) -> Self {
+        Parameters {
+            middle: p,
+            branches: Vec::new(),
+        }
+    }
+
+    /// Says what a branch may have made of a parameter.
+    pub(super) fn set(&mut self, parameter: usize, may_be: Enclosure) {
+        self.middle.to_mut()[parameter] = may_be.middle();
+        self.branches.push((parameter, may_be));
+    }
+
+    /// What the first may be.
+    fn first(&self) -> Enclosure {
+        match self.branches.first() {
+            Some((_, may_be)) => *may_be,
+            None => Enclosure::constant(self.middle[0]),
+        }
+    }
+
+    /// Combinations of the ends of what branches may have made.
+    fn corners(&self) -> Vec<Vec<f64>> {
+        let mut corners: Vec<Vec<f64>> = Vec::new();
+        for (parameter, may_be) in &self.branches {
+            let before = corners.iter().cloned().chain([self.middle.to_vec()]);
+            let before: Vec<_> = before.collect();
+            let nan = may_be.nan.then_some(f64::NAN);
+            for end in [may_be.lo, may_be.hi].into_iter().chain(nan) {
+                corners.extend(before.iter().cloned().map(|mut p| {
+                    p[*parameter] = end;
+                    p
+                }));
+            }
+        }
+        corners
+    }
+
+    /// Whether a parameter that is used whatever the input may be NaN: empty where one must be.
+    fn spoiled(&self, step: &Step64) -> Enclosure {
+        let mut spoiled = Enclosure::hull([0.0]);
+        for (parameter, may_be) in &self.branches {
+            if step.counts(*parameter) == Counts::Everywhere {
+                spoiled = match may_be.is_empty() {
+                    true => return Enclosure::NOTHING.or_nan(true),
+                    false => spoiled.or_nan(may_be.nan),
+                };
+            }
+        }
+        spoiled
     }
 }
 

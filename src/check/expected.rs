@@ -1,7 +1,8 @@
 //! What a pass should give, and whether results are it.
 
-use super::enclosure::{Enclosure, Of, ROUNDING, floor, product};
+use super::enclosure::{Enclosure, Of, Parameters, ROUNDING, floor, product};
 use super::report::{Finding, Report};
+use super::walk::Walk;
 use crate::chain::Chain;
 use crate::error::{Error, same_length};
 use crate::pass::Pass;
@@ -160,15 +161,17 @@ impl Expected {
 
     /// An error, in ULP of f32, that is allowed to every element; 0 where that is not known.
     fn least_allowed(&self, dtype: DType) -> f64 {
-        let What::FromX(Eval { steps, .. }) = &self.what else {
+        let What::FromX(Eval { nodes, .. }) = &self.what else {
             return 0.0;
         };
         let ones = self
             .dy
             .as_ref()
             .is_none_or(|dy| dy.iter().all(|dy| *dy == 1.0));
-        match steps.as_slice() {
-            [step] if dtype == DType::F32 && ones && step.room().is_some() => step.budget(),
+        match nodes.as_slice() {
+            [node] if dtype == DType::F32 && ones && node.step.room().is_some() => {
+                node.step.budget()
+            }
             _ => 0.0,
         }
     }
@@ -189,10 +192,11 @@ impl Expected {
             return (0.0, 0.0);
         }
         let floor = match &self.what {
-            What::FromX(eval) => match eval.steps.as_slice() {
-                [step] => {
+            What::FromX(eval) => match eval.nodes.as_slice() {
+                [node] => {
                     let of = if dy.is_some() { Of::Slope } else { Of::Value };
-                    let floor = floor(step, &eval.parameters(step, index), f64::from(x), of);
+                    let p = eval.parameters(node, index, &[]);
+                    let floor = floor(&node.step, &p, f64::from(x), of);
                     dy.map_or(floor, |dy| floor * f64::from(dy).abs())
                 }
                 _ => 0.0,
@@ -201,10 +205,8 @@ impl Expected {
         };
         let flushed = x.is_subnormal() || dy.is_some_and(f32::is_subnormal);
         let enclosure = match (&self.what, dy) {
-            (What::FromX(eval), None) => eval.steps.iter().fold(Enclosure::exact(x), |e, step| {
-                e.through(step, &eval.parameters(step, index))
-            }),
-            (What::FromX(eval), Some(dy)) => backward_through(eval, index, x, dy),
+            (What::FromX(eval), None) => Walk::new(eval, index, x).result(),
+            (What::FromX(eval), Some(dy)) => Walk::new(eval, index, x).gradient(&eval.path, dy),
             (What::FromY(steps), dy) => from_y_through(steps, x, dy.unwrap_or(1.0)),
         };
         enclosure.judge(dtype, got, want, floor, flushed)
@@ -215,29 +217,16 @@ pub(super) fn must_be_nan(got: f32) -> (f64, f64) {
     (if got.is_nan() { 0.0 } else { f64::INFINITY }, 0.0)
 }
 
-/// All that a correct kernel may hold for dx.
-fn backward_through(eval: &Eval, index: usize, x: f32, dy: f32) -> Enclosure {
-    let mut value = Enclosure::exact(x);
-    let mut slopes = Vec::with_capacity(eval.steps.len());
-    for (at, step) in eval.steps.iter().enumerate() {
-        let p = eval.parameters(step, index);
-        slopes.push((value.slope(step, &p), step.is_mask()));
-        if at + 1 < eval.steps.len() {
-            value = value.through(step, &p);
-        }
-    }
-    slopes.into_iter().rev().fold(Enclosure::exact(dy), product)
-}
-
-/// The same from y.
+/// All that a correct kernel may hold for dx, from y.
 fn from_y_through(steps: &[(Step64, Option<FromValue>)], y: f32, dy: f32) -> Enclosure {
     let (mut value, mut gradient) = (Enclosure::exact(y), Enclosure::exact(dy));
     let mut known = true;
     for (index, (step, dx)) in steps.iter().enumerate() {
         let p = step.constants();
+        let parameters = Parameters::exact(p.into());
         let slope = match dx {
-            Some(dx) => value.image(step, p, Of::FromValue(*dx)),
-            None => value.slope(step, p),
+            Some(dx) => value.image(step, &parameters, Of::FromValue(*dx)),
+            None => value.slope(step, &parameters),
         };
         gradient = product(gradient, (slope, step.is_mask()));
         known &= dx.is_none();

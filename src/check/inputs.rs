@@ -41,7 +41,7 @@ pub fn inputs(chain: &Chain, count: usize) -> Vec<f32> {
             .iter()
             .map(|argument| match argument {
                 Argument::Constant(value) => Some(*value),
-                Argument::Operand(_) => None,
+                Argument::Operand(_) | Argument::Branch(_) => None,
             })
             .collect();
         match (step.function(), constants.as_deref()) {

@@ -29,6 +29,7 @@ mod report;
 mod sums;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 pub use enclosure::{ROOT_SCALE, ROOT_WINDOW};
 pub use expected::Expected;

@@ -1,8 +1,9 @@
 //! Gradients of values that elements share: sums of shares.
 
-use super::enclosure::{Enclosure, MAX, MIN_NORMAL, Of, floor, product, rounded_product};
+use super::enclosure::{Enclosure, MAX, MIN_NORMAL, Of, floor, rounded_product};
 use super::expected::must_be_nan;
 use super::report::{Finding, Report};
+use super::walk::Walk;
 use crate::chain::Chain;
 use crate::error::{Error, same_length};
 use crate::reference::Shares;
@@ -79,33 +80,21 @@ impl Sum64 {
             return;
         }
         let share = shares.at(x, dy, index);
-        let (mut value, mut slopes) = (Enclosure::exact(x), Vec::new());
-        for (at, step) in eval.steps.iter().enumerate() {
-            let p = eval.parameters(step, index);
-            match at.cmp(&shares.step) {
-                std::cmp::Ordering::Less => {}
-                std::cmp::Ordering::Equal => {
-                    let share = value.share(step, &p, shares.parameter, &shares.name);
-                    slopes.push((share, step.is_share_mask(&shares.name)));
-                }
-                std::cmp::Ordering::Greater => {
-                    slopes.push((value.slope(step, &p), step.is_mask()));
-                }
-            }
-            value = value.through(step, &p);
-        }
-        let enclosure = slopes.into_iter().rev().fold(Enclosure::exact(dy), product);
+        let enclosure = Walk::new(eval, index, x).gradient(&shares.path, dy);
         let mut promised = enclosure;
         let mut magnitude = share.abs();
-        if let [step] = eval.steps.as_slice() {
-            let (p, dy) = (eval.parameters(step, index), f64::from(dy));
-            let of = Of::Share(shares.parameter, &shares.name);
+        if let ([node], Some((parameter, name))) =
+            (eval.nodes.as_slice(), &shares.path[0].parameter)
+        {
+            let (p, dy) = (eval.parameters(node, index, &[]), f64::from(dy));
+            let step = &node.step;
+            let of = Of::Share(*parameter, name);
             magnitude = magnitude.max(floor(step, &p, x.into(), of) * dy.abs());
             let subnormal = MIN_NORMAL * dy.abs().max(1.0);
             let off = step.budget() * magnitude * 2f64.powi(-24) + subnormal;
             // A product with x is rounded here as it is for an element by itself.
             let rounded = rounded_product(step, &p)
-                .map(|p| dy * step.share(shares.parameter, &shares.name, x.into(), &p));
+                .map(|p| dy * step.share(*parameter, name, x.into(), &p));
             let Enclosure { lo, hi, .. } = Enclosure::hull(rounded.chain([share]));
             promised = Enclosure {
                 lo: enclosure.lo.max(lo - off),

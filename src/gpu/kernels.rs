@@ -4,7 +4,8 @@ use super::guarded;
 use super::layer_plan::LayerPlan;
 use super::plan::Plan;
 use crate::chain::Chain;
-use crate::chain::step::{Argument, Function};
+use crate::chain::nodes::Source;
+use crate::chain::step::Function;
 use crate::error::{DeviceError, Error};
 use crate::layers::{Images, Layer};
 use crate::pass::Pass;
@@ -253,17 +254,18 @@ impl Inner {
 /// All of a chain that its kernels' text depends on.
 fn structure(chain: &Chain) -> String {
     let mut text = String::new();
-    for step in chain.steps() {
-        text += match step.function() {
+    for node in chain.nodes() {
+        text += match node.step.function() {
             Function::Custom(custom) => custom.wgsl(),
             function => function.name(),
         };
-        for argument in step.arguments() {
-            text.push(' ');
-            match argument {
-                Argument::Constant(_) => text.push('#'),
-                Argument::Operand(name) => text += name,
-            }
+        for source in [Some(node.from)].into_iter().chain(node.arguments) {
+            text += &match source {
+                None => " #".to_owned(),
+                Some(Source::X) => " x".to_owned(),
+                Some(Source::Operand(name)) => format!(" {name}"),
+                Some(Source::Node(index)) => format!(" {index}"),
+            };
         }
         text.push('|');
     }

@@ -193,11 +193,6 @@ impl Arguments<'_> {
                 return Err(Error::Operand(OperandError::GivenTwice { operand: called }));
             }
             let whose = self.layout.whose(&called, operand.len(), self.len)?;
-            let elementwise_only = self.chain.is_some_and(|chain| chain.is_elementwise(name));
-            if elementwise_only && whose != Whose::Each {
-                let allowed = vec![self.len];
-                return Err(self.layout.bad_length(&called, operand.len(), allowed));
-            }
             let checked = Placed::new(called, *operand, *dtype, whose)?;
             if whose != Whose::Each && checked.rows().is_some() {
                 // Kernels find a channel's value by its number alone.

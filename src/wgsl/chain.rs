@@ -4,7 +4,8 @@ use super::files::Text;
 use super::items::prefixed;
 use crate::act::{Activation, Counts};
 use crate::chain::Chain;
-use crate::chain::step::{Argument, Function, Step};
+use crate::chain::nodes::{Node, Source};
+use crate::chain::step::Function;
 use crate::pass::Pass;
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -29,12 +30,12 @@ pub(super) fn scalar(index: usize, parameter: &str) -> String {
     format!("s{}_{parameter}", index + 1)
 }
 
-/// The value behind `index` steps.
-fn value(index: usize) -> String {
-    if index == 0 {
-        "x".to_owned()
-    } else {
-        format!("v{index}")
+/// The variable of a value.
+fn variable(source: Source<'_>) -> String {
+    match source {
+        Source::X => "x".to_owned(),
+        Source::Operand(name) => arg(name),
+        Source::Node(index) => format!("v{}", index + 1),
     }
 }
 
@@ -58,7 +59,7 @@ fn passed(gradient: &str, slope: &str, is_flat: bool) -> String {
 pub(super) fn rooms(text: &mut Text, chain: &Chain) {
     text.file("math/nan.wgsl");
     text.file("math/sign.wgsl");
-    for step in chain.steps() {
+    for Node { step, .. } in chain.nodes() {
         let activation = match step.function() {
             Function::Custom(custom) => {
                 text.known(custom.name(), custom.wgsl());
@@ -79,9 +80,9 @@ pub(super) fn rooms(text: &mut Text, chain: &Chain) {
 
 /// `struct Scalars`, the chain's constants by name, if it has any.
 pub(super) fn scalars(out: &mut Text, chain: &Chain) -> bool {
-    let steps = chain.steps().iter().enumerate();
-    let fields: String = steps
-        .flat_map(|(i, s)| s.scalars().into_iter().map(move |(p, _)| scalar(i, p)))
+    let nodes = chain.nodes().into_iter().enumerate();
+    let fields: String = nodes
+        .flat_map(|(i, n)| n.step.scalars().into_iter().map(move |(p, _)| scalar(i, p)))
         .map(|field| format!("    {field}: f32,\n"))
         .collect();
     if !fields.is_empty() {
@@ -94,7 +95,8 @@ pub(super) fn scalars(out: &mut Text, chain: &Chain) -> bool {
 pub(crate) struct ChainCode<'a> {
     chain: &'a Chain,
     pass: Pass,
-    /// Values, from the first step's on, as far as something depends on them.
+    nodes: Vec<Node<'a>>,
+    /// Values of nodes, as far as something depends on them.
     values: String,
     lines: String,
     /// The pass's result, as an expression.
@@ -103,35 +105,48 @@ pub(crate) struct ChainCode<'a> {
     gradients: Vec<String>,
     operands: BTreeSet<String>,
     draws: BTreeSet<usize>,
-    /// The last step whose value is read.
-    last: usize,
-    /// Of x, and of the value behind each step: whether a step may have made NaN of numbers. `min` and `select` in an
-    /// activation would lose it, where multiplications and sums do not.
+    /// The nodes whose values are read.
+    read: BTreeSet<usize>,
+    /// Of each node's value: whether a step may have made NaN of numbers. `min` and `select` in an activation would lose it,
+    /// where multiplications and sums do not.
     born: Vec<bool>,
-    /// Of the gradient at this point of a backward pass.
-    gradient_born: bool,
 }
 
-/// Of x, and of the value behind each step, whether a step may have made NaN of numbers: by 0 x inf or inf - inf. What an
-/// operand holds may be infinite; a constant is not, but may be 0.
-fn born(chain: &Chain) -> Vec<bool> {
-    let mut born = vec![false];
-    for step in chain.steps() {
-        let learned = step.arguments().iter();
-        let learned = learned
-            .into_iter()
-            .any(|a| matches!(a, Argument::Operand(_)));
-        let makes = match step.function() {
+/// A gradient on its way back: an expression, and whether a product may have made NaN of numbers in it.
+#[derive(Clone)]
+struct Gradient {
+    text: String,
+    born: bool,
+}
+
+/// Of each node's value, whether a step may have made NaN of numbers: by 0 x inf or inf - inf. What an operand holds may be
+/// infinite; a constant is not, but may be 0.
+fn born(nodes: &[Node<'_>]) -> Vec<bool> {
+    let mut born = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        let makes = match node.step.function() {
             Function::Scale | Function::Gate | Function::Custom(_) => true,
-            _ => learned,
+            _ => node.taken().next().is_some(),
         };
-        born.push(makes || born.last().is_some_and(|born| *born));
+        let is_born = makes || matches!(node.from, Source::Node(index) if born[index]);
+        born.push(is_born);
     }
     born
 }
 
+/// Whether a value's gradient is needed, when that of x is, and those of operands that are asked for; of nodes as far as it
+/// is known.
+fn is_wanted(source: Source<'_>, asked: &[&str], nodes: &[bool]) -> bool {
+    match source {
+        Source::X => true,
+        Source::Operand(name) => asked.contains(&name),
+        Source::Node(index) => nodes[index],
+    }
+}
+
 impl<'a> ChainCode<'a> {
     pub(crate) fn new(chain: &'a Chain, pass: Pass, gradients: &[&str]) -> Self {
+        let nodes = chain.nodes();
         let mut code = ChainCode {
             chain,
             pass,
@@ -141,13 +156,14 @@ impl<'a> ChainCode<'a> {
             gradients: Vec::new(),
             operands: BTreeSet::new(),
             draws: BTreeSet::new(),
-            last: 0,
-            born: born(chain),
-            gradient_born: false,
+            read: BTreeSet::new(),
+            born: born(&nodes),
+            nodes,
         };
         match pass {
             Pass::Forward => {
-                code.result = code.value(chain.steps().len());
+                let last = code.nodes.len().checked_sub(1);
+                code.result = code.value(last.map_or(Source::X, Source::Node));
             }
             Pass::Backward => code.backward(gradients),
             Pass::BackwardFromY => code.backward_from_y(),
@@ -163,31 +179,45 @@ impl<'a> ChainCode<'a> {
         read.map(str::to_owned).collect()
     }
 
-    /// The random steps, by index, whose numbers the pass draws.
+    /// The random steps, as indices of nodes, whose numbers the pass draws.
     pub(crate) fn draws(&self) -> Vec<usize> {
         self.draws.iter().copied().collect()
     }
 
-    fn value(&mut self, index: usize) -> String {
-        self.last = self.last.max(index);
-        value(index)
+    /// A value that is read.
+    fn value(&mut self, source: Source<'_>) -> String {
+        match source {
+            Source::X => {}
+            Source::Operand(name) => {
+                self.operands.insert(name.to_owned());
+            }
+            Source::Node(index) => {
+                self.read.insert(index);
+            }
+        }
+        variable(source)
     }
 
-    /// A step's argument, as an expression.
-    fn argument(&mut self, index: usize, step: &Step, parameter: usize) -> String {
-        match &step.arguments()[parameter] {
-            Argument::Constant(_) => format!("c.{}", scalar(index, step.parameters()[parameter])),
-            Argument::Operand(name) => {
-                self.operands.insert(name.clone());
-                arg(name)
+    /// The value that a node's step is applied to.
+    fn from(&mut self, index: usize) -> String {
+        self.value(self.nodes[index].from)
+    }
+
+    /// A node's argument, as an expression.
+    fn argument(&mut self, index: usize, parameter: usize) -> String {
+        match self.nodes[index].arguments[parameter] {
+            None => {
+                let names = self.nodes[index].step.parameters();
+                format!("c.{}", scalar(index, names[parameter]))
             }
+            Some(source) => self.value(source),
         }
     }
 
-    /// All of a step's arguments, each behind a comma.
-    fn arguments(&mut self, index: usize, step: &Step) -> String {
-        let all = 0..step.arguments().len();
-        all.map(|p| format!(", {}", self.argument(index, step, p)))
+    /// All of a node's arguments, each behind a comma.
+    fn arguments(&mut self, index: usize) -> String {
+        let all = 0..self.nodes[index].arguments.len();
+        all.map(|p| format!(", {}", self.argument(index, p)))
             .collect()
     }
 
@@ -203,129 +233,212 @@ impl<'a> ChainCode<'a> {
         or_nan(dropped, what, born)
     }
 
-    /// What a function makes of the value behind `index` steps, and NaN of NaN: of that value, and of parameters that it
-    /// is used for. For other parameters that is tested where they are loaded.
-    fn or_nan(&self, result: String, index: usize) -> String {
-        let (from, step) = (value(index), &self.chain.steps()[index]);
-        let mut result = or_nan(result, &from, self.born[index]);
-        for (parameter, argument) in step.parameters().into_iter().zip(step.arguments()) {
-            let Argument::Operand(name) = argument else {
-                continue;
-            };
-            let is_used = match step.function().counts(parameter) {
-                Counts::Everywhere => continue,
+    /// Whether NaN in a value is to be looked for where the value is used. In x, and in operands that every element uses, it
+    /// is found where they are loaded.
+    fn is_born(&self, source: Source<'_>) -> bool {
+        match source {
+            Source::X => false,
+            Source::Operand(name) => !self.chain.counts_everywhere(name),
+            Source::Node(index) => self.born[index],
+        }
+    }
+
+    /// What a node's function makes of the value before it, and NaN of NaN: of that value, and of parameters where they are
+    /// used.
+    fn or_nan(&mut self, result: String, index: usize) -> String {
+        let node = self.nodes[index].clone();
+        let from = self.value(node.from);
+        let mut result = or_nan(result, &from, self.is_born(node.from));
+        for (_, parameter, source) in node.taken() {
+            let is_used = match node.step.function().counts(parameter) {
+                Counts::Everywhere => {
+                    // An operand that is a parameter itself is tested as it is loaded.
+                    let is_born = self.is_born(source);
+                    result = or_nan(result, &variable(source), is_born);
+                    continue;
+                }
                 Counts::AboveZero => format!("m_is_above_zero({from})"),
                 Counts::UpToZero => format!("!m_is_above_zero({from})"),
             };
-            result = format!("m_or_nan_if({result}, {}, {is_used})", arg(name));
+            result = format!("m_or_nan_if({result}, {}, {is_used})", variable(source));
         }
         result
     }
 
-    /// The values behind the steps up to the last that is read.
+    /// The values of nodes that are read, and of those that they depend on.
     fn forward(&mut self) {
-        let steps = self.chain.steps().iter().enumerate();
-        for (index, step) in steps.take(self.last) {
-            let from = value(index);
-            let result = match step.function() {
-                Function::Scale | Function::Gate => {
-                    format!("{from} * {}", self.argument(index, step, 0))
-                }
-                Function::Round(dtype) => format!("{dtype}_value({dtype}_bits({from}, false))"),
-                Function::Bias | Function::Residual => {
-                    format!("{from} + {}", self.argument(index, step, 0))
-                }
-                Function::Dropout => self.dropped(&from, index, self.born[index]),
-                Function::Rrelu => {
-                    let value = format!("act_leaky_relu({from}, {})", self.random(index));
-                    self.or_nan(value, index)
-                }
-                function => {
-                    let arguments = self.arguments(index, step);
-                    self.or_nan(format!("act_{}({from}{arguments})", function.name()), index)
-                }
-            };
-            _ = writeln!(self.values, "    let {} = {result};", value(index + 1));
+        let mut lines = Vec::new();
+        for index in (0..self.nodes.len()).rev() {
+            if self.read.contains(&index) {
+                let result = self.forward_step(index);
+                lines.push(format!(
+                    "    let {} = {result};\n",
+                    variable(Source::Node(index))
+                ));
+            }
+        }
+        self.values = lines.into_iter().rev().collect();
+    }
+
+    fn forward_step(&mut self, index: usize) -> String {
+        let (step, from) = (self.nodes[index].step, self.from(index));
+        match step.function() {
+            Function::Scale | Function::Gate => format!("{from} * {}", self.argument(index, 0)),
+            Function::Round(dtype) => format!("{dtype}_value({dtype}_bits({from}, false))"),
+            Function::Bias | Function::Residual => format!("{from} + {}", self.argument(index, 0)),
+            Function::Dropout => {
+                let is_born = self.is_born(self.nodes[index].from);
+                self.dropped(&from, index, is_born)
+            }
+            Function::Rrelu => {
+                let value = format!("act_leaky_relu({from}, {})", self.random(index));
+                self.or_nan(value, index)
+            }
+            function => {
+                let arguments = self.arguments(index);
+                self.or_nan(format!("act_{}({from}{arguments})", function.name()), index)
+            }
         }
     }
 
+    /// Of each node: whether its value's gradient is needed, for that of x or of an operand.
+    fn wanted(&self, asked: &[&str]) -> Vec<bool> {
+        let mut wanted: Vec<bool> = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let taken = node.taken().map(|(.., source)| source);
+            let mut sources = taken.chain([node.from]);
+            let is_wanted = sources.any(|source| is_wanted(source, asked, &wanted));
+            wanted.push(is_wanted);
+        }
+        wanted
+    }
+
     fn backward(&mut self, asked: &[&str]) {
-        let steps: Vec<_> = self.chain.steps().iter().enumerate().collect();
-        let mut gradient = "dy".to_owned();
-        for (index, step) in steps.into_iter().rev() {
-            self.operands_gradients(index, step, &gradient, asked);
-            let product = match step.function() {
-                Function::Bias | Function::Residual | Function::Round(_) => continue,
-                Function::Scale | Function::Gate => {
-                    format!("{gradient} * {}", self.argument(index, step, 0))
-                }
-                Function::Dropout => self.dropped(&gradient, index, self.gradient_born),
-                Function::Rrelu => {
-                    let (from, slope) = (self.value(index), self.random(index));
-                    let slope = format!("act_leaky_relu_dx({from}, {slope})");
-                    passed(&gradient, &self.or_nan(slope, index), false)
-                }
-                function => {
-                    let (from, arguments) = (self.value(index), self.arguments(index, step));
-                    let slope = format!("act_{}_dx({from}{arguments})", function.name());
-                    passed(&gradient, &self.or_nan(slope, index), function.is_flat())
-                }
+        let wanted = self.wanted(asked);
+        let mut gradients: Vec<Option<Gradient>> = vec![None; self.nodes.len()];
+        let dy = Gradient {
+            text: "dy".to_owned(),
+            born: false,
+        };
+        match gradients.last_mut() {
+            Some(last) => *last = Some(dy),
+            None => self.result = dy.text,
+        }
+        for index in (0..self.nodes.len()).rev() {
+            let Some(gradient) = gradients[index].take() else {
+                continue;
             };
-            _ = writeln!(self.lines, "    let g{index} = {product};");
-            self.gradient_born |= *step.function() != Function::Dropout;
-            gradient = format!("g{index}");
+            let node = self.nodes[index].clone();
+            for (_, name, source) in node.taken() {
+                if is_wanted(source, asked, &wanted) {
+                    let term = self.of_parameter(index, name, &gradient);
+                    self.arrive(source, term, &format!("g{index}_{name}"), &mut gradients);
+                }
+            }
+            if is_wanted(node.from, asked, &wanted) {
+                let product = self.of_value(index, &gradient);
+                self.arrive(node.from, product, &format!("g{index}"), &mut gradients);
+            }
         }
         // In the order in which they were asked for.
         let found = std::mem::take(&mut self.gradients);
         let had = asked.iter().filter(|name| found.iter().any(|f| f == *name));
         self.gradients = had.map(ToString::to_string).collect();
-        self.result = gradient;
     }
 
-    /// The gradients of a step's operands, as far as they are asked for, from that of the step's value.
-    fn operands_gradients(&mut self, index: usize, step: &Step, gradient: &str, asked: &[&str]) {
-        for (parameter, argument) in step.parameters().into_iter().zip(step.arguments()) {
-            let name = match argument {
-                Argument::Operand(name) if asked.contains(&name.as_str()) => name,
-                _ => continue,
-            };
-            let term = match step.function() {
-                Function::Bias | Function::Residual => gradient.to_owned(),
-                Function::Scale | Function::Gate => format!("{gradient} * {}", self.value(index)),
-                function => {
-                    let (from, arguments) = (self.value(index), self.arguments(index, step));
-                    let name = function.name();
-                    let share = format!("act_{name}_d_{parameter}({from}{arguments})");
-                    let is_flat = function.is_flat_in(parameter);
-                    passed(gradient, &self.or_nan(share, index), is_flat)
-                }
-            };
-            _ = writeln!(self.lines, "    let d_{name} = {term};");
-            self.gradients.push(name.clone());
+    /// A gradient has come to a value: under a name of its own, unless it is what another variable holds.
+    fn arrive(
+        &mut self,
+        at: Source<'_>,
+        mut gradient: Gradient,
+        name: &str,
+        gradients: &mut [Option<Gradient>],
+    ) {
+        let is_expression = gradient.text.contains(['(', '*']);
+        let name = match at {
+            Source::Operand(operand) => format!("d_{operand}"),
+            _ => name.to_owned(),
+        };
+        if is_expression || matches!(at, Source::Operand(_)) {
+            _ = writeln!(self.lines, "    let {name} = {};", gradient.text);
+            gradient.text = name;
+        }
+        match at {
+            Source::X => self.result = gradient.text,
+            Source::Operand(operand) => self.gradients.push(operand.to_owned()),
+            Source::Node(index) => gradients[index] = Some(gradient),
         }
     }
 
-    /// Of chains that [`Chain::supports`] lets pass.
+    /// The gradient of the value that a node's step is applied to, from that of the step's value.
+    fn of_value(&mut self, index: usize, gradient: &Gradient) -> Gradient {
+        let (step, Gradient { text, born }) = (self.nodes[index].step, gradient);
+        let product = match step.function() {
+            Function::Bias | Function::Residual | Function::Round(_) => return gradient.clone(),
+            Function::Scale | Function::Gate => format!("{text} * {}", self.argument(index, 0)),
+            Function::Dropout => {
+                return Gradient {
+                    text: self.dropped(text, index, *born),
+                    born: *born,
+                };
+            }
+            Function::Rrelu => {
+                let (from, slope) = (self.from(index), self.random(index));
+                let slope = format!("act_leaky_relu_dx({from}, {slope})");
+                passed(text, &self.or_nan(slope, index), false)
+            }
+            function => {
+                let (from, arguments) = (self.from(index), self.arguments(index));
+                let slope = format!("act_{}_dx({from}{arguments})", function.name());
+                passed(text, &self.or_nan(slope, index), function.is_flat())
+            }
+        };
+        Gradient {
+            text: product,
+            born: true,
+        }
+    }
+
+    /// The gradient of a node's parameter, from that of the step's value.
+    fn of_parameter(&mut self, index: usize, name: &str, gradient: &Gradient) -> Gradient {
+        let (step, Gradient { text, .. }) = (self.nodes[index].step, gradient);
+        let term = match step.function() {
+            Function::Bias | Function::Residual => return gradient.clone(),
+            Function::Scale | Function::Gate => format!("{text} * {}", self.from(index)),
+            function => {
+                let (from, arguments) = (self.from(index), self.arguments(index));
+                let share = format!("act_{}_d_{name}({from}{arguments})", function.name());
+                passed(text, &self.or_nan(share, index), function.is_flat_in(name))
+            }
+        };
+        Gradient {
+            text: term,
+            born: true,
+        }
+    }
+
+    /// Of chains that [`Chain::supports`] lets pass: they have no branches, so that nodes are steps.
     fn backward_from_y(&mut self) {
-        let is_activation = |step: &Step| matches!(step.function(), Function::Activation(_));
-        let activation = self.chain.steps().iter().position(is_activation);
+        let is_activation =
+            |node: &Node<'_>| matches!(node.step.function(), Function::Activation(_));
+        let activation = self.nodes.iter().position(is_activation);
         let (mut gradient, mut from) = ("dy".to_owned(), "y".to_owned());
-        let steps: Vec<_> = self.chain.steps().iter().enumerate().collect();
-        for (index, step) in steps.into_iter().rev() {
+        for index in (0..self.nodes.len()).rev() {
+            let step = self.nodes[index].step;
             let behind = activation.is_some_and(|at| at < index);
             let slope = match step.function() {
                 Function::Activation(a) => {
-                    let arguments = self.arguments(index, step);
+                    let arguments = self.arguments(index);
                     format!("act_{}_dx_from_y({from}{arguments})", a.name())
                 }
-                Function::Scale => self.argument(index, step, 0),
+                Function::Scale => self.argument(index, 0),
                 _ => String::new(),
             };
             if behind {
                 let operator = if slope.is_empty() { '-' } else { '/' };
-                let by = self.argument(index, step, 0);
+                let by = self.argument(index, 0);
                 _ = writeln!(self.lines, "    let v{index} = {from} {operator} {by};");
-                from = value(index);
+                from = format!("v{index}");
             }
             if !slope.is_empty() {
                 let product = passed(&gradient, &slope, step.function().is_flat());
@@ -390,11 +503,7 @@ pub(crate) fn functions(chain: &Chain, prefix: &str) -> String {
     rooms(&mut out, chain);
     let has_scalars = scalars(&mut out, chain);
     let operands: Vec<_> = chain.operands().iter().map(ToString::to_string).collect();
-    let steps = chain.steps().iter().enumerate();
-    let draws: Vec<_> = steps
-        .filter(|(_, s)| s.function().is_random())
-        .map(|(i, _)| i)
-        .collect();
+    let draws = chain.draws();
     let learned = chain.learnable();
     let mut wanted: Vec<(Pass, &[&str])> = vec![(Pass::Forward, &[]), (Pass::Backward, &[])];
     if !learned.is_empty() {

@@ -20,7 +20,7 @@ pub(super) struct Element<'a> {
     pub(super) chain: Option<&'a Chain>,
     /// The pass's result: `y` or `dx`.
     pub(super) result: &'a str,
-    /// The random steps, by index.
+    /// The random steps, as indices of nodes.
     pub(super) draws: &'a [usize],
     pub(super) has_scalars: bool,
 }
@@ -155,8 +155,9 @@ impl Element<'_> {
             (false, name, dtype) => format!("{dtype}_value({name}_bits)"),
         };
         let mut all: Vec<_> = self.form.inputs.iter().map(value).collect();
+        let nodes = chain.nodes();
         for index in self.draws {
-            let step = &chain.steps()[*index];
+            let step = nodes[*index].step;
             let function = match step.function() {
                 Function::Rrelu => "m_uniform",
                 _ => "m_keep",
@@ -398,9 +399,11 @@ impl Element<'_> {
 
     /// The numbers that the random steps draw for four elements, of which `first` is one.
     fn draw(&self, out: &mut String) {
-        for (index, step) in self.draws.iter().enumerate() {
-            // Each step has an offset of its own, which is the counter's upper half.
-            let low = format!("args.offset_low + {index}u");
+        // Each random step of the chain has an offset of its own, which is the counter's upper half.
+        let random = self.chain.map(Chain::draws).unwrap_or_default();
+        let mine = random.iter().enumerate();
+        for (offset, step) in mine.filter(|(_, step)| self.draws.contains(step)) {
+            let low = format!("args.offset_low + {offset}u");
             let high = format!("args.offset_high + select(0u, 1u, {low} < args.offset_low)");
             _ = writeln!(
                 out,

@@ -181,7 +181,7 @@ impl<'a> Body<'a> {
             .map_or_else(Vec::new, |code| code.operands())
     }
 
-    /// The random steps, by index, whose numbers the pass draws.
+    /// The random steps, as indices of nodes, whose numbers the pass draws.
     pub(crate) fn draws(self, gradients: &[&str]) -> Vec<usize> {
         self.code(gradients)
             .map_or_else(Vec::new, |code| code.draws())

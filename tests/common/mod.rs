@@ -22,15 +22,16 @@ static SHARING: OnceLock<Vec<String>> = OnceLock::new();
 
 /// Whose turn each case is: the software adapters share what takes long so that together they run all of it. GL, whose
 /// compiler is slowest, has the fewest turns.
-const TURNS: [&str; 8] = [
+const TURNS: [&str; 9] = [
     "lavapipe",
     "swiftshader",
     "lavapipe",
+    "swiftshader",
     "llvmpipe-gl",
-    "swiftshader",
     "lavapipe",
     "swiftshader",
     "lavapipe",
+    "swiftshader",
 ];
 
 /// An adapter's part of the trials, or of the cases within a trial, that take long. Where software adapters are missing,

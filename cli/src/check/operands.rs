@@ -3,9 +3,9 @@
 use super::found::{Checked, Comparison};
 use crate::Result;
 use crate::seeded::noise;
-use crate::subject::{Lengths, Spread, is_elementwise};
+use crate::subject::{Lengths, Spread, Taken, is_elementwise, taken};
 use nonlin::check::{self, Expected};
-use nonlin::{Argument, Chain, Element, Gpu, Layout, Pass, Values};
+use nonlin::{Chain, Element, Gpu, Layout, Pass, Values};
 
 /// The shape, if --shape is not given: some samples and channels, long enough for several workgroups.
 pub(super) const SHAPE: [u64; 3] = [4, 16, 1024];
@@ -73,21 +73,17 @@ impl Job {
     }
 }
 
-/// A value for an operand, from a number between -1 and 1: of a gate or residual, that; of an argument, about its
+/// A value for an operand, from a number between -1 and 1: of a gate, residual or branch, that; of an argument, about its
 /// default, which suits every function; where there is none, about one; where that is zero, about zero.
 fn about(chain: &Chain, name: &str, noise: f32) -> f32 {
-    if is_elementwise(chain, name) {
+    let mut all = taken(chain).into_iter();
+    let found = all.find(|taken| taken.name == name);
+    // What a branch begins with is an x of its own.
+    if is_elementwise(chain, name) || found.as_ref().is_some_and(|taken| taken.has_steps) {
         return 1.5 * noise;
     }
-    let arguments = chain.steps().iter().flat_map(|step| {
-        let defaults = step.function().defaults();
-        step.arguments().iter().zip(defaults)
-    });
-    let mut defaults = arguments.filter_map(|(argument, default)| {
-        let is_it = matches!(argument, Argument::Operand(operand) if operand == name);
-        is_it.then(|| default.unwrap_or(1.0))
-    });
-    match defaults.next() {
+    let default = |taken: Taken<'_>| taken.step.function().defaults()[taken.parameter];
+    match found.map(|taken| default(taken).unwrap_or(1.0)) {
         None | Some(0.0) => 0.25 * noise,
         Some(default) => default * (1.0 + 0.25 * noise),
     }
