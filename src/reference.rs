@@ -100,7 +100,9 @@ impl Eval {
             Ok(Node64 {
                 step: Step64::new(node, ordinal.unwrap_or_default() as u64)?,
                 from: source(node.from),
-                taken: taken.filter_map(|(p, s)| Some((p, source((*s)?)))).collect(),
+                taken: taken
+                    .filter_map(|(p, s)| Some((p, source((*s)?))))
+                    .collect(),
             })
         };
         let counts_everywhere = names.iter().map(|name| chain.counts_everywhere(name));
@@ -108,7 +110,11 @@ impl Eval {
             .into_iter()
             .map(|(value, spread)| (value.values.clone(), spread));
         Ok(Eval {
-            nodes: nodes.iter().enumerate().map(node).collect::<Result<_, Error>>()?,
+            nodes: nodes
+                .iter()
+                .enumerate()
+                .map(node)
+                .collect::<Result<_, Error>>()?,
             path: Link::path(&nodes, Source::X),
             values: values64.collect(),
             counts_everywhere: counts_everywhere.collect(),

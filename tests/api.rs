@@ -464,10 +464,10 @@ fn arguments_are_checked() {
     let short = Operands::new()
         .x(half(0, 0, 6))
         .y(at(1, 24))
-        .arg("g", at(2, 1), DType::F16);
+        .arg("g", at(2, 6), DType::F16);
     assert_eq!(
         message(gate.bind(short)),
-        "g has 1 elements; for x of 1 x 1 x 24 it must have 24"
+        "g has 6 elements; for x of 1 x 1 x 24 it must have 1 or 24"
     );
 }
 

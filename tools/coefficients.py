@@ -8,7 +8,7 @@ fit itself (relative to the whole that the fit is a part of), measured on 4,000 
 
 import struct
 
-from mpmath import cos, erfc, exp, expm1, findroot, log1p, lu_solve, matrix, mp, mpf, pi, sqrt, tanh
+from mpmath import cos, erf, erfc, exp, expm1, findroot, floor, log1p, lu_solve, matrix, mp, mpf, pi, sin, sqrt, tanh
 
 mp.dps = 50
 
@@ -128,3 +128,12 @@ if __name__ == "__main__":
     print(f"root of tail(a) - a / c: {float(head):.9g} + {float(root - head):.9g}")
     factor = lambda a: (a / c - tail(a)) / (a - root)
     rational("(a / c - tail(a)) / (a - root) - 1/2", lambda a: factor(a) - 0.5, factor, 0, 20, 4, 4)
+
+    polynomial("(sin(t) / t - 1) / t^2, of t^2", lambda s: (sin(sqrt(s)) / sqrt(s) - 1) / s, 1e-9, 2.4677, 4)
+    polynomial("sin(u pi / 2) / u - 1, of u^2", lambda s: sin(pi / 2 * sqrt(s)) / sqrt(s) - 1, 1e-9, 0.999, 5)
+    polynomial("erf(x) / x - 1, of x^2", lambda s: erf(sqrt(s)) / sqrt(s) - 1, 1e-9, 1, 6)
+
+    mp.dps = 80
+    turn = 1 / (2 * pi)
+    words = [int(floor(turn * 2 ** (32 * k))) % 2**32 for k in range(1, 7)]
+    print("1 / (2 pi), 32 bits each:", ", ".join(f"{word:#010x}" for word in words))

@@ -272,11 +272,8 @@ mod tests {
         ] {
             assert_eq!(lengths("scale(@s)", given), Err(message.into()));
         }
-        let gate = lengths("gate(@g)", &["g=element"]).unwrap_err();
-        assert!(
-            gate.starts_with("--arg g: gate and residual need"),
-            "{gate}"
-        );
+        let branches = "gate(@g | scale(@s)) | residual(@r | relu)";
+        assert_eq!(lengths(branches, &["g=sample"]), Ok(vec![6, 3, 24]));
         for text in ["", "w", "w=", "=shared", "w=row"] {
             assert!(Spread::parse(text).is_err(), "{text}");
         }

@@ -13,11 +13,11 @@ pub(super) const ROOM: Room = Room {
 };
 
 /// The normal distribution function.
-fn distribution(x: f64) -> f64 {
+pub(super) fn distribution(x: f64) -> f64 {
     0.5 * libm::erfc(-x * FRAC_1_SQRT_2)
 }
 
 /// The normal density.
-fn density(x: f64) -> f64 {
+pub(super) fn density(x: f64) -> f64 {
     (-0.5 * x * x).exp() / (2.0 * PI).sqrt()
 }

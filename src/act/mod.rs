@@ -37,6 +37,8 @@ pub(crate) struct Room {
     /// Whether the function is constant in some region: where its derivative is exactly zero, it lets no gradient pass,
     /// not even an infinite one.
     pub(crate) is_flat: bool,
+    /// Whether an infinite input gives NaN, since there is no limit.
+    pub(crate) makes_nan: bool,
     /// Whether the derivative can be had from the value.
     pub(crate) from_y: FromY,
     /// The parameters that can be learned, with the value's derivative with respect to each.
@@ -129,6 +131,7 @@ impl Room {
         product: None,
         roundings: 1.0,
         is_flat: false,
+        makes_nan: false,
         from_y: FromY::No("nobody has looked for a formula yet"),
         gradients: &[],
     };
@@ -270,6 +273,19 @@ macro_rules! for_each_activation {
                 "(p1 - p2) * x * sigmoid(beta * (p1 - p2) * x) + p2 * x";
             abs ["Abs"] = Abs, "|x|";
             exp ["exponential", "Exp"] = Exp, "exp(x)";
+            expm1 ["Expm1"] = Expm1, "exp(x) - 1";
+            erf ["Erf"] = Erf, "erf(x)";
+            sine ["sin", "Sin"] = Sine { omega: 1.0 }, "sin(omega * x)";
+            snake ["Snake", "Snake1d"] = Snake { alpha: 1.0 }, "x + sin(alpha * x)^2 / alpha";
+            snake_beta ["SnakeBeta"] = SnakeBeta { alpha: 1.0, beta: 1.0 }, "x + sin(alpha * x)^2 / beta";
+            step ["heaviside"] = Step, "1 if x > 0 else 0";
+            smelu ["SmeLU"] = Smelu { beta: 1.0 },
+                "0 if x <= -beta else x if x >= beta else (x + beta)^2 / (4 * beta)";
+            laplace ["LaplaceActivation"] = Laplace { mu: 0.707107, sigma: 0.282095 },
+                "(1 + erf((x - mu) / (sigma * sqrt(2)))) / 2";
+            sqrtsoftplus [] = Sqrtsoftplus, "sqrt(log(1 + exp(x)))";
+            onednn_hardswish [] = OnednnHardswish { alpha: 0.166_666_67, beta: 0.5 },
+                "x * min(max(alpha * x + beta, 0), 1)";
         }
     };
 }
@@ -337,6 +353,11 @@ impl Activation {
     pub(crate) fn values_f64(&self) -> Vec<f64> {
         self.values().into_iter().map(f64::from).collect()
     }
+}
+
+/// A function that goes on turning; NaN for an infinite x, which is asked for by a point far beyond f32.
+fn angle(x: f64, f: impl Fn(f64) -> f64) -> f64 {
+    if x.abs() < 1e99 { f(x) } else { f64::NAN }
 }
 
 /// The logistic function in f64.

@@ -137,9 +137,8 @@ impl Chain {
         let mut path = path(&nodes, Source::Operand(operand)).into_iter();
         path.all(|(node, parameter)| {
             let step = nodes[node].step;
-            parameter.is_none_or(|p| {
-                step.function().counts(step.parameters()[p]) == Counts::Everywhere
-            })
+            parameter
+                .is_none_or(|p| step.function().counts(step.parameters()[p]) == Counts::Everywhere)
         })
     }
 

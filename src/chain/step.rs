@@ -414,7 +414,10 @@ impl Step {
                 (Function::Dropout, Argument::Constant(p)) if !(0.0..=1.0).contains(p) => {
                     return Err(bad("a number from 0 to 1"));
                 }
-                (Function::Dropout | Function::Rrelu, Argument::Operand(_) | Argument::Branch(_)) => {
+                (
+                    Function::Dropout | Function::Rrelu,
+                    Argument::Operand(_) | Argument::Branch(_),
+                ) => {
                     return Err(bad("a number"));
                 }
                 _ => {}

@@ -93,8 +93,8 @@ impl Sum64 {
             let subnormal = MIN_NORMAL * dy.abs().max(1.0);
             let off = step.budget() * magnitude * 2f64.powi(-24) + subnormal;
             // A product with x is rounded here as it is for an element by itself.
-            let rounded = rounded_product(step, &p)
-                .map(|p| dy * step.share(*parameter, name, x.into(), &p));
+            let rounded =
+                rounded_product(step, &p).map(|p| dy * step.share(*parameter, name, x.into(), &p));
             let Enclosure { lo, hi, .. } = Enclosure::hull(rounded.chain([share]));
             promised = Enclosure {
                 lo: enclosure.lo.max(lo - off),

@@ -152,6 +152,7 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "math/philox.wgsl",
     "math/sigmoid.wgsl",
     "math/sign.wgsl",
+    "math/sin.wgsl",
     "sweep/column_sums.wgsl",
     "sweep/columns.wgsl",
     "sweep/each.wgsl",
@@ -467,8 +468,8 @@ mod tests {
         assert_eq!(all.matches("fn m_expm1(").count(), 1, "{all}");
         assert!(!all.contains("//#"), "{all}");
         assert!(!text.finish(&["own"]).contains("m_expm1"));
-        let error = text.append("//#use math/sin.wgsl").unwrap_err();
-        assert_eq!(error, "there is no math/sin.wgsl to use");
+        let error = text.append("//#use math/cos.wgsl").unwrap_err();
+        assert_eq!(error, "there is no math/cos.wgsl to use");
     }
 
     #[test]

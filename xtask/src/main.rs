@@ -211,7 +211,15 @@ fn demo_steps(out: &Path) -> Vec<Step> {
         Step::new(
             "bench",
             "fused, unfused, plain copy",
-            &["nonlin", "bench", CHAIN, "--len", "4194304", "--samples", "7"],
+            &[
+                "nonlin",
+                "bench",
+                CHAIN,
+                "--len",
+                "4194304",
+                "--samples",
+                "7",
+            ],
         ),
     ]
 }

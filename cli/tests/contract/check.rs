@@ -58,10 +58,6 @@ fn what_is_wrong_is_said_in_one_line() {
             "--arg v: the chain prelu(weight=@w) has no operand of that name; it has w",
         ),
         (
-            &["silu | gate(@g)", "--arg", "g=channel"],
-            "--arg g: gate and residual need a value for each element, and nothing else is to be said",
-        ),
-        (
             &["frelu", "--arg", "weight=shared"],
             "--arg is for chains; frelu is a layer",
         ),

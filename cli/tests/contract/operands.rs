@@ -148,13 +148,8 @@ fn what_is_wrong_is_said_in_one_line_and_nothing_written() {
             "silu | gate(@g)",
             &x_y,
             &["--arg", "g=w24.npy"],
-            "--arg g: w24.npy has the shape (24,), but gate and residual need that of x.npy, which is (2, 3, 4)",
-        ),
-        (
-            "residual(@r)",
-            &x_y,
-            &["--arg", "r=w.npy"],
-            "--arg r: w.npy has the shape (3,), but gate and residual need that of x.npy, which is (2, 3, 4)",
+            "--arg g: w24.npy has the shape (24,), but x.npy has (2, 3, 4); with channels along axis 1 it must be () or \
+             (3,) or (1, 3, 1) or (2, 3) or (2, 3, 1) or (2, 3, 4)",
         ),
         // Axes.
         (

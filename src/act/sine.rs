@@ -1,0 +1,37 @@
+//! The sine of a multiple.
+
+use super::{Counts, Domain, FromY, Gradient, Room, angle};
+
+pub(super) const ROOM: Room = Room {
+    source: "Sitzmann et al. 2020, arXiv:2006.09661, with omega 30; torch.sin",
+    domain: &[Domain::factor::<0>("omega")],
+    y: |x, p| angle(x, |x| (p[0] * x).sin()),
+    dx: |x, p| angle(x, |x| p[0] * (p[0] * x).cos()),
+    budget: 2.0,
+    // Beyond the first bend ULP are measured at 1/8, below which roots are.
+    y_terms: |x, p| match p[0] * x {
+        z if z.abs() <= 1.5 => 0.0,
+        z => turned(z, p) + 0.125,
+    },
+    dx_terms: |x, p| p[0].abs() * (turned(p[0] * x, p) + 0.125),
+    product: Some(0),
+    makes_nan: true,
+    from_y: FromY::No("many inputs have the same value"),
+    gradients: &[Gradient {
+        parameter: "omega",
+        is_flat: false,
+        counts: Counts::Everywhere,
+        d: |x, p| angle(x, |x| x * (p[0] * x).cos()),
+        terms: |x, p| x.abs() * (turned(p[0] * x, p) + 0.125),
+    }],
+    ..Room::PLAIN
+};
+
+/// What the rounding of an angle z may turn it by, 2^-24 |z|, as a magnitude with so large an ULP.
+fn turned(z: f64, p: &[f64]) -> f64 {
+    if p[0].abs() == 1.0 {
+        0.0
+    } else {
+        z.abs() / 2.0
+    }
+}

@@ -1,0 +1,46 @@
+//! Snake.
+
+use super::{Counts, Domain, FromY, Gradient, Room, snake_beta};
+
+/// Snake-beta with beta = alpha; the limits where alpha is zero.
+pub(super) const ROOM: Room = Room {
+    source: "Ziyin et al. 2020, arXiv:2006.08195",
+    domain: &[Domain::factor::<0>("alpha")],
+    y: |x, p| match p[0] {
+        0.0 => x,
+        alpha => (snake_beta::ROOM.y)(x, &[alpha, alpha]),
+    },
+    dx: |x, p| match p[0] {
+        0.0 => super::angle(x, |_| 1.0),
+        alpha => (snake_beta::ROOM.dx)(x, &[alpha, alpha]),
+    },
+    y_terms: |x, p| match p[0] {
+        0.0 => 0.0,
+        alpha => (snake_beta::ROOM.y_terms)(x, &[alpha, alpha]),
+    },
+    dx_terms: |x, p| (snake_beta::ROOM.dx_terms)(x, &[p[0], p[0]]),
+    product: Some(0),
+    makes_nan: true,
+    from_y: FromY::No("nobody has a formula for its inverse"),
+    gradients: &[Gradient {
+        parameter: "alpha",
+        is_flat: false,
+        counts: Counts::Everywhere,
+        d: |x, p| match p[0] {
+            0.0 => super::angle(x, |x| x * x),
+            alpha => super::angle(x, |x| {
+                let ratio = (alpha * x).sin() / alpha;
+                x * (2.0 * alpha * x).sin() / alpha - ratio * ratio
+            }),
+        },
+        // The terms, and what the rounding of alpha x may turn them by.
+        terms: |x, p| match p[0] {
+            0.0 => x * x,
+            alpha => {
+                let ratio = (alpha * x).sin() / alpha;
+                (x * (2.0 * alpha * x).sin() / alpha).abs() + ratio * ratio + x * x
+            }
+        },
+    }],
+    ..Room::PLAIN
+};
