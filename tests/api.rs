@@ -467,7 +467,7 @@ fn arguments_are_checked() {
         .arg("g", at(2, 6), DType::F16);
     assert_eq!(
         message(gate.bind(short)),
-        "g has 6 elements; for x of 1 x 1 x 24 it must have 1 or 24"
+        "g has 6 elements; for x of 1 x 1 x 24 it must have 1, 24"
     );
 }
 

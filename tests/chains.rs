@@ -9,8 +9,8 @@ use libtest_mimic::Failed;
 use nonlin::check::{self, Expected, Report};
 use nonlin::half::{bf16, f16};
 use nonlin::{
-    Activation, Argument, Chain, DType, DTypes, Element, Error, Function, Gpu, Kernels, Layout,
-    Operand, Operands, Pass, Step, Values, wgpu,
+    Activation, Argument, Branch, Chain, DType, DTypes, Element, Error, Function, Gpu, Kernels,
+    Layout, Operand, Operands, Pass, Step, Values, wgpu,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -130,6 +130,8 @@ const MOST_OPERANDS: usize = 5;
 struct Take {
     /// Shared, per channel, per sample and channel, per element.
     kind: usize,
+    /// Among [`BRANCHES`].
+    branch: usize,
     dtype: DType,
     /// The element of its buffer at which it begins.
     first: u64,
@@ -240,6 +242,35 @@ fn suits(function: &str, parameter: &str) -> (f32, f32) {
     }
 }
 
+/// What may stand behind an operand; in the place of NAME, an operand of the branch's own.
+const BRANCHES: [&str; 8] = [
+    "",
+    "",
+    "",
+    "tanh",
+    "clip(-2, 2) | bias(1)",
+    "scale(0.5) | dropout(0.3)",
+    "relu | gate(@NAME | sigmoid)",
+    "prelu(weight=@NAME) | silu",
+];
+
+/// The argument that is an operand, or what a branch makes of it.
+fn branched(name: &str, branch: &str, take: Take, args: &mut Vec<Arg>) -> Argument {
+    if branch.is_empty() || (branch.contains("NAME") && args.len() == MOST_OPERANDS) {
+        return name.into();
+    }
+    let inner = format!("{name}_inner");
+    if branch.contains("NAME") {
+        args.push(Arg {
+            name: inner.clone(),
+            take,
+            range: None,
+        });
+    }
+    let chain = branch.replace("NAME", &inner);
+    Branch::new(name, chain.parse().expect("a chain")).into()
+}
+
 /// A chain of the functions drawn, and its operands, each called by its parameter and its step's number.
 fn chain_of(links: Vec<Drawn>) -> (Chain, Vec<Arg>) {
     let (mut chain, mut args) = (Chain::new(), Vec::new());
@@ -261,20 +292,22 @@ fn chain_of(links: Vec<Drawn>) -> (Chain, Vec<Arg>) {
                 _ if random || args.len() == MOST_OPERANDS => continue,
                 _ => {
                     let mut range = None;
+                    let mut branch = BRANCHES[take.branch % BRANCHES.len()];
                     if let Function::Activation(activation) = &function {
+                        // Its value would have to suit the parameter.
+                        branch = "";
                         range = Some((low, high));
                         take.grad = take
                             .grad
                             .filter(|_| activation.learnable().contains(&parameter));
                     }
-                    take.kind = if tensor { 3 } else { take.kind };
                     let name = format!("{parameter}{number}");
                     args.push(Arg {
                         name: name.clone(),
                         take,
                         range,
                     });
-                    name.as_str().into()
+                    branched(&name, branch, take, &mut args)
                 }
             };
             step = step
@@ -320,12 +353,14 @@ fn cases(gpu: &Gpu, usual: DType) -> impl Strategy<Value = Case> + use<> {
     let first = || prop_oneof![12 => Just(0u64), 1 => 1u64..6];
     let take = (
         0..4usize,
+        0..BRANCHES.len(),
         dtype(),
         first(),
         proptest::option::weighted(0.8, (dtype(), first())),
     );
-    let take = take.prop_map(|(kind, dtype, first, grad)| Take {
+    let take = take.prop_map(|(kind, branch, dtype, first, grad)| Take {
         kind,
+        branch,
         dtype,
         first,
         grad,
@@ -736,6 +771,7 @@ fn teeth(gpu: &Gpu) -> Result<(), Failed> {
         name: name.into(),
         take: Take {
             kind,
+            branch: 0,
             dtype: DType::F32,
             first: 0,
             grad: Some((DType::F32, 0)),

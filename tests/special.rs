@@ -240,7 +240,7 @@ fn unusual_parameters(gpu: &Gpu, activation: Activation) -> Result<(), Failed> {
                 |e: Failed| Failed::from(format!("{chain}: {}", e.message().unwrap_or_default()));
             common::agrees(gpu, &chain, &x, &vec![1.0; x.len()]).map_err(told)?;
         }
-        if tried < 60 {
+        if tried < 50 {
             return Err(format!("{parameter} of {activation} has {tried} values").into());
         }
     }

@@ -19,7 +19,7 @@ fn act_onednn_hardswish(x: f32, alpha: f32, beta: f32) -> f32 {
 
 fn act_onednn_hardswish_dx(x: f32, alpha: f32, beta: f32) -> f32 {
     let side = onednn_hardswish_side(x, alpha, beta);
-    let inner = 2.0 * onednn_hardswish_line(x, alpha) + beta;
+    let inner = onednn_hardswish_line(x, 2.0 * alpha) + beta;
     return select(select(inner, 1.0, side > 0.0), 0.0, side < 0.0);
 }
 

@@ -27,5 +27,5 @@ fn act_snake_d_alpha(x: f32, alpha: f32) -> f32 {
     let turns = m_turns(z);
     let ratio = snake_ratio(m_sin(z, turns), x, alpha);
     let twice = snake_ratio(m_sin(2.0 * z, 2u * turns), 2.0 * x, alpha);
-    return m_if_finite(x * twice - min(ratio * ratio, 3.4028235e38), x);
+    return m_if_finite(x * twice - min(ratio * ratio, 3.4028234e38), x);
 }

@@ -37,12 +37,20 @@ pub(crate) struct Room {
     /// Whether the function is constant in some region: where its derivative is exactly zero, it lets no gradient pass,
     /// not even an infinite one.
     pub(crate) is_flat: bool,
-    /// Whether an infinite input gives NaN, since there is no limit.
-    pub(crate) makes_nan: bool,
+    /// Whether it goes on turning with x times the first parameter: then it has no limit, and an infinite input gives NaN.
+    pub(crate) turns: Option<Turns>,
     /// Whether the derivative can be had from the value.
     pub(crate) from_y: FromY,
     /// The parameters that can be learned, with the value's derivative with respect to each.
     pub(crate) gradients: &'static [Gradient],
+}
+
+/// How far the sines in a function swing to either side.
+pub(crate) struct Turns {
+    /// In the value.
+    pub(crate) y: fn(p: &[f64]) -> f64,
+    /// In the derivative.
+    pub(crate) dx: fn(p: &[f64]) -> f64,
 }
 
 /// What a parameter must be for the function to have a meaning.
@@ -131,7 +139,7 @@ impl Room {
         product: None,
         roundings: 1.0,
         is_flat: false,
-        makes_nan: false,
+        turns: None,
         from_y: FromY::No("nobody has looked for a formula yet"),
         gradients: &[],
     };
@@ -174,6 +182,10 @@ macro_rules! activations {
 
         impl Activation {
             /// Every activation, with its default parameters.
+            #[expect(
+                clippy::approx_constant,
+                reason = "a default that is given with six digits"
+            )]
             pub const ALL: &'static [Activation] = &[
                 $(Activation::$variant $({ $($parameter: $default),+ })?,)+
             ];
@@ -284,6 +296,7 @@ macro_rules! for_each_activation {
             laplace ["LaplaceActivation"] = Laplace { mu: 0.707107, sigma: 0.282095 },
                 "(1 + erf((x - mu) / (sigma * sqrt(2)))) / 2";
             sqrtsoftplus [] = Sqrtsoftplus, "sqrt(log(1 + exp(x)))";
+            situ [] = Situ { beta: 1.0 }, "beta * tanh(x / beta) * sigmoid(x)";
             onednn_hardswish [] = OnednnHardswish { alpha: 0.166_666_67, beta: 0.5 },
                 "x * min(max(alpha * x + beta, 0), 1)";
         }

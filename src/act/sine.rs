@@ -1,13 +1,14 @@
 //! The sine of a multiple.
 
-use super::{Counts, Domain, FromY, Gradient, Room, angle};
+use super::{Counts, Domain, FromY, Gradient, Room, Turns, angle};
 
 pub(super) const ROOM: Room = Room {
     source: "Sitzmann et al. 2020, arXiv:2006.09661, with omega 30; torch.sin",
     domain: &[Domain::factor::<0>("omega")],
     y: |x, p| angle(x, |x| (p[0] * x).sin()),
     dx: |x, p| angle(x, |x| p[0] * (p[0] * x).cos()),
-    budget: 2.0,
+    // 2 of the sine itself, and the rounding of its product with omega or x.
+    budget: 2.5,
     // Beyond the first bend ULP are measured at 1/8, below which roots are.
     y_terms: |x, p| match p[0] * x {
         z if z.abs() <= 1.5 => 0.0,
@@ -15,7 +16,10 @@ pub(super) const ROOM: Room = Room {
     },
     dx_terms: |x, p| p[0].abs() * (turned(p[0] * x, p) + 0.125),
     product: Some(0),
-    makes_nan: true,
+    turns: Some(Turns {
+        y: |_| 1.0,
+        dx: |p| p[0].abs(),
+    }),
     from_y: FromY::No("many inputs have the same value"),
     gradients: &[Gradient {
         parameter: "omega",

@@ -1,6 +1,6 @@
 //! Snake.
 
-use super::{Counts, Domain, FromY, Gradient, Room, snake_beta};
+use super::{Counts, Domain, FromY, Gradient, Room, Turns, snake_beta};
 
 /// Snake-beta with beta = alpha; the limits where alpha is zero.
 pub(super) const ROOM: Room = Room {
@@ -20,7 +20,10 @@ pub(super) const ROOM: Room = Room {
     },
     dx_terms: |x, p| (snake_beta::ROOM.dx_terms)(x, &[p[0], p[0]]),
     product: Some(0),
-    makes_nan: true,
+    turns: Some(Turns {
+        y: |p| 1.0 / p[0].abs(),
+        dx: |_| 1.0,
+    }),
     from_y: FromY::No("nobody has a formula for its inverse"),
     gradients: &[Gradient {
         parameter: "alpha",

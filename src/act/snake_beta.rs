@@ -1,6 +1,6 @@
 //! Snake with a magnitude of its own.
 
-use super::{Counts, Domain, FromY, Gradient, Room, angle};
+use super::{Counts, Domain, FromY, Gradient, Room, Turns, angle};
 
 pub(super) const ROOM: Room = Room {
     source: "Lee et al. 2023, BigVGAN, arXiv:2206.04658, whose code adds 1e-9 to beta",
@@ -33,7 +33,10 @@ pub(super) const ROOM: Room = Room {
         1.0 + factor * ((2.0 * p[0] * x).sin().abs() + turned)
     },
     product: Some(0),
-    makes_nan: true,
+    turns: Some(Turns {
+        y: |p| 1.0 / p[1].abs(),
+        dx: |p| (p[0] / p[1]).abs(),
+    }),
     from_y: FromY::No("many inputs may have the same value"),
     gradients: &[
         Gradient {

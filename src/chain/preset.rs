@@ -20,6 +20,12 @@ pub struct Preset {
 
 const GATE: &[(&str, Option<&str>)] = &[("gate", Some("@g"))];
 
+const BIASES: &[(&str, Option<&str>)] = &[
+    ("bias", Some("@bias")),
+    ("gate", Some("@g")),
+    ("gate_bias", Some("@gate_bias")),
+];
+
 const fn preset(
     name: &'static str,
     aliases: &'static [&'static str],
@@ -35,8 +41,8 @@ const fn preset(
 }
 
 impl Preset {
-    /// The list. In the text, `{p}` is the parameter p, and `{1/p}` its reciprocal. x of a gated one is the half that the
-    /// activation is for.
+    /// The list. In the text, `{p}` is the parameter p, `{-p}` its negative, and `{1/p}` its reciprocal. x of a gated one is
+    /// the half that the activation is for.
     pub const ALL: &'static [Preset] = &[
         preset("glu", &[], GATE, "sigmoid | gate({gate})"),
         preset("reglu", &[], GATE, "relu | gate({gate})"),
@@ -55,6 +61,71 @@ impl Preset {
             &["clamp", "Clip"],
             &[("min", Some("-inf")), ("max", Some("inf"))],
             "hardtanh({min}, {max})",
+        ),
+        // gpt-oss; its halves alternate.
+        preset(
+            "swiglu_oai",
+            &[],
+            &[
+                ("limit", Some("7")),
+                ("alpha", Some("1.702")),
+                ("gate", Some("@g")),
+            ],
+            "hardtanh(-inf, {limit}) | swish({alpha}) | gate({gate} | hardtanh({-limit}, {limit}) | bias(1))",
+        ),
+        // DeepSeek-V4.
+        preset(
+            "clamped_swiglu",
+            &[],
+            &[("limit", None), ("gate", Some("@g"))],
+            "hardtanh(-inf, {limit}) | silu | gate({gate} | hardtanh({-limit}, {limit}))",
+        ),
+        // Step 3: clamped behind the activation.
+        preset(
+            "swiglu_step",
+            &[],
+            &[("limit", None), ("gate", Some("@g"))],
+            "silu | hardtanh(-inf, {limit}) | gate({gate} | hardtanh({-limit}, {limit}))",
+        ),
+        // TransformerEngine, FlashInfer.
+        preset(
+            "situ_glu",
+            &[],
+            &[
+                ("beta1", Some("1")),
+                ("beta2", Some("1")),
+                ("gate", Some("@g")),
+            ],
+            "situ({beta1}) | gate({gate} | scale({1/beta2}) | tanh | scale({beta2}))",
+        ),
+        // FlashInfer's swiglu, and ONNX Runtime's gelu, with a bias on each half.
+        preset(
+            "swiglu_bias",
+            &[],
+            BIASES,
+            "bias({bias}) | silu | gate({gate} | bias({gate_bias}))",
+        ),
+        preset(
+            "bias_split_gelu",
+            &["BiasSplitGelu"],
+            BIASES,
+            "bias({bias}) | gelu | gate({gate} | bias({gate_bias}))",
+        ),
+        // vLLM's.
+        preset(
+            "fatreglu",
+            &[],
+            &[("threshold", None), ("gate", Some("@g"))],
+            "threshold({threshold}, 0) | gate({gate})",
+        ),
+        // Of attention: the gate has a value for each element, or for each head.
+        preset("sigmoid_gate", &[], GATE, "gate({gate} | sigmoid)"),
+        // TransformerEngine's, with a weight for each row.
+        preset(
+            "scaled_swiglu",
+            &[],
+            &[("scale", Some("@scale")), ("gate", Some("@g"))],
+            "silu | gate({gate}) | scale({scale})",
         ),
         preset("gelu_10", &[], &[], "gelu | hardtanh(-10, 10)"),
         preset(
@@ -147,9 +218,15 @@ impl Preset {
                     parameter: (*name).to_owned(),
                 }));
             };
-            let reciprocal = format!("{{1/{name}}}");
+            let (reciprocal, negative) = (format!("{{1/{name}}}"), format!("{{-{name}}}"));
             if text.contains(&reciprocal) {
                 text = text.replace(&reciprocal, &self.reciprocal(step, name, value)?);
+            }
+            if text.contains(&negative) {
+                let number = value.parse::<f32>().ok().filter(|v| *v > 0.0);
+                let number =
+                    number.ok_or_else(|| self.bad(step, name, "a number above 0", value))?;
+                text = text.replace(&negative, &(-number).to_string());
             }
             text = text.replace(&format!("{{{name}}}"), value);
         }
@@ -162,15 +239,18 @@ impl Preset {
         let number = number
             .map(|v| 1.0 / v)
             .filter(|v| v.is_finite() && *v != 0.0);
-        let number = number.ok_or_else(|| {
-            Error::Chain(ChainError::BadArgument {
-                step,
-                name: self.name.to_owned(),
-                parameter: parameter.to_owned(),
-                needs: "a finite number other than 0",
-                value: value.to_owned(),
-            })
-        })?;
+        let needs = "a finite number other than 0";
+        let number = number.ok_or_else(|| self.bad(step, parameter, needs, value))?;
         Ok(number.to_string())
+    }
+
+    fn bad(&self, step: usize, parameter: &str, needs: &'static str, value: &str) -> Error {
+        Error::Chain(ChainError::BadArgument {
+            step,
+            name: self.name.to_owned(),
+            parameter: parameter.to_owned(),
+            needs,
+            value: value.to_owned(),
+        })
     }
 }

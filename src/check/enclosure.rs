@@ -224,16 +224,7 @@ impl Enclosure {
         let middle = self.middle();
         let room = step.room();
         let from_value = matches!(of, Of::FromValue(_));
-        let corners = parameters.corners();
-        let mut nudged = corners.clone();
-        if !from_value {
-            nudged.extend(rounded_product(step, p));
-            nudged.extend(corners.iter().flat_map(|p| rounded_product(step, p)));
-        }
-        if step.jitter() > 0.0 {
-            // A parameter that was drawn.
-            nudged.extend(nudge(p, 0, step.jitter()));
-        }
+        let nudged = parameters.nudged(step, from_value);
         let mut image = Self::NOTHING.or_nan(self.nan | spoiled.nan);
         let mut see = |x: f64| {
             if !x.is_nan() {
@@ -243,26 +234,40 @@ impl Enclosure {
         };
         see(middle);
         if self.lo < self.hi {
-            // Values and derivatives turn at zero and at knots, if they turn within so short an interval.
             let knots = match room {
                 Some(room) if !from_value => (room.knots)(p),
                 _ => Vec::new(),
             };
-            let inside = knots
-                .into_iter()
-                .chain([0.0])
-                .filter(|x| self.lo < *x && *x < self.hi);
-            // Zero as a flushed number is still on that number's side of a knot there.
-            let beside = [(self.lo, f64::MIN_POSITIVE), (self.hi, -f64::MIN_POSITIVE)];
-            let beside = beside.into_iter().filter(|(end, _)| *end == 0.0);
-            let beside = beside.map(|(_, x)| x);
-            let ends = [self.lo, self.hi].into_iter();
-            ends.chain(inside).chain(beside).for_each(see);
+            self.places(knots).for_each(see);
         }
         if (image.lo, image.hi) == (0.0, 0.0) && of.is_flat(step) {
             return image;
         }
+        let swing = swing(step, p, of, middle);
+        if swing > 0.0 && !image.is_empty() {
+            let by = swing * self.turn(p, &nudged).min(2.0);
+            image = image.and(image.lo - by).and(image.hi + by);
+        }
         image.widened(step.budget(), floor(step, p, middle, of))
+    }
+
+    /// The ends, and where values and derivatives turn between them: at zero and at knots, if they turn within so short an
+    /// interval.
+    fn places(self, knots: Vec<f64>) -> impl Iterator<Item = f64> {
+        let inside = knots.into_iter().chain([0.0]);
+        let inside = inside.filter(move |x| self.lo < *x && *x < self.hi);
+        // Zero as a flushed number is still on that number's side of a knot there.
+        let beside = [(self.lo, f64::MIN_POSITIVE), (self.hi, -f64::MIN_POSITIVE)];
+        let beside = beside.into_iter().filter(|(end, _)| *end == 0.0);
+        let beside = beside.map(|(_, x)| x);
+        [self.lo, self.hi].into_iter().chain(inside).chain(beside)
+    }
+
+    /// How far the product with the first parameter may turn among these values and parameters.
+    fn turn(self, p: &[f64], nudged: &[Vec<f64>]) -> f64 {
+        let middle = self.middle().abs();
+        let angles = nudged.iter().map(|other| (other[0] - p[0]).abs() * middle);
+        angles.fold(0.0, f64::max) + (self.hi - self.lo) * p[0].abs()
     }
 
     /// What becomes of the values when they are rounded to a dtype for storage.
@@ -371,6 +376,21 @@ impl<'a> Parameters<'a> {
         corners
     }
 
+    /// What they may be besides, by what branches, the rounding of products and random numbers make of them.
+    fn nudged(&self, step: &Step64, from_value: bool) -> Vec<Vec<f64>> {
+        let corners = self.corners();
+        let mut nudged = corners.clone();
+        if !from_value {
+            nudged.extend(rounded_product(step, &self.middle));
+            nudged.extend(corners.iter().flat_map(|p| rounded_product(step, p)));
+        }
+        if step.jitter() > 0.0 {
+            // A parameter that was drawn.
+            nudged.extend(nudge(&self.middle, 0, step.jitter()));
+        }
+        nudged
+    }
+
     /// Whether a parameter that is used whatever the input may be NaN: empty where one must be.
     fn spoiled(&self, step: &Step64) -> Enclosure {
         let mut spoiled = Enclosure::hull([0.0]);
@@ -435,6 +455,22 @@ pub(super) fn nudge(p: &[f64], index: usize, by: f64) -> impl Iterator<Item = Ve
         p[index] += by;
         p
     })
+}
+
+/// How far a function swings that is made of sines; 0 of others.
+fn swing(step: &Step64, p: &[f64], of: Of<'_>, x: f64) -> f64 {
+    let Some(turns) = step.room().and_then(|room| room.turns.as_ref()) else {
+        return 0.0;
+    };
+    // Without an angle there is nothing that turns.
+    if p[0] == 0.0 {
+        return 0.0;
+    }
+    match of {
+        Of::Value => (turns.y)(p),
+        Of::Slope | Of::FromValue(_) => (turns.dx)(p),
+        Of::Share(..) => (x / p[0]).abs() * (turns.dx)(p) + (turns.y)(p) * (turns.y)(p),
+    }
 }
 
 /// What the rounding of the product of x and a parameter amounts to: other values of that parameter. A

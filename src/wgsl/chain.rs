@@ -126,7 +126,7 @@ fn born(nodes: &[Node<'_>]) -> Vec<bool> {
     for node in nodes {
         let makes = match node.step.function() {
             Function::Scale | Function::Gate | Function::Custom(_) => true,
-            Function::Activation(a) if a.entry().room.makes_nan => true,
+            Function::Activation(a) if a.entry().room.turns.is_some() => true,
             _ => node.taken().next().is_some(),
         };
         let is_born = makes || matches!(node.from, Source::Node(index) if born[index]);

@@ -187,8 +187,8 @@ fn hill_half(x: f32) -> f32 {
         );
         let variable = format!("{TEXT}var<private> hill_sum: f32;");
         assert!(mistake("hill", &variable).contains("variables at module scope"));
-        let unknown = format!("//#use math/sin.wgsl\n{TEXT}");
-        assert!(mistake("hill", &unknown).contains("there is no math/sin.wgsl"));
+        let unknown = format!("//#use math/cos.wgsl\n{TEXT}");
+        assert!(mistake("hill", &unknown).contains("there is no math/cos.wgsl"));
     }
 
     #[test]

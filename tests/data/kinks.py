@@ -73,6 +73,20 @@ PEERS = {
         },
     ),
     "abs": ([0.0], {"torch": torch.abs, "jax": jnp.abs}),
+    # PyTorch has no gradient of its step, which is zero; jnp's is.
+    "step": ([0.0], {"jax": lambda x: jnp.heaviside(x, 0.0)}),
+    "smelu": (
+        [-1.0, 1.0],
+        {"torch": lambda x: torch.where(x <= -1, ZERO, torch.where(x >= 1, x, (x + 1) ** 2 / 4))},
+    ),
+    # As oneDNN's formula has it, and as PyTorch differentiates the value.
+    "onednn_hardswish": (
+        [-3.0, 3.0],
+        {
+            "onednn": lambda x: x * torch.where(x / 6 + 0.5 <= 0, ZERO, torch.where(x / 6 + 0.5 >= 1, ZERO + 1, x / 6 + 0.5)),
+            "torch": lambda x: x * torch.clamp(x / 6 + 0.5, 0, 1),
+        },
+    ),
 }
 
 
@@ -105,7 +119,7 @@ def table(found):
         "| activation | at | slope | as | PyTorch | JAX | timm |",
         "|---|---|---|---|---|---|---|",
     ]
-    names = {"torch": "PyTorch", "jax": "JAX", "timm": "timm", "onnx": "ONNX"}
+    names = {"onednn": "oneDNN's formula", "torch": "PyTorch", "jax": "JAX", "timm": "timm", "onnx": "ONNX"}
     for name, knot, slopes in found:
         source = next(iter(slopes))
         cells = [name, short(knot), short(slopes[source]), names[source]]

@@ -92,6 +92,22 @@ CHAINS = {
     "scale(0.5) | silu | scale(2)": lambda x: 2 * F.silu(0.5 * x),
     "scale(-3) | mish | scale(0.25) | tanh": lambda x: torch.tanh(0.25 * F.mish(-3 * x)),
     "prelu": lambda x: F.prelu(x, torch.tensor(0.25, dtype=x.dtype)),
+    "expm1": torch.expm1,
+    "erf": torch.erf,
+    "sine": torch.sin,
+    "sine(omega=30)": lambda x: torch.sin(30 * x),
+    "snake": lambda x: x + torch.sin(x) ** 2,
+    "snake(alpha=0.3)": lambda x: x + torch.sin(f32(0.3) * x) ** 2 / f32(0.3),
+    "snake_beta(alpha=2, beta=0.5)": lambda x: x + torch.sin(2 * x) ** 2 / 0.5,
+    "step": lambda x: (x > 0).to(x.dtype) + 0 * x,
+    "smelu": lambda x: torch.where(x <= -1, 0.0, torch.where(x >= 1, x, (x + 1) ** 2 / 4)),
+    "smelu(beta=0.5)": lambda x: torch.where(x <= -0.5, 0.0, torch.where(x >= 0.5, x, (x + 0.5) ** 2 / 2)),
+    # transformers.activations.LaplaceActivation.
+    "laplace": lambda x: 0.5 * (1 + torch.erf((x - f32(0.707107)) / (f32(0.282095) * 2**0.5))),
+    "sqrtsoftplus": lambda x: torch.sqrt(F.softplus(x, 1.0, 100.0)),
+    "situ(beta=2)": lambda x: 2 * torch.tanh(x / 2) * torch.sigmoid(x),
+    # oneDNN's eltwise_hardswish.
+    "onednn_hardswish(alpha=0.5, beta=0.25)": lambda x: x * torch.clamp(0.5 * x + 0.25, 0, 1),
 }
 
 
