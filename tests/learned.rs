@@ -3,6 +3,8 @@
 
 #[expect(dead_code, reason = "other tests use the rest")]
 mod common;
+#[path = "common/packed.rs"]
+mod packing;
 
 use common::{LEARNED, Share, download, small_bindings, submit, upload, verdict};
 use libtest_mimic::Failed;
@@ -10,8 +12,9 @@ use nonlin::check::{self, Expected};
 use nonlin::half::{bf16, f16};
 use nonlin::{
     Activation, Chain, DType, Element, Function, Gpu, Kernels, Layout, Operand, Operands, Pass,
-    Rows, Step, Values, reference, wgpu,
+    Step, Values, reference, wgpu,
 };
+use packing::{alternating, alternating_in_pieces, packed};
 use std::collections::BTreeSet;
 
 /// A number between -1 and 1 that looks random, and is the same each time.
@@ -171,78 +174,6 @@ fn every_magnitude(gpu: &Gpu, chain: &Chain, learned: &[&str]) -> Result<(), Fai
         }
     }
     Ok(())
-}
-
-/// A gate from the other half of a packed tensor, and gradients to both halves of another.
-fn packed<T: Element>(gpu: &Gpu, name: &str, h: u64, act_first: bool) -> Result<(), Failed> {
-    let chain: Chain = format!("{name} | gate(@g)").parse()?;
-    let rows = 37u64;
-    let total = (rows * 2 * h) as usize;
-    let data: Vec<T> = (0..total).map(|i| stored(3.0 * noise(3, i))).collect();
-    let dy: Vec<T> = (0..(rows * h) as usize)
-        .map(|i| stored(noise(4, i)))
-        .collect();
-    let words = |data: &[T]| {
-        let mut bytes = bytemuck::cast_slice::<T, u8>(data).to_vec();
-        bytes.resize(bytes.len().next_multiple_of(4), 0xa5);
-        upload(gpu, &bytemuck::pod_collect_to_vec::<u8, u32>(&bytes))
-    };
-    let size = T::DTYPE.size();
-    let (packed, dys) = (words(&data), words(&dy));
-    let (ys, dpacked) = (words(&dy), words(&data));
-    let (mine, other) = if act_first {
-        (0, h * size)
-    } else {
-        (h * size, 0)
-    };
-    let half = |buffer, offset| {
-        Operand::new(buffer, offset, rows * h).rows(Rows {
-            len: h,
-            stride: 2 * h,
-        })
-    };
-    let whole = |buffer| Operand::new(buffer, 0, rows * h);
-    let operands = Operands::new()
-        .x(half(&packed, mine))
-        .arg("g", half(&packed, other), T::DTYPE);
-    let forward = gpu.kernels().plan(&chain, Pass::Forward, T::DTYPE)?;
-    let backward = gpu.kernels().plan(&chain, Pass::Backward, T::DTYPE)?;
-    let one = forward.bind(operands.clone().y(whole(&ys)))?;
-    let two = backward.bind(operands.dy(whole(&dys)).dx(half(&dpacked, mine)).grad(
-        "g",
-        half(&dpacked, other),
-        T::DTYPE,
-    ))?;
-    let wide = h.is_multiple_of(4) || size == 4;
-    if wide && (one.dispatches(), two.dispatches()) != (1, 1) {
-        return Err(format!("{} and {} dispatches", one.dispatches(), two.dispatches()).into());
-    }
-    submit(gpu, |pass| {
-        one.record(pass);
-        two.record(pass);
-    });
-    let read =
-        |buffer: &wgpu::Buffer| bytemuck::pod_collect_to_vec::<u32, T>(&download(gpu, buffer));
-    let (y, grads) = (read(&ys), read(&dpacked));
-    let pick = |data: &[T], offset: u64| -> Vec<T> {
-        let from = (offset / size) as usize;
-        (0..(rows * h) as usize)
-            .map(|i| data[i / h as usize * 2 * h as usize + i % h as usize + from])
-            .collect()
-    };
-    let (x, g) = (pick(&data, mine), pick(&data, other));
-    let values = Values::new().arg("g", &g);
-    verdict(&Expected::forward_with(&chain, &x, &values)?.compare(&y[..x.len()])?)?;
-    let dx = pick(&grads, mine);
-    verdict(&Expected::backward_with(&chain, &x, &dy, &values)?.compare(&dx)?)?;
-    verdict(&check::gradient(
-        &chain,
-        &x,
-        &dy,
-        &values,
-        "g",
-        &pick(&grads, other),
-    )?)
 }
 
 /// What dropout and rrelu do to ones and minus ones.
@@ -615,6 +546,16 @@ fn main() -> ! {
                 packed::<f32>(gpu, name, 7, true)
             });
         }
+        for (number, text) in packing::CHAINS.into_iter().enumerate() {
+            if share.has(number) {
+                trials.add(format!("{text}::alternating"), move |gpu| {
+                    alternating::<f32>(gpu, text)?;
+                    alternating::<f16>(gpu, text)?;
+                    alternating::<bf16>(gpu, text)
+                });
+            }
+        }
+        trials.add("alternating_in_pieces", alternating_in_pieces);
         trials.add("random_steps", random_steps);
         trials.add("without_dx", without_dx);
         trials.add("other_numbers", other_numbers);

@@ -3,12 +3,15 @@
 
 #[expect(dead_code, reason = "other tests use the rest")]
 mod common;
+#[expect(dead_code, reason = "other tests use the rest")]
+#[path = "common/digits.rs"]
+mod digits;
 
 use common::{Share, verdict};
 use libtest_mimic::Failed;
 use nonlin::check::{self, Expected};
 use nonlin::half::{bf16, f16};
-use nonlin::{Activation, Chain, DType, Element, Gpu, Step, Values};
+use nonlin::{Activation, Chain, DType, Element, Gpu, Layout, Step, Values};
 
 /// Values that sums, products and bends make something of.
 const SPECIAL: [f32; 21] = [
@@ -310,6 +313,37 @@ fn rounded_as_stored<T: Element + PartialEq>(gpu: &Gpu) -> Result<(), Failed> {
     }
 }
 
+/// With a rounding behind each step, a chain is what PyTorch computes operation by operation in that dtype, bit for bit.
+fn as_eager<T: Element + PartialEq + std::fmt::Debug>(gpu: &Gpu) -> Result<(), Failed> {
+    let dtype = T::DTYPE;
+    let arrays: Vec<f32> = digits::array(&format!("eager/{dtype}.npy"));
+    let all: Vec<T> = arrays.iter().map(|v| T::from_f64(f64::from(*v))).collect();
+    let [x, g, r, want, b] = all.chunks(1024).collect::<Vec<_>>()[..] else {
+        return Err("five rows are needed".into());
+    };
+    let steps = ["bias(@b)", "silu", "gate(@g)", "residual(@r)"];
+    let eager: Chain = steps.join(&format!(" | round({dtype}) | ")).parse()?;
+    let once: Chain = steps.join(" | ").parse()?;
+    let values = Values::new()
+        .arg("b", &b[..64])
+        .arg("g", g)
+        .arg("r", r)
+        .layout(Layout {
+            outer: 16,
+            channels: 64,
+            inner: 1,
+        });
+    let y = gpu.forward_with(&eager, x, &values)?;
+    let differ = |y: &[T]| y.iter().zip(want).filter(|(y, want)| y != want).count();
+    if differ(&y) > 0 {
+        return Err(format!("{} of 1024 values are not PyTorch's", differ(&y)).into());
+    }
+    match differ(&gpu.forward_with(&once, x, &values)?) {
+        0 => Err("rounding once gives the same: nothing is tried".into()),
+        _ => Ok(()),
+    }
+}
+
 /// What PyTorch and JAX give, and separate dispatches.
 fn by_name(gpu: &Gpu) -> Result<(), Failed> {
     let (inf, nan) = (f32::INFINITY, f32::NAN);
@@ -389,6 +423,8 @@ fn main() -> ! {
         trials.add("beside_zero", beside_zero);
         trials.add("rounded_as_stored::f16", rounded_as_stored::<f16>);
         trials.add("rounded_as_stored::bf16", rounded_as_stored::<bf16>);
+        trials.add("as_eager::f16", as_eager::<f16>);
+        trials.add("as_eager::bf16", as_eager::<bf16>);
         let share = Share::of(trials);
         for (number, activation) in Activation::ALL.iter().copied().enumerate() {
             if share.has(number) {

@@ -32,8 +32,14 @@ impl Named {
     }
 }
 
-/// Refuses names that the chain does not have or that come twice, and a chain without all of its operands.
-pub(crate) fn check_names(chain: &Chain, arguments: &[Named], gradients: &[Named]) -> Result<()> {
+/// Refuses names that the chain does not have or that come twice, and a chain without all of its operands, of which one may
+/// be packed with x.
+pub(crate) fn check_names(
+    chain: &Chain,
+    arguments: &[Named],
+    gradients: &[Named],
+    packed: Option<&str>,
+) -> Result<()> {
     let operands = chain.operands();
     for (option, files) in [("--arg", arguments), ("--grad", gradients)] {
         for (index, Named { name, .. }) in files.iter().enumerate() {
@@ -52,7 +58,8 @@ pub(crate) fn check_names(chain: &Chain, arguments: &[Named], gradients: &[Named
         }
     }
     for name in operands {
-        if !arguments.iter().any(|argument| argument.name == name) {
+        let is_packed = packed == Some(name);
+        if !is_packed && !arguments.iter().any(|argument| argument.name == name) {
             return Err(Failure(format!(
                 "the chain {chain} needs values for @{name}: --arg {name}=FILE"
             )));
@@ -174,7 +181,10 @@ fn shapes(x: &[u64], axis: Option<usize>) -> Vec<Vec<u64>> {
     let mut all = vec![Vec::new()];
     if let Some(axis) = axis {
         all.push(vec![x[axis]]);
-        all.push(keepdims(x, axis..axis + 1));
+        let kept = keepdims(x, axis..axis + 1);
+        // As PyTorch and Keras have it, without the axes before the channels: (C, 1, 1).
+        all.extend((0..axis).map(|from| kept[from..].to_vec()));
+        all.push(kept[axis..].to_vec());
         all.push(x[..=axis].to_vec());
         all.push(keepdims(x, 0..axis + 1));
     }
@@ -205,7 +215,10 @@ fn is_ambiguous(x: &[u64], axis: usize, shape: &[u64]) -> bool {
         .zip(x.iter().rev())
         .all(|(a, b)| *a == 1 || a == b);
     let ones = shape.iter().all(|length| *length == 1);
-    broadcasts && !ones && shape.len() < x.len() && axis + 1 < x.len()
+    // (C, 1, 1) has the channels where NumPy has them.
+    let missing = x.len().saturating_sub(shape.len());
+    let is_aligned = missing <= axis && keepdims(x, axis..axis + 1)[missing..] == *shape;
+    broadcasts && !ones && !is_aligned && shape.len() < x.len() && axis + 1 < x.len()
 }
 
 #[cfg(test)]
@@ -295,11 +308,7 @@ mod tests {
                 None,
                 &[&[6], &[24], &[3, 2], &[4, 3, 2], &[12, 2]],
             ),
-            (
-                &[2, 3, 4],
-                None,
-                &[&[3, 1], &[1, 3], &[3, 1, 1], &[1, 1, 3]],
-            ),
+            (&[2, 3, 4], None, &[&[1, 3], &[3, 1, 1], &[1, 1, 3]]),
             // Other axes, and other lengths.
             (
                 &[2, 3, 4],
@@ -357,7 +366,7 @@ mod tests {
             (
                 &[1, 3, 3],
                 &[1, 3],
-                "--channel-axis 1, or give it the shape (1, 3, 1)",
+                "--channel-axis 1 or --channel-axis -1, or give it the shape (1, 3, 1)",
             ),
             (
                 &[3, 1, 3, 4],
@@ -385,7 +394,7 @@ mod tests {
                 &[2, 3, 4],
                 None,
                 &[4],
-                "() or (3,) or (1, 3, 1) or (2, 3) or (2, 3, 1) or (2, 3, 4); with channels along the last axis, \
+                "() or (3,) or (1, 3, 1) or (3, 1) or (2, 3) or (2, 3, 1) or (2, 3, 4); with channels along the last axis, \
                  say --channel-axis -1",
             ),
             (&[2, 3, 4], None, &[1, 1, 4], hint),

@@ -33,7 +33,8 @@ use timed::Timed;
 ///
 /// A chain with operands is timed with the gradients of all of them, beside dx_only, the same without. What
 /// passes a gradient on unchanged takes no dispatch of the unfused form, but a residual's gradient is a
-/// copy; a gate's two gradients are two products. Gates and residuals are as long as x.
+/// copy; a gate's two gradients are two products. Gates and residuals are as long as x. alternating is the
+/// fused form where x and a chain's one gate alternate in one tensor, and so do their gradients.
 ///
 /// A layer (frelu, meta_acon, dyrelu_a, dyrelu_b, dyrelu_c) is timed on images, forward, backward with all gradients,
 /// and both behind each other. Its unfused form has a simple kernel for each operation: pooling, matrix products,
@@ -49,7 +50,7 @@ use timed::Timed;
 /// is 1.
 ///
 /// --json prints {"adapter", "len", "dtype", "workgroup", "words", "samples", "chain", "passes":
-/// [{"chain", "pass", "repeats", "copy", "dx_only", "fused", "unfused", "speedup"}]}; of a layer there are "layer"
+/// [{"chain", "pass", "repeats", "copy", "dx_only", "fused", "unfused", "alternating", "speedup"}]}; of a layer there are "layer"
 /// instead of "chain", and "shape", but neither "workgroup" nor "words". Each variant has
 /// {"dispatches", "scratch_bytes", "bytes", "median_ns", "min_ns", "max_ns", "ns_per_element", "gb_per_s",
 /// "ratio_to_copy"}; speedup is unfused over fused. A layer's scratch_bytes hold what is kept for backward too. With --all there is no "chain", and instead of

@@ -1,6 +1,7 @@
 //! `nonlin run`.
 
 mod layer;
+mod packed;
 
 use crate::arguments::{Channels, Named, check_names};
 use crate::layers::{Given, Known};
@@ -10,6 +11,7 @@ use crate::pending::{Pending, resolve};
 use crate::{Failure, Result, Verdict, adapters, npy, subject};
 use nonlin::half::{bf16, f16};
 use nonlin::{Chain, DType, Element, Gpu, Pass, Values, reference};
+use packed::{Arrangement, Packed};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -27,7 +29,7 @@ use std::path::{Path, PathBuf};
 /// Each operand of the chain, such as @w, needs a file: --arg w=w.npy. Its shape says whose its
 /// values are. With x of N x C x H x W: () or one value, shared; (C,) or (1, C, 1, 1), per channel;
 /// (N, C) or (N, C, 1, 1), per sample and channel; x's own, per element, which gate and residual
-/// need. --channel-axis says which axis is C, where it is not axis 1; N stands for all axes before
+/// mostly have. --channel-axis says which axis is C, where it is not axis 1; N stands for all axes before
 /// it. Other shapes are refused, and so are those that NumPy would broadcast in another way, where
 /// --channel-axis was not given. Gradients of operands are f32, of the shape and order of their
 /// operand's file. With operands or random steps, all has to fit on the device at one time.
@@ -52,6 +54,7 @@ Examples:
     nonlin run gelu --x x.npy --y y.npy --dtype f16
     nonlin run 'prelu(weight=@w)' --x x.npy --arg w=w.npy --dy dy.npy --dx dx.npy --grad w=dw.npy
     nonlin run 'bias(@b) | silu' --x nhwc.npy --arg b=b.npy --channel-axis -1 --y y.npy
+    nonlin run swiglu_oai --x x.npy --packed alternating --y y.npy --dy dy.npy --dx dx.npy
     nonlin run 'dropout(0.1) | residual(@r)' --x x.npy --arg r=r.npy --y y.npy --seed 7
     nonlin run frelu --set kernel=5x3 --set norm=none --x x.npy --arg weight=w.npy --y y.npy
     nonlin run frelu --set norm=none --x nhwc.npy --channel-axis -1 --arg weight=w.npy \\
@@ -83,6 +86,10 @@ pub(crate) struct Args {
     /// each wanted
     #[arg(long, value_name = "NAME=FILE", value_parser = Named::parse, requires = "dy")]
     grad: Vec<Named>,
+    /// x and the chain's gate are packed along the last axis of x's file; --dx's file then has the
+    /// gradients of both, packed in the same way
+    #[arg(long, value_name = "HOW", value_enum)]
+    packed: Option<Arrangement>,
     /// A setting of the layer, such as kernel=3x1; once for each
     #[arg(long, value_name = "KEY=VALUE", value_parser = Given::parse)]
     set: Vec<Given>,
@@ -145,38 +152,42 @@ fn run_as<T: Element>(args: &Args) -> Result<Verdict> {
         return layer::run::<T>(args, known);
     }
     let chain = subject::chain(&args.chain, "run")?;
-    check_names(&chain, &args.arg, &args.grad)?;
-    refuse_useless(args, &chain)?;
-    let chain = match args.eval {
-        true => chain.evaluation(),
-        false => chain,
-    };
-    refuse_same_files(args)?;
+    let gate = args.packed.map(|_| Packed::gate(&chain, &args.arg));
+    let gate = gate.transpose()?;
+    refuse(args, &chain, gate)?;
+    let evaluated = chain.evaluation();
+    let chain = if args.eval { &evaluated } else { &chain };
     let x = read::<T>(&args.x)?;
-    let shape = x.shape.clone();
     // Channels and random numbers go by an element's place in C order, and by that in all of x.
     let whole = chain.is_random() || !chain.operands().is_empty();
-    let order = if whole { Order::C } else { shape.order };
-    let x = x.in_order(order).data;
-    let (values, operands) = read_operands::<T>(args, &chain, &shape)?;
+    let order = if whole { Order::C } else { x.shape.order };
+    let (shape, x, packed, gate) = match args.packed.zip(gate) {
+        None => (x.shape.clone(), x.in_order(order).data, None, Vec::new()),
+        Some((how, name)) => {
+            let (packed, x, gate) = Packed::split(how, name, &args.x, x)?;
+            (packed.half(), x, Some(packed), gate)
+        }
+    };
+    let (mut values, operands) = read_operands::<T>(args, chain, &shape)?;
+    if let Some(packed) = &packed {
+        values = values.arg(packed.gate, &gate);
+    }
     let dy = match &args.dy {
         Some(dy) => Some(read_like::<T>(&shape, &args.x, dy)?.in_order(order).data),
         None => None,
     };
-    let engine = match args.cpu {
-        true => Engine::Cpu,
-        false => Engine::Gpu(adapters::open(args.adapter.as_deref())?),
+    let engine = Engine::new(args)?;
+    let piece = if whole {
+        x.len().max(1)
+    } else {
+        engine.piece()
     };
-    let piece = match whole {
-        true => x.len().max(1),
-        false => engine.piece(),
-    };
-
     let passes = u64::from(args.y.is_some()) + u64::from(dy.is_some());
     let progress = Progress::new(passes * x.len() as u64);
     let work = Work {
         args,
-        chain: &chain,
+        chain,
+        packed: packed.as_ref(),
         engine: &engine,
         x: &x,
         shape: &shape,
@@ -201,6 +212,7 @@ fn run_as<T: Element>(args: &Args) -> Result<Verdict> {
 struct Work<'a, T> {
     args: &'a Args,
     chain: &'a Chain,
+    packed: Option<&'a Packed<'a>>,
     engine: &'a Engine,
     x: &'a [T],
     /// Of x's file.
@@ -222,10 +234,16 @@ impl<T: Element> Work<'_, T> {
         let Work { args, chain, x, .. } = *self;
         self.progress.doing(pass.to_string());
         let what = format!("{pass} of {chain}");
-        let mut result = path
-            .map(|path| Output::create(path, self.shape, args.written(), what))
-            .transpose()?;
         let (mut gradients, mut names) = (Vec::new(), Vec::new());
+        // The gradients of a packed tensor's parts come together.
+        let packed = self
+            .packed
+            .filter(|_| pass == Pass::Backward && path.is_some());
+        names.extend(packed.map(|packed| packed.gate));
+        let shape = packed.map_or(self.shape, |packed| &packed.shape);
+        let mut result = path
+            .map(|path| Output::create(path, shape, args.written(), what))
+            .transpose()?;
         for Named { name, path } in args.grad.iter().filter(|_| pass == Pass::Backward) {
             let what = format!("gradient of @{name} in {chain}");
             let shape = &self.operands[name.as_str()];
@@ -237,7 +255,11 @@ impl<T: Element> Work<'_, T> {
             let range = start..x.len().min(start.saturating_add(self.piece));
             let dy = dy.map(|dy| &dy[range.clone()]);
             let x = &x[range.clone()];
-            let (computed, sums) = self.engine.compute(chain, x, dy, self.values, &names)?;
+            let (mut computed, sums) = self.engine.compute(chain, x, dy, self.values, &names)?;
+            let mut sums = sums.into_iter();
+            if let Some(packed) = packed {
+                computed = packed.join(&computed, &sums.next().unwrap_or_default());
+            }
             if let Some(result) = &mut result {
                 result.write(computed, self.order)?;
             }
@@ -305,6 +327,13 @@ enum Engine {
 }
 
 impl Engine {
+    fn new(args: &Args) -> Result<Self> {
+        Ok(match args.cpu {
+            true => Engine::Cpu,
+            false => Engine::Gpu(adapters::open(args.adapter.as_deref())?),
+        })
+    }
+
     fn name(&self) -> String {
         match self {
             Engine::Cpu => "the f64 reference on the CPU".into(),
@@ -435,6 +464,28 @@ fn refuse_useless(args: &Args, chain: &Chain) -> Result<()> {
         None => Ok(()),
         Some((option, _, what)) => Err(Failure(format!(
             "{option} is for chains with {what}; {chain} has none"
+        ))),
+    }
+}
+
+/// Refuses what can be seen to be wrong before files are read.
+fn refuse(args: &Args, chain: &Chain, gate: Option<&str>) -> Result<()> {
+    check_names(chain, &args.arg, &args.grad, gate)?;
+    refuse_packed(args, gate)?;
+    refuse_useless(args, chain)?;
+    refuse_same_files(args)
+}
+
+/// The gradient of an operand that is packed with x is in the same file as that of x.
+fn refuse_packed(args: &Args, gate: Option<&str>) -> Result<()> {
+    match args
+        .grad
+        .iter()
+        .find(|named| Some(named.name.as_str()) == gate)
+    {
+        None => Ok(()),
+        Some(Named { name, .. }) => Err(Failure(format!(
+            "--grad {name}: @{name} is packed with x, and so is its gradient, in the file of --dx"
         ))),
     }
 }

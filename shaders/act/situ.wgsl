@@ -25,17 +25,16 @@ fn act_situ(x: f32, beta: f32) -> f32 {
     return m_times_sigmoid(situ_line(x, x / beta, beta), x);
 }
 
-// tanh'(v) s(x) + beta tanh(v) s'(x), with v = x / beta and tanh'(v) = 4 s'(2 v). With r = 1 / (1 + q) and q = e^-|x|, s is
-// r and s' is q r^2; below zero s is q r, and q is a factor of both terms.
+// tanh'(v) s(x) + beta tanh(v) s'(x), with v = x / beta and tanh'(v) = 4 s'(2 v). With q = e^-|x|, s is 1 / (1 + q) and s' is
+// q / (1 + q)^2; below zero s is q / (1 + q), and q is a factor of both terms.
 fn act_situ_dx(x: f32, beta: f32) -> f32 {
     let v = x / beta;
     let e = m_exp(-min(abs(x), 300.0), 0.0);
     let q = m_exp_value(e);
-    let r = 1.0 / (1.0 + q);
-    let line = situ_line(x, v, beta) * r;
-    let bell = 4.0 * m_sigmoid_derivative(2.0 * v);
-    let far = m_exp_times(e, r * select(line, bell + line, x < 0.0));
-    return select(r * bell + far, far, x < 0.0);
+    let up = 4.0 * m_sigmoid_derivative(2.0 * v) / (1.0 + q);
+    let down = situ_line(x, v, beta) / (1.0 + q * (2.0 + q));
+    let far = m_exp_times(e, select(down, up + down, x < 0.0));
+    return select(up + far, far, x < 0.0);
 }
 
 // (tanh(v) - v tanh'(v)) s(x).

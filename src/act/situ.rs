@@ -14,6 +14,8 @@ pub(super) const ROOM: Room = Room {
         let (up, down) = slopes(x, p[0]);
         up.abs() + down.abs()
     },
+    // A hyperbolic tangent times a logistic function: the errors of both.
+    budget: 5.0,
     // The quotient is rounded, as if beta were another.
     product: Some(0),
     from_y: FromY::No("two inputs have the same value"),

@@ -177,13 +177,13 @@ impl Preset {
         all.find(|preset| preset.name == name || preset.aliases.contains(&name))
     }
 
-    /// The chain's text, with these values, each under its name or in the parameters' order.
-    pub(super) fn expanded(
+    /// The values of the parameters, each given under its name or in their order; none of those that are not given.
+    fn values<'a>(
         &self,
         step: usize,
-        given: &[(Option<&str>, &str)],
-    ) -> Result<String, Error> {
-        let mut values: Vec<Option<&str>> = vec![None; self.parameters.len()];
+        given: &[(Option<&str>, &'a str)],
+    ) -> Result<Vec<Option<&'a str>>, Error> {
+        let mut values: Vec<Option<&'a str>> = vec![None; self.parameters.len()];
         for (position, (name, value)) in given.iter().enumerate() {
             let at = match name {
                 Some(name) => self.parameters.iter().position(|(known, _)| known == name),
@@ -207,6 +207,23 @@ impl Preset {
                     text: self.name.to_owned(),
                     problem: "a parameter is given twice",
                 }));
+            }
+        }
+        Ok(values)
+    }
+
+    /// The chain's text, with these values.
+    pub(super) fn expanded(
+        &self,
+        step: usize,
+        given: &[(Option<&str>, &str)],
+    ) -> Result<String, Error> {
+        let mut values = self.values(step, given)?;
+        // Of bounds that have changed places, all frameworks let the upper one win.
+        if self.name == "clip" {
+            let number = |at: usize| values[at].and_then(|value| value.parse::<f32>().ok());
+            if number(0).zip(number(1)).is_some_and(|(min, max)| min > max) {
+                values[0] = values[1];
             }
         }
         let mut text = self.text.to_owned();

@@ -1,7 +1,7 @@
 //! One dispatch of a chain's kernel: what each operand means for the kernel's text, its numbers and its bindings.
 
 use super::launch::{Binding, Code, Launch, Source, random_words};
-use super::operand::Rows;
+use super::operand::{PAIR_WORD, Rows, bytes_of_pairs};
 use super::placed::Placed;
 use super::slots::Slot;
 use super::work::{Cut, Piece, WORD, Work};
@@ -39,18 +39,19 @@ impl<'a> Work<'a> {
         for slot in &self.slots.inputs {
             let at = self.at(&slot.placed, cut);
             let (place, binding) = self.reach(slot, at, cut.access, piece)?;
-            form.inputs.push(slot.input(at));
+            let input = slot.input(at);
             args.inputs.push(place);
-            bindings.push(binding);
+            bindings.extend(input.beside.is_none().then_some(binding));
+            form.inputs.push(input);
         }
         for slot in &cut.outputs {
             let at = self.at(&slot.placed, cut);
             let (place, binding) = self.reach(slot, at, cut.access, piece)?;
-            form.outputs.push(slot.output());
+            let output = slot.output(at);
+            let is_own = output.in_place.is_none() && output.beside.is_none();
             args.outputs.push(place);
-            if slot.in_place.is_none() {
-                bindings.push(binding);
-            }
+            bindings.extend(is_own.then_some(binding));
+            form.outputs.push(output);
         }
         if cut.scratch > 0 {
             let names = self.slots.sums.iter();
@@ -85,7 +86,10 @@ impl<'a> Work<'a> {
 
     /// Which of an operand's values belongs to an element.
     fn at(&self, p: &Placed<'_>, cut: &Cut<'_, '_>) -> At {
+        let pairs = p.pairs().filter(|_| cut.access == Access::Vec4);
         match p.whose {
+            Whose::Each if pairs.is_some_and(|(_, odd)| odd) => At::Odd,
+            Whose::Each if pairs.is_some() => At::Even,
             Whose::Each if p.rows().is_some() => At::Rows,
             Whose::Each => At::Each,
             Whose::Shared => At::Shared,
@@ -123,14 +127,20 @@ impl<'a> Work<'a> {
             Access::Vec4 => (WORD * p.dtype.size(), WORD * p.dtype.size()),
             Access::Scalar => (p.dtype.size(), COPY_ALIGNMENT),
         };
+        let plain = |(offset, binding)| {
+            let place = Place {
+                offset,
+                ..Place::default()
+            };
+            (place, binding)
+        };
         match at {
-            At::Each => {
-                let (offset, binding) = self.part(p, piece, unit, whole);
-                let place = Place {
-                    offset,
-                    ..Place::default()
-                };
-                Ok((place, binding))
+            At::Each => Ok(plain(self.part(p, piece, unit, whole))),
+            At::Even | At::Odd => {
+                let (pairs, _) = p.pairs().unwrap_or((p.bytes.start, false));
+                let first = pairs + 2 * piece.start * p.dtype.size();
+                let end = first + bytes_of_pairs(piece.len, p.dtype.size());
+                Ok(plain(self.binding(p, first..end, PAIR_WORD, PAIR_WORD)))
             }
             At::Rows => {
                 let (offset, binding) = self.whole(p, unit, whole)?;

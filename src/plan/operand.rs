@@ -24,6 +24,17 @@ pub struct Rows {
     pub stride: u64,
 }
 
+/// The bytes of words that hold so many pairs.
+pub(crate) fn bytes_of_pairs(len: u64, size: u64) -> u64 {
+    len.div_ceil(4).saturating_mul(8 * size)
+}
+
+/// Every other element.
+const PAIRS: Rows = Rows { len: 1, stride: 2 };
+
+/// Bytes that are loaded and stored at a time where pairs are.
+pub(crate) const PAIR_WORD: u64 = 16;
+
 impl<'a> Operand<'a> {
     /// `len` elements of memory from byte `offset` on. The offset must be a multiple of the element's size; nothing else
     /// is asked of it, but operands whose offsets are multiples of 4 elements, in memory with room for whole groups of 4,
@@ -48,10 +59,15 @@ impl<'a> Operand<'a> {
     /// `n * h` elements in rows of `Rows { len: h, stride: 2 * h }`, one from the first element on and the other from
     /// element h.
     ///
-    /// Rows of f16 or bf16 begin and end at whole 32-bit words; multiples of 4 elements are faster.
+    /// Where two tensors alternate in one (x[0::2] and x[1::2]), each lies in rows of one element, `Rows { len: 1, stride: 2 }`,
+    /// one from the first element on and the other from the second. Such pairs are read and written as they lie, fastest
+    /// where the first of them begins at a multiple of 16 bytes.
+    ///
+    /// Rows of f16 or bf16 begin and end at whole 32-bit words, but for those pairs; multiples of 4 elements are faster.
     #[must_use]
     pub fn rows(mut self, rows: Rows) -> Self {
-        let is_one = self.len == 0 || rows.len == self.len || rows.len == rows.stride;
+        let is_one = self.len == 0 || rows.len == rows.stride;
+        let is_one = is_one || (rows.len == self.len && rows != PAIRS);
         let len = self.len;
         self.rows = if is_one {
             Rows { len, stride: len }
@@ -91,6 +107,19 @@ impl<'a> Operand<'a> {
         self.rows
     }
 
+    /// The first byte of the pairs of a packed tensor whose elements alternate, and whether the operand's are the second ones.
+    /// None where it lies in another way, or the pairs do not begin where words do.
+    pub(crate) fn pairs(&self, size: u64) -> Option<(u64, bool)> {
+        if self.rows != PAIRS {
+            return None;
+        }
+        match self.offset % PAIR_WORD {
+            0 => Some((self.offset, false)),
+            rest if rest == size => Some((self.offset - size, true)),
+            _ => None,
+        }
+    }
+
     /// Checks the operand against its memory and returns the bytes from its first element to its last.
     pub(crate) fn bytes(&self, name: &str, dtype: DType) -> Result<Range<u64>, Error> {
         if let Some(usage) = self.memory.lacks_storage() {
@@ -108,7 +137,6 @@ impl<'a> Operand<'a> {
             }));
         }
         let Rows { len: row, stride } = self.rows;
-        let in_gaps = |value: u64| !(value * alignment).is_multiple_of(4);
         if row != stride && (row > stride || row == 0 || !self.len.is_multiple_of(row)) {
             return Err(Error::Operand(OperandError::BadRows {
                 operand: name.to_owned(),
@@ -117,14 +145,8 @@ impl<'a> Operand<'a> {
                 stride,
             }));
         }
-        if row != stride && (in_gaps(row) || in_gaps(stride) || !offset.is_multiple_of(4)) {
-            return Err(Error::Operand(OperandError::OddRows {
-                operand: name.to_owned(),
-                dtype,
-                row,
-                stride,
-                offset,
-            }));
+        if self.rows != PAIRS {
+            self.whole_rows(name, dtype)?;
         }
         let size = self.end;
         match self.last(alignment) {
@@ -136,6 +158,23 @@ impl<'a> Operand<'a> {
                 size,
             })),
         }
+    }
+
+    /// Refuses rows that do not begin and end at whole 32-bit words.
+    pub(crate) fn whole_rows(&self, name: &str, dtype: DType) -> Result<(), Error> {
+        let Rows { len: row, stride } = self.rows;
+        let in_gaps = |value: u64| !(value % 4 * dtype.size()).is_multiple_of(4);
+        let is_whole = !in_gaps(row) && !in_gaps(stride) && self.offset.is_multiple_of(4);
+        if row == stride || is_whole {
+            return Ok(());
+        }
+        Err(Error::Operand(OperandError::OddRows {
+            operand: name.to_owned(),
+            dtype,
+            row,
+            stride,
+            offset: self.offset,
+        }))
     }
 
     /// The byte behind the last element, with elements of so many bytes; none where u64 cannot count it.

@@ -1,6 +1,6 @@
 //! Operands that were checked: which bytes they have, and whose their values are.
 
-use super::operand::{Operand, Rows};
+use super::operand::{Operand, Rows, bytes_of_pairs};
 use crate::error::{Error, OperandError};
 use crate::pass::Pass;
 use crate::tensor::dtype::DType;
@@ -47,6 +47,25 @@ impl<'a> Placed<'a> {
     pub(crate) fn rows(&self) -> Option<Rows> {
         let rows = self.operand.in_rows();
         (rows.len != rows.stride).then_some(rows)
+    }
+
+    /// Where its pairs begin, and whether its elements are the second ones, if it alternates with another and kernels can
+    /// take four of its elements at a time.
+    pub(crate) fn pairs(&self) -> Option<(u64, bool)> {
+        let size = self.dtype.size();
+        let (first, odd) = self.operand.pairs(size)?;
+        let end = first.saturating_add(bytes_of_pairs(self.operand.len(), size));
+        let is_there = end <= self.operand.end();
+        is_there.then_some((first, odd))
+    }
+
+    /// Whether the two alternate in one tensor.
+    pub(crate) fn alternates_with(&self, other: &Self) -> bool {
+        let pairs = self.pairs().zip(other.pairs());
+        self.operand.memory() == other.operand.memory()
+            && self.dtype == other.dtype
+            && self.operand.len() == other.operand.len()
+            && pairs.is_some_and(|((a, odd), (b, other))| a == b && odd != other)
     }
 
     /// Whether the elements of the two are the same, one by one.

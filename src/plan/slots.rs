@@ -14,6 +14,8 @@ pub(super) struct Slot<'a> {
     pub(super) placed: Placed<'a>,
     /// The input, by index, whose place it takes; of what is written alone.
     pub(super) in_place: Option<usize>,
+    /// Of what is read and of what is written: the slot before, by index, that it alternates with.
+    pub(super) beside: Option<usize>,
 }
 
 impl<'a> Slot<'a> {
@@ -22,27 +24,36 @@ impl<'a> Slot<'a> {
             variable,
             placed,
             in_place: None,
+            beside: None,
         }
     }
 
-    /// What the text says of an operand that is read.
+    /// What the text says of an operand that is read. Only four pairs at a time share a binding.
     pub(super) fn input(&self, at: At) -> Input {
         Input {
             name: self.variable.clone(),
             dtype: self.placed.dtype,
             at,
+            beside: self.beside.filter(|_| matches!(at, At::Even | At::Odd)),
         }
     }
 
     /// What the text says of an operand that is written.
-    pub(super) fn output(&self) -> Output {
+    pub(super) fn output(&self, at: At) -> Output {
         Output {
             name: self.variable.clone(),
             dtype: self.placed.dtype,
-            rows: self.placed.rows().is_some(),
+            at,
             in_place: self.in_place,
+            beside: self.beside.filter(|_| matches!(at, At::Even | At::Odd)),
         }
     }
+}
+
+/// The slot, by index, that an operand alternates with.
+fn beside(slots: &[Slot<'_>], placed: &Placed<'_>) -> Option<usize> {
+    let mut slots = slots.iter();
+    slots.position(|slot| slot.beside.is_none() && slot.placed.alternates_with(placed))
 }
 
 /// The operands of a pass.
@@ -68,7 +79,8 @@ impl<'a> Slots<'a> {
         for name in task.body().needs(&asked) {
             let placed = given.args.iter().find(|arg| arg.name == name);
             let placed = placed.ok_or_else(|| missing(task.pass, &format!("@{name}")))?;
-            let slot = Slot::read(wgsl::arg(&name), placed.clone());
+            let mut slot = Slot::read(wgsl::arg(&name), placed.clone());
+            slot.beside = beside(&slots.inputs, placed);
             slots.inputs.push(slot);
         }
         let (each, sums): (Vec<_>, Vec<_>) = given
@@ -104,6 +116,7 @@ impl<'a> Slots<'a> {
         }
         self.outputs.push(Slot {
             variable: placed.name.clone(),
+            beside: beside(&self.outputs, &placed),
             placed,
             in_place,
         });

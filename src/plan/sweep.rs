@@ -125,15 +125,16 @@ impl<'a> Work<'a> {
     /// reaches too few.
     pub(super) fn blocks_at_once(&self, partials: &Partials, outputs: &[&Slot<'_>]) -> Option<u64> {
         let block = partials.sample() * partials.block;
-        let blocks = (self.capacity(outputs) / block).min(partials.blocks());
-        let too_few = blocks == 0 || (self.has_rows(outputs) && blocks < partials.blocks());
+        let blocks = (self.capacity(outputs, partials.access) / block).min(partials.blocks());
+        let too_few =
+            blocks == 0 || (self.has_rows(outputs, partials.access) && blocks < partials.blocks());
         (!too_few).then_some(blocks)
     }
 
     /// How elements are swept.
     pub(super) fn partials(&self, access: Access) -> Partials {
         let wide = access == Access::Vec4 && self.len.is_multiple_of(WORD);
-        let room = self.capacity(&self.slots.outputs.iter().collect::<Vec<_>>());
+        let room = self.capacity(&self.slots.outputs.iter().collect::<Vec<_>>(), access);
         let Layout {
             outer,
             channels,
@@ -238,7 +239,7 @@ impl<'a> Work<'a> {
             return Err(Error::Device(DeviceError::TooLarge {
                 what: "what is summed at a time".into(),
                 bytes: partials.sample() * partials.block * self.size(),
-                limit: self.capacity(&cut.outputs) * self.size(),
+                limit: self.capacity(&cut.outputs, cut.access) * self.size(),
             }));
         };
         launches.scratch = scratch;

@@ -107,6 +107,9 @@ impl<'a> Work<'a> {
     /// Whether all operands that are reached element by element allow four at a time.
     fn access(&self) -> Access {
         let fits = |p: &Placed<'_>| {
+            if p.pairs().is_some() {
+                return true;
+            }
             let word = WORD * p.dtype.size();
             let rows = p.rows().is_none_or(|Rows { len, stride }| {
                 len.is_multiple_of(WORD) && stride.is_multiple_of(WORD)
@@ -130,6 +133,15 @@ impl<'a> Work<'a> {
         let access = self.access();
         let mut launches = Launches::default();
         let outputs: Vec<_> = self.slots.outputs.iter().collect();
+        if access == Access::Scalar {
+            // One by one, two that share 32 bits would be written by two invocations.
+            for output in &outputs {
+                output
+                    .placed
+                    .operand
+                    .whole_rows(&output.placed.name, output.placed.dtype)?;
+            }
+        }
         let small = outputs.iter().any(|output| output.placed.dtype.size() < 4);
         let partials = self.partials(access);
         // What is summed goes along with what is written, but where two elements that share 32 bits
@@ -175,10 +187,10 @@ impl<'a> Work<'a> {
         // Both ends of a binding may have to be rounded outwards. Pieces begin at aligned places whatever
         // the dtype, so that each has the whole's offsets.
         let alignment = self.machine.alignment();
-        let piece = if self.has_rows(&outputs) {
+        let piece = if self.has_rows(&outputs, access) {
             self.len
         } else {
-            (self.capacity(&outputs) / alignment * alignment).max(alignment)
+            (self.capacity(&outputs, access) / alignment * alignment).max(alignment)
         };
         // Where 32 bits hold two results, the first may be alone in its word.
         let sizes = outputs.iter().map(|output| output.placed.dtype.size());
@@ -209,16 +221,24 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Whether operands in rows with gaps, which cannot be cut, are among what is read and these outputs.
-    pub(super) fn has_rows(&self, outputs: &[&Slot<'_>]) -> bool {
+    /// Whether operands in rows with gaps, which cannot be cut, are among what is read and these outputs. Pairs are not, where
+    /// four are taken at a time.
+    pub(super) fn has_rows(&self, outputs: &[&Slot<'_>], access: Access) -> bool {
         let mut slots = self.slots.inputs.iter().chain(outputs.iter().copied());
-        slots.any(|slot| slot.placed.rows().is_some())
+        slots.any(|slot| {
+            let is_cut = access == Access::Vec4 && slot.placed.pairs().is_some();
+            slot.placed.rows().is_some() && !is_cut
+        })
     }
 
     /// Elements that one binding of each operand can hold.
-    pub(super) fn capacity(&self, outputs: &[&Slot<'_>]) -> u64 {
+    pub(super) fn capacity(&self, outputs: &[&Slot<'_>], access: Access) -> u64 {
         let slots = self.slots.inputs.iter().chain(outputs.iter().copied());
-        let largest = slots.map(|slot| slot.placed.dtype.size()).fold(1, u64::max);
+        let size = |slot: &Slot<'_>| {
+            let pairs = slot.placed.pairs().filter(|_| access == Access::Vec4);
+            slot.placed.dtype.size() * if pairs.is_some() { 2 } else { 1 }
+        };
+        let largest = slots.map(size).fold(1, u64::max);
         // Both ends are rounded outwards: to the alignment, and to a word.
         let rounding = self.machine.alignment() + WORD * largest;
         self.machine.limit().saturating_sub(rounding) / largest

@@ -40,7 +40,7 @@ fn vec4(text: impl Fn(usize) -> String) -> String {
 }
 
 /// Where the element or word `i` of an operand lies.
-fn place(name: &str, rows: bool, i: &str) -> String {
+pub(super) fn place(name: &str, rows: bool, i: &str) -> String {
     if rows {
         format!(
             "args.{name} + {i} + m_divide({i}, args.row_magic_{name}, args.row_shift_{name}) * \
@@ -51,6 +51,27 @@ fn place(name: &str, rows: bool, i: &str) -> String {
     }
 }
 
+/// Where the words of the i-th four pairs begin: of 32 bits two, of 16 bits one.
+fn pairs(name: &str, dtype: DType, i: &str) -> String {
+    match dtype.size() {
+        4 => format!("args.{name} + 2u * {i}"),
+        _ => format!("args.{name} + {i}"),
+    }
+}
+
+/// Four elements that alternate with others, as bits.
+fn of_pairs(source: &str, name: &str, input: &Input) -> String {
+    let is_odd = input.at == At::Odd;
+    if input.dtype.size() == 4 {
+        let parts = if is_odd { "yw" } else { "xz" };
+        return format!("vec4({source}[at_{name}].{parts}, {source}[at_{name} + 1u].{parts})");
+    }
+    match is_odd {
+        true => format!("{source}[at_{name}] >> vec4(16u)"),
+        false => format!("{source}[at_{name}] & vec4(0xffffu)"),
+    }
+}
+
 impl Element<'_> {
     fn sweeps(&self) -> bool {
         self.form.sweep != Sweep::Each
@@ -58,7 +79,8 @@ impl Element<'_> {
 
     pub(super) fn divides(&self) -> bool {
         let divided = |input: &Input| matches!(input.at, At::Rows | At::Channel | At::Channels);
-        self.form.inputs.iter().any(divided) || self.form.outputs.iter().any(|output| output.rows)
+        let in_rows = |output: &Output| output.at == At::Rows;
+        self.form.inputs.iter().any(divided) || self.form.outputs.iter().any(in_rows)
     }
 
     /// Whether elements are counted from the beginning of x: for channels and random numbers.
@@ -92,7 +114,7 @@ impl Element<'_> {
     }
 
     /// An element's result for an output.
-    fn output(&self, element: &str, output: &Output) -> String {
+    pub(super) fn output(&self, element: &str, output: &Output) -> String {
         if self.is_plain() {
             element.to_owned()
         } else {
@@ -101,16 +123,27 @@ impl Element<'_> {
     }
 
     /// The variable that an output is stored through.
-    fn target<'b>(&'b self, output: &'b Output) -> &'b str {
-        match output.in_place {
-            Some(input) => &self.form.inputs[input].name,
-            None => &output.name,
+    pub(super) fn target<'b>(&'b self, output: &'b Output) -> &'b str {
+        match (output.beside, output.in_place) {
+            (Some(other), _) => self.target(&self.form.outputs[other]),
+            (_, Some(input)) => &self.form.inputs[self.form.bound(input)].name,
+            _ => &output.name,
+        }
+    }
+
+    /// The variable that an input is loaded from.
+    pub(super) fn source<'b>(&'b self, input: &'b Input) -> &'b str {
+        match input.beside {
+            Some(other) => &self.form.inputs[other].name,
+            None => &input.name,
         }
     }
 
     /// An input's value, or four, from `at_<name>` on, as bits.
     fn bits_at(&self, input: &Input) -> String {
-        let Input { name, dtype, at } = input;
+        let Input {
+            name, dtype, at, ..
+        } = input;
         if !self.is_fourfold(input) {
             fetch(name, *dtype, &format!("at_{name}"))
         } else if *at == At::Shared {
@@ -381,6 +414,10 @@ impl Element<'_> {
     fn find(&self, out: &mut String, input: &Input, element: &str) {
         let Input { name, at, .. } = input;
         _ = match at {
+            At::Even | At::Odd => {
+                let place = pairs(name, input.dtype, element);
+                writeln!(out, "    let at_{name} = {place};")
+            }
             At::Each | At::Rows => {
                 let place = place(name, *at == At::Rows, element);
                 writeln!(out, "    let at_{name} = {place};")
@@ -430,6 +467,7 @@ impl Element<'_> {
             self.find(out, input, "i");
             let word = match input.at {
                 At::Each | At::Rows => format!("{name}[at_{name}]"),
+                At::Even | At::Odd => of_pairs(self.source(input), name, input),
                 _ => self.bits_at(input),
             };
             _ = writeln!(out, "    let w_{name} = {word};");
@@ -440,15 +478,19 @@ impl Element<'_> {
         }
         for output in &self.form.outputs {
             let Output {
-                name, dtype, rows, ..
+                name, dtype, at, ..
             } = output;
             let [a, b, c, d] = ["e0", "e1", "e2", "e3"].map(|e| self.output(e, output));
-            let result = if dtype.size() == 4 {
+            let alternates = matches!(at, At::Even | At::Odd);
+            let result = if dtype.size() == 4 || alternates {
                 format!("vec4({a}, {b}, {c}, {d})")
             } else {
                 format!("vec2({a} | ({b} << 16u), {c} | ({d} << 16u))")
             };
-            let place = place(name, *rows, "i");
+            let place = match alternates {
+                true => pairs(name, *dtype, "i"),
+                false => place(name, *at == At::Rows, "i"),
+            };
             _ = writeln!(
                 out,
                 "    let r_{name} = {result};\n    let o_{name} = {place};"
@@ -468,7 +510,7 @@ impl Element<'_> {
             match (self.is_held(input), input.at, input.dtype.size(), lane) {
                 (true, ..) if self.is_wide() => format!("held.{name}[{lane}]"),
                 (true, ..) => format!("held.{name}"),
-                (_, At::Channels, ..) => format!("w_{name}[{lane}]"),
+                (_, At::Channels | At::Even | At::Odd, ..) => format!("w_{name}[{lane}]"),
                 (_, At::Shared | At::Channel | At::Held | At::HeldSample, ..) => {
                     format!("w_{name}")
                 }
@@ -487,49 +529,6 @@ impl Element<'_> {
             });
         }
         all.join(", ")
-    }
-
-    fn store_words(&self, out: &mut String, indent: &str) {
-        for output in &self.form.outputs {
-            let (name, target) = (&output.name, self.target(output));
-            _ = writeln!(out, "{indent}{target}[o_{name}] = r_{name};");
-        }
-    }
-
-    /// The last word may reach behind the operand: there only its own elements are written, and an element's
-    /// neighbour in the same 32 bits is written back as it was.
-    fn store_end(&self, out: &mut String) {
-        out.push_str("    let left = args.len - 4u * i;\n    if left >= 4u {\n");
-        self.store_words(out, "        ");
-        out.push_str("        return;\n    }\n");
-        for output in &self.form.outputs {
-            let name = &output.name;
-            let at = format!("{}[o_{name}]", self.target(output));
-            out.push_str(&if output.dtype.size() == 4 {
-                format!(
-                    "    {at}.x = r_{name}.x;
-    if left > 1u {{
-        {at}.y = r_{name}.y;
-    }}
-    if left > 2u {{
-        {at}.z = r_{name}.z;
-    }}
-"
-                )
-            } else {
-                format!(
-                    "    if left == 1u {{
-        {at}.x = ({at}.x & 0xffff0000u) | (r_{name}.x & 0xffffu);
-    }} else {{
-        {at}.x = r_{name}.x;
-    }}
-    if left == 3u {{
-        {at}.y = ({at}.y & 0xffff0000u) | (r_{name}.y & 0xffffu);
-    }}
-"
-                )
-            });
-        }
     }
 
     /// Statements that load one element, an identifier, and call what `element` makes of it `e0`.
@@ -561,40 +560,9 @@ impl Element<'_> {
         }
         self.load_one(out, "i");
         for output in &self.form.outputs {
-            let place = place(&output.name, output.rows, "i");
+            let place = place(&output.name, output.at == At::Rows, "i");
             let (target, result) = (self.target(output), self.output("e0", output));
             _ = writeln!(out, "    {target}[{place}] = {result};");
         }
-    }
-
-    /// The two elements that share the 32 bits of a smaller result, so that no two invocations write to one place.
-    /// Where the offset is odd, the first element is the upper half of its word: `e` wraps below zero then. There is
-    /// one output, and rows begin at whole words.
-    fn pair(&self, out: &mut String) {
-        let output = &self.form.outputs[0];
-        let (name, target) = (&output.name, self.target(output));
-        let at = if output.rows {
-            format!("({}) >> 1u", place(name, true, "e"))
-        } else {
-            format!("(args.{name} >> 1u) + i")
-        };
-        _ = writeln!(
-            out,
-            "    let e = 2u * i - (args.{name} & 1u);
-    let low = e < args.len;
-    let high = e + 1u < args.len;
-    if !(low | high) {{
-        return;
-    }}
-    let at = {at};
-    var bits = {target}[at];
-    if low {{
-        bits = (bits & 0xffff0000u) | one(e);
-    }}
-    if high {{
-        bits = (bits & 0xffffu) | (one(e + 1u) << 16u);
-    }}
-    {target}[at] = bits;"
-        );
     }
 }

@@ -21,6 +21,10 @@ pub(crate) enum At {
     Each,
     /// Its own, in rows with gaps between them.
     Rows,
+    /// Its own, the first of each pair of elements: another operand's are the second ones.
+    Even,
+    /// The second of each pair.
+    Odd,
     /// The only one.
     Shared,
     /// That of its channel, one for the four elements of a word.
@@ -40,6 +44,8 @@ pub(crate) struct Input {
     pub(crate) name: String,
     pub(crate) dtype: DType,
     pub(crate) at: At,
+    /// The input, by index, whose binding has its elements too, since the two alternate.
+    pub(crate) beside: Option<usize>,
 }
 
 /// An operand that is written, element by element.
@@ -48,10 +54,12 @@ pub(crate) struct Output {
     /// Its variable: `y`, `dx`, `d_w`.
     pub(crate) name: String,
     pub(crate) dtype: DType,
-    /// In rows with gaps between them.
-    pub(crate) rows: bool,
+    /// How its elements lie: [`At::Each`], [`At::Rows`], [`At::Even`] or [`At::Odd`].
+    pub(crate) at: At,
     /// The input, by index, that it takes the place of.
     pub(crate) in_place: Option<usize>,
+    /// The output, by index, that it alternates with, and is stored together with.
+    pub(crate) beside: Option<usize>,
 }
 
 /// The order in which a kernel goes through the elements.
@@ -94,6 +102,7 @@ impl Form {
             name,
             dtype,
             at: At::Each,
+            beside: None,
         };
         let args = body.needs(&[]).into_iter();
         Form {
@@ -107,8 +116,9 @@ impl Form {
             outputs: vec![Output {
                 name: (*output).to_owned(),
                 dtype: dtypes.of(output),
-                rows: false,
+                at: At::Each,
                 in_place: None,
+                beside: None,
             }],
             sums: Vec::new(),
             sweep: Sweep::Each,
@@ -117,19 +127,26 @@ impl Form {
         }
     }
 
+    /// The input, by index, in whose binding an input's elements are.
+    pub(crate) fn bound(&self, input: usize) -> usize {
+        self.inputs[input].beside.unwrap_or(input)
+    }
+
+    /// The outputs with a binding of their own.
+    pub(crate) fn own_outputs(&self) -> impl Iterator<Item = &Output> {
+        let outputs = self.outputs.iter();
+        outputs.filter(|output| output.in_place.is_none() && output.beside.is_none())
+    }
+
     /// Whether each operand is written, in the order of the bindings, were it in a buffer of its own.
     pub(crate) fn written(&self) -> Vec<bool> {
-        let mut written = vec![false; self.inputs.len()];
-        for output in &self.outputs {
-            match output.in_place {
-                Some(input) => written[input] = true,
-                None => written.push(true),
-            }
-        }
-        if !self.sums.is_empty() {
-            written.push(true);
-        }
-        written
+        let replaced = self.outputs.iter().filter_map(|output| output.in_place);
+        let replaced: Vec<_> = replaced.map(|input| self.bound(input)).collect();
+        let own = (0..self.inputs.len()).filter(|input| self.bound(*input) == *input);
+        let inputs = own.map(|input| replaced.contains(&input));
+        let outputs = self.own_outputs().map(|_| true);
+        let sums = (!self.sums.is_empty()).then_some(true);
+        inputs.chain(outputs).chain(sums).collect()
     }
 
     /// The names of the operands with gradients, summed or not.
@@ -258,7 +275,7 @@ pub(crate) fn fields(form: &Form, args: &Args) -> Vec<(String, u32)> {
     for (index, output) in form.outputs.iter().enumerate() {
         let place = place(index, &args.outputs);
         put(&output.name, place.offset);
-        if output.rows {
+        if output.at == At::Rows {
             row_fields(&mut put, &output.name, place);
         }
     }
@@ -283,7 +300,7 @@ fn input_fields(put: &mut impl FnMut(&str, u32), input: &Input, place: Place) {
     let Input { name, at, .. } = input;
     put(name, place.offset);
     match at {
-        At::Each | At::Shared | At::Held | At::HeldSample => {}
+        At::Each | At::Even | At::Odd | At::Shared | At::Held | At::HeldSample => {}
         At::Rows => row_fields(put, name, place),
         At::Channel | At::Channels => {
             for (what, d) in [("inner", place.inner), ("channels", place.channels)] {

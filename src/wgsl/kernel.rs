@@ -1,9 +1,9 @@
 //! Whole kernels: files, the chain's function, one element, and a sweep.
 
+use super::chain;
 use super::element::Element;
 use super::files::Text;
-use super::form::{Access, Args, Body, Form, Sweep, SweepArgs, fields};
-use super::{chain, form};
+use super::form::{Access, Args, At, Body, Form, Sweep, SweepArgs, fields};
 use crate::tensor::dtype::DType;
 use std::fmt::Write;
 
@@ -92,17 +92,17 @@ fn chain_function(
 /// The storage buffers in their order, and the uniform behind them.
 fn bindings(out: &mut String, form: &Form) {
     let mut names: Vec<(&str, String)> = Vec::new();
-    let word = |wide: bool, dtype: DType| match wide && form.access == Access::Vec4 {
-        true => format!("vec{}<u32>", dtype.size()),
-        false => "u32".to_owned(),
+    // An input is reached in words only where its elements lie as x's do.
+    let word = |at: At, dtype: DType| match (form.access, at) {
+        (Access::Vec4, At::Each | At::Rows) => format!("vec{}<u32>", dtype.size()),
+        (Access::Vec4, At::Even | At::Odd) => "vec4<u32>".to_owned(),
+        _ => "u32".to_owned(),
     };
-    for input in &form.inputs {
-        // An input is reached in words only where its elements lie as x's do.
-        let wide = matches!(input.at, form::At::Each | form::At::Rows);
-        names.push((&input.name, word(wide, input.dtype)));
+    for input in form.inputs.iter().filter(|input| input.beside.is_none()) {
+        names.push((&input.name, word(input.at, input.dtype)));
     }
-    for output in form.outputs.iter().filter(|o| o.in_place.is_none()) {
-        names.push((&output.name, word(true, output.dtype)));
+    for output in form.own_outputs() {
+        names.push((&output.name, word(output.at, output.dtype)));
     }
     if !form.sums.is_empty() {
         names.push(("partials", "u32".to_owned()));

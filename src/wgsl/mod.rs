@@ -12,6 +12,7 @@ mod kernel;
 mod lint;
 mod printed;
 mod steps;
+mod stores;
 #[cfg(test)]
 pub(crate) mod tests;
 

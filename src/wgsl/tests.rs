@@ -249,6 +249,7 @@ fn learned_forms(body: Body<'_>, names: &[&str], access: Access, at: At) -> Vec<
         name: arg(&name),
         dtype: DType::F16,
         at,
+        beside: None,
     });
     form.inputs = plain(Body::Copy(Pass::Backward)).inputs;
     form.inputs.extend(inputs);
@@ -258,8 +259,9 @@ fn learned_forms(body: Body<'_>, names: &[&str], access: Access, at: At) -> Vec<
         each.outputs.extend(names.iter().map(|name| Output {
             name: format!("d_{name}"),
             dtype: DType::F32,
-            rows: at == At::Rows,
+            at: if at == At::Rows { at } else { At::Each },
             in_place: None,
+            beside: None,
         }));
         forms.push(each);
     }
@@ -279,6 +281,41 @@ fn learned_forms(body: Body<'_>, names: &[&str], access: Access, at: At) -> Vec<
         forms.extend([swept, with_sums, sums_alone]);
     }
     forms
+}
+
+/// x and a gate that alternate, and so do their gradients; in the places of x and the gate, and elsewhere.
+#[test]
+fn alternating_operands_translate() {
+    let chain: Chain = "silu | gate(@g | tanh)".parse().unwrap();
+    for dtype in [DType::F32, DType::F16] {
+        for (whole, in_place, both) in [
+            (true, false, true),
+            (false, true, true),
+            (false, false, false),
+        ] {
+            let body = Body::Chain(&chain, Pass::Backward);
+            let mut form = Form {
+                whole,
+                ..Form::plain(body, dtype.into())
+            };
+            let gate = form.inputs.len() - 1;
+            form.inputs[0].at = At::Even;
+            form.inputs[gate].at = At::Odd;
+            form.inputs[gate].beside = Some(0);
+            form.outputs[0].at = At::Even;
+            form.outputs[0].in_place = in_place.then_some(0);
+            if both {
+                form.outputs.push(Output {
+                    name: "d_g".into(),
+                    dtype,
+                    at: At::Odd,
+                    in_place: in_place.then_some(gate),
+                    beside: Some(0),
+                });
+            }
+            try_form(body, &form);
+        }
+    }
 }
 
 /// Operands of all kinds, random numbers, sums in every order, rows with gaps, several outputs.

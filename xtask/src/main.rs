@@ -315,6 +315,8 @@ fn library_steps(examples: &Path, variables: &[(&'static str, String)]) -> Vec<S
             &[],
         ),
         example("custom_activation", "an activation from WGSL text", &[]),
+        example("gpt_oss_mlp", "a clamped SwiGLU between two products", &[]),
+        example("snake", "a block with Snakes learns a sine", &["200"]),
         example(
             "train_mlp",
             "a network that learns its activations too",

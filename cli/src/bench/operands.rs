@@ -4,11 +4,13 @@ use super::timed::{Subject, Timed, Variant};
 use super::{Bench, Outcome, WARM_UP, dy_at, x_at};
 use crate::Result;
 use crate::output::Progress;
+use crate::subject::{is_elementwise, taken};
 use nonlin::check::{self, Expected, Report};
 use nonlin::wgpu;
 use nonlin::{
-    Argument, Bound, Chain, Element, Function, Layout, Operand, Operands, Pass, Step, Values,
+    Argument, Bound, Chain, Element, Function, Layout, Operand, Operands, Pass, Rows, Step, Values,
 };
+use std::collections::HashMap;
 
 /// Samples are taken from so many elements at most when kernels are compared with the reference.
 const COMPARED: u64 = 1 << 20;
@@ -24,19 +26,52 @@ struct Tensor {
     len: u64,
 }
 
+/// What a step is applied to or makes.
+#[derive(Clone)]
+struct Value {
+    buffer: wgpu::Buffer,
+    len: u64,
+}
+
+/// A step by itself, as the unfused form has it.
+struct Node {
+    /// What a branch computes is an operand here, as all others are.
+    step: Step,
+    /// What it is applied to, and what it makes, by index.
+    x: usize,
+    y: usize,
+    args: Vec<Tensor>,
+    /// Of each that has a gradient, where that goes; of what a branch computes, whose gradient it is, by index.
+    grads: Vec<(Tensor, Option<usize>)>,
+    /// Whether it is in a branch.
+    in_branch: bool,
+    /// The random steps before it.
+    drawn: u64,
+}
+
 /// The buffers of a chain. Values are shared by all samples of a channel, gates and residuals have one for
 /// each element.
 struct Set<'a, T> {
     bench: &'a Bench<'a, T>,
     chain: &'a Chain,
     layout: Layout,
-    /// x, what each step but the last makes of it, and y.
-    values: Vec<wgpu::Buffer>,
+    /// x, and what each step makes.
+    values: Vec<Value>,
+    /// The steps, those of branches before the step that takes their value.
+    nodes: Vec<Node>,
     dy: wgpu::Buffer,
     /// Where gradients of values go, in turns.
     dx: [wgpu::Buffer; 2],
     args: Vec<Tensor>,
     grads: Vec<Tensor>,
+    packed: Option<Packed>,
+}
+
+/// Where the chain has one gate: it and x alternate in one buffer, and so do their gradients.
+struct Packed {
+    gate: String,
+    both: wgpu::Buffer,
+    d_both: wgpu::Buffer,
 }
 
 /// A plan, and the buffers that it is to be bound to.
@@ -44,6 +79,7 @@ struct Set<'a, T> {
 struct Call {
     chain: Chain,
     pass: Pass,
+    len: u64,
     x: wgpu::Buffer,
     dy: Option<wgpu::Buffer>,
     /// y or dx.
@@ -52,6 +88,8 @@ struct Call {
     grads: Vec<Tensor>,
     /// The random steps before this chain's.
     drawn: u64,
+    /// Whether x and the gate are those of [`Packed`].
+    is_packed: bool,
 }
 
 impl<T: Element> Bench<'_, T> {
@@ -90,8 +128,8 @@ impl<T: Element> Bench<'_, T> {
             let mut copy = Variant::new("copy");
             let plan = self.gpu.kernels().copy(pass, T::DTYPE)?;
             let inputs = match pass {
-                Pass::Forward => vec![&set.values[0]],
-                _ => vec![&set.values[0], &set.dy],
+                Pass::Forward => vec![&set.values[0].buffer],
+                _ => vec![&set.values[0].buffer, &set.dy],
             };
             self.dispatch(&mut copy, None, &plan, &inputs, &set.dx[0])?;
             let mut variants = vec![copy];
@@ -114,65 +152,144 @@ type Ways = Vec<(&'static str, Vec<Call>)>;
 
 impl<'a, T: Element> Set<'a, T> {
     fn new(bench: &'a Bench<'a, T>, chain: &'a Chain, layout: Layout) -> Result<Self> {
-        let mut values = vec![bench.inputs("x", x_at)?];
-        for _ in chain.steps() {
-            values.push(bench.buffer("value")?);
-        }
         let (mut args, mut grads) = (Vec::new(), Vec::new());
-        let arguments = chain.steps().iter().flat_map(|step| {
-            let defaults = step.function().defaults();
-            step.arguments()
-                .iter()
-                .zip(defaults)
-                .map(move |pair| (step, pair))
-        });
-        for (step, (argument, default)) in arguments {
-            let Argument::Operand(name) = argument else {
-                continue;
-            };
+        for found in taken(chain) {
             let tensor = |buffer, len| Tensor {
-                name: name.clone(),
+                name: found.name.to_owned(),
                 buffer,
                 len,
             };
-            let arg = if matches!(step.function(), Function::Gate | Function::Residual) {
+            let arg = if is_elementwise(chain, found.name) {
                 tensor(bench.inputs("argument", dy_at)?, bench.len)
             } else {
                 // About its default, which suits every function; where there is none, about one.
+                let default = found.step.function().defaults()[found.parameter];
                 let value = |channel| default.unwrap_or(1.0) * (1.0 + 0.25 * dy_at(channel));
                 let len = layout.channels;
                 tensor(bench.filled("argument", len, value)?, len)
             };
-            if chain.learnable().contains(&name.as_str()) {
+            if chain.learnable().contains(&found.name) {
                 grads.push(tensor(bench.sized("gradient", arg.len)?, arg.len));
             }
             args.push(arg);
         }
-        Ok(Set {
+        let x = Value {
+            buffer: bench.inputs("x", x_at)?,
+            len: bench.len,
+        };
+        let mut set = Set {
             bench,
             chain,
             layout,
-            values,
+            values: vec![x],
+            nodes: Vec::new(),
             dy: bench.inputs("dy", dy_at)?,
             dx: [bench.buffer("dx")?, bench.buffer("dx")?],
             args,
             grads,
-        })
+            packed: None,
+        };
+        set.add(chain.steps(), 0, false)?;
+        set.packed = set.pack()?;
+        Ok(set)
+    }
+
+    fn pack(&self) -> Result<Option<Packed>> {
+        let gates = self
+            .args
+            .iter()
+            .filter(|arg| is_elementwise(self.chain, &arg.name));
+        let [gate] = gates.collect::<Vec<_>>()[..] else {
+            return Ok(None);
+        };
+        let (bench, len) = (self.bench, 2 * self.bench.len);
+        let value = |i| match i % 2 {
+            0 => x_at(i / 2),
+            _ => dy_at(i / 2),
+        };
+        Ok(Some(Packed {
+            gate: gate.name.clone(),
+            both: bench.filled("packed", len, value)?,
+            d_both: bench.sized("packed gradients", len)?,
+        }))
+    }
+
+    /// The same call on a packed tensor, if there is one.
+    fn alternating(&self, call: &Call) -> Option<(&'static str, Vec<Call>)> {
+        let packed = Call {
+            is_packed: true,
+            ..call.clone()
+        };
+        self.packed.as_ref().map(|_| ("alternating", vec![packed]))
+    }
+
+    /// Adds steps that begin with a value. Says which is theirs.
+    fn add(&mut self, steps: &[Step], mut from: usize, in_branch: bool) -> Result<usize> {
+        for step in steps {
+            let (mut alone, mut args, mut grads) = (step.clone(), Vec::new(), Vec::new());
+            for (parameter, argument) in step.parameters().into_iter().zip(step.arguments()) {
+                let of = |tensors: &[Tensor], name: &str| {
+                    tensors.iter().find(|tensor| tensor.name == name).cloned()
+                };
+                match argument {
+                    Argument::Operand(name) => {
+                        args.extend(of(&self.args, name));
+                        grads.extend(of(&self.grads, name).map(|grad| (grad, None)));
+                    }
+                    Argument::Branch(branch) => {
+                        let operand = of(&self.args, branch.operand());
+                        self.values.extend(
+                            operand.map(|Tensor { buffer, len, .. }| Value { buffer, len }),
+                        );
+                        let first = self.values.len() - 1;
+                        let last = self.add(branch.chain().steps(), first, true)?;
+                        let Value { buffer, len } = self.values[last].clone();
+                        let name = format!("value{last}");
+                        alone = alone.with(parameter, &name)?;
+                        let gradient = self.bench.sized("gradient", len)?;
+                        let tensor = |buffer| Tensor {
+                            name: name.clone(),
+                            buffer,
+                            len,
+                        };
+                        args.push(tensor(buffer));
+                        grads.push((tensor(gradient), Some(last)));
+                    }
+                    _ => {}
+                }
+            }
+            let len = self.values[from].len;
+            let buffer = self.bench.sized("value", len)?;
+            self.values.push(Value { buffer, len });
+            let is_random = |node: &&Node| Chain::from(node.step.clone()).is_random();
+            let drawn = self.nodes.iter().filter(is_random).count() as u64;
+            let y = self.values.len() - 1;
+            self.nodes.push(Node {
+                step: alone,
+                x: from,
+                y,
+                args,
+                grads,
+                in_branch,
+                drawn,
+            });
+            from = y;
+        }
+        Ok(from)
     }
 
     /// The whole chain, and step by step.
     fn forward(&self) -> Result<Ways> {
-        let steps = self.chain.steps().iter().enumerate();
-        let unfused = steps.map(|(index, _)| {
-            let [x, y] = [index, index + 1].map(|at| self.values[at].clone());
-            Ok(self.call(index, Pass::Forward, x, None, Some(y)))
+        let nodes = self.nodes.iter();
+        let unfused = nodes.map(|node| {
+            let [x, y] = [node.x, node.y].map(|at| self.values[at].buffer.clone());
+            self.call(node, Pass::Forward, x, None, Some(y))
         });
-        let last = &self.values[self.chain.steps().len()];
-        let fused = self.whole(Pass::Forward, Some(last.clone()), Vec::new());
-        Ok(vec![
-            ("fused", vec![fused]),
-            ("unfused", unfused.collect::<Result<_>>()?),
-        ])
+        let last = self.values.last().map(|value| value.buffer.clone());
+        let fused = self.whole(Pass::Forward, last, Vec::new());
+        let packed = self.alternating(&fused);
+        let ways = [("fused", vec![fused]), ("unfused", unfused.collect())];
+        Ok(ways.into_iter().chain(packed).collect())
     }
 
     /// The whole chain without gradients of operands and with them, and step by step.
@@ -184,8 +301,10 @@ impl<'a, T: Element> Set<'a, T> {
             let alone = self.whole(Pass::Backward, dx(), Vec::new());
             ways.push(("dx_only", vec![alone]));
         }
+        let packed = self.alternating(&fused);
         ways.push(("fused", vec![fused]));
         ways.push(("unfused", self.unfused_backward()?));
+        ways.extend(packed);
         Ok(ways)
     }
 
@@ -193,131 +312,173 @@ impl<'a, T: Element> Set<'a, T> {
     /// multiplies it takes a product, and x is read only where it is needed.
     fn unfused_backward(&self) -> Result<Vec<Call>> {
         let mut calls = Vec::new();
-        let mut from = self.dy.clone();
+        // Of values, where their gradients are.
+        let mut at = HashMap::from([(self.values.len() - 1, self.dy.clone())]);
         let mut turn = 0;
-        for (index, step) in self.chain.steps().iter().enumerate().rev() {
-            let x = self.values[index].clone();
-            let to = self.dx[turn].clone();
-            let learns = self.grads_of(index).next().is_some();
-            let product = self.call(index, Pass::Forward, from.clone(), None, Some(to.clone()));
-            match step.function() {
-                Function::Residual => {
-                    for grad in self.grads_of(index) {
-                        // The gradient, as it is.
-                        let chain = Chain::new().scale(1.0);
-                        let out = Some(grad.buffer.clone());
-                        calls.push(Call {
-                            chain,
-                            out,
-                            args: Vec::new(),
-                            ..product.clone()
-                        });
-                    }
-                    continue;
-                }
-                Function::Bias if learns => {
-                    calls.push(self.call(index, Pass::Backward, x, Some(from.clone()), None));
-                    continue;
-                }
-                Function::Bias => continue,
-                Function::Gate => {
-                    for grad in self.grads_of(index) {
-                        let out = Some(grad.buffer.clone());
-                        let by = Tensor {
-                            buffer: x.clone(),
-                            ..grad.clone()
-                        };
-                        calls.push(Call {
-                            out,
-                            args: vec![by],
-                            ..product.clone()
-                        });
-                    }
-                    calls.push(product);
-                }
-                Function::Scale if !learns => calls.push(product),
-                Function::Dropout => calls.push(product),
-                _ => calls.push(self.call(index, Pass::Backward, x, Some(from), Some(to.clone()))),
+        for node in self.nodes.iter().rev() {
+            let Some(from) = at.get(&node.y).cloned() else {
+                continue;
+            };
+            let to = match node.in_branch {
+                true => self.gradient_in_branch(node)?,
+                false => self.dx[turn].clone(),
+            };
+            let branches = node.grads.iter();
+            at.extend(branches.filter_map(|(grad, of)| Some(((*of)?, grad.buffer.clone()))));
+            let passes_on = self.unfused_backward_of(node, &from, &to, &mut calls);
+            if !passes_on && !node.in_branch {
+                turn = 1 - turn;
             }
-            from = to;
-            turn = 1 - turn;
+            at.insert(node.x, if passes_on { from } else { to });
         }
         Ok(calls)
+    }
+
+    /// The same of one step, from the gradient of what it makes to that of what it is applied to. Says whether the two are
+    /// the same.
+    fn unfused_backward_of(
+        &self,
+        node: &Node,
+        from: &wgpu::Buffer,
+        to: &wgpu::Buffer,
+        calls: &mut Vec<Call>,
+    ) -> bool {
+        let Value { buffer: x, len } = &self.values[node.x];
+        let learns = !node.grads.is_empty();
+        let whole = node.grads.iter().all(|(grad, _)| grad.len == *len);
+        let product = self.call(node, Pass::Forward, from.clone(), None, Some(to.clone()));
+        let own = |out| self.call(node, Pass::Backward, x.clone(), Some(from.clone()), out);
+        match node.step.function() {
+            Function::Residual if whole => {
+                // The gradient, as it is.
+                calls.extend(node.grads.iter().map(|(grad, _)| Call {
+                    chain: Chain::new().scale(1.0),
+                    out: Some(grad.buffer.clone()),
+                    args: Vec::new(),
+                    ..product.clone()
+                }));
+                return true;
+            }
+            Function::Bias | Function::Residual => {
+                calls.extend(learns.then(|| own(None)));
+                return true;
+            }
+            Function::Round(_) => return true,
+            Function::Gate if whole => {
+                calls.extend(node.grads.iter().map(|(grad, _)| Call {
+                    out: Some(grad.buffer.clone()),
+                    args: vec![Tensor {
+                        buffer: x.clone(),
+                        ..grad.clone()
+                    }],
+                    ..product.clone()
+                }));
+                calls.push(product);
+            }
+            Function::Scale if !learns => calls.push(product),
+            Function::Dropout => calls.push(product),
+            _ => calls.push(own(Some(to.clone()))),
+        }
+        false
+    }
+
+    /// Where the gradient goes of what a branch's step is applied to: the operand's own, of the first.
+    fn gradient_in_branch(&self, node: &Node) -> Result<wgpu::Buffer> {
+        let Value { buffer, len } = &self.values[node.x];
+        let operand = self.args.iter().find(|arg| arg.buffer == *buffer);
+        let own = operand.and_then(|arg| self.grads.iter().find(|grad| grad.name == arg.name));
+        match own {
+            Some(grad) => Ok(grad.buffer.clone()),
+            None => self.bench.sized("gradient", *len),
+        }
     }
 
     fn whole(&self, pass: Pass, out: Option<wgpu::Buffer>, grads: Vec<Tensor>) -> Call {
         Call {
             chain: self.chain.clone(),
             pass,
-            x: self.values[0].clone(),
+            len: self.bench.len,
+            x: self.values[0].buffer.clone(),
             dy: (pass == Pass::Backward).then(|| self.dy.clone()),
             out,
             args: self.args.clone(),
             grads,
             drawn: 0,
+            is_packed: false,
         }
     }
 
     /// A pass of one step, with its gradients if it is backward.
     fn call(
         &self,
-        index: usize,
+        node: &Node,
         pass: Pass,
         x: wgpu::Buffer,
         dy: Option<wgpu::Buffer>,
         out: Option<wgpu::Buffer>,
     ) -> Call {
-        let step = &self.chain.steps()[index];
-        let chain = Chain::new().step(step.clone());
-        let named = |tensor: &&Tensor| chain.operands().contains(&tensor.name.as_str());
-        let args = self.args.iter().filter(named).cloned().collect();
-        let grads = match pass {
-            Pass::Backward => self.grads_of(index).cloned().collect(),
-            _ => Vec::new(),
-        };
-        let before = self.chain.steps()[..index].iter();
-        let is_random = |step: &&Step| Chain::new().step((*step).clone()).is_random();
-        let drawn = before.filter(is_random).count() as u64;
+        let grads = node.grads.iter().filter(|_| pass == Pass::Backward);
         Call {
-            chain,
+            chain: Chain::from(node.step.clone()),
             pass,
+            len: self.values[node.x].len,
             x,
             dy,
             out,
-            args,
-            grads,
-            drawn,
+            args: node.args.clone(),
+            grads: grads.map(|(grad, _)| grad.clone()).collect(),
+            drawn: node.drawn,
+            is_packed: false,
         }
     }
 
-    /// The gradients of a step's operands.
-    fn grads_of(&self, index: usize) -> impl Iterator<Item = &Tensor> {
-        let step = &self.chain.steps()[index];
-        self.grads.iter().filter(|grad| {
-            let is = |argument: &Argument| matches!(argument, Argument::Operand(name) if *name == grad.name);
-            step.arguments().iter().any(is)
-        })
+    /// How what a call works on is laid out: a value that is shorter than x has an element for each of its own.
+    fn layout(&self, call: &Call) -> Layout {
+        match call.len == self.bench.len {
+            true => self.layout,
+            false => Layout {
+                outer: 1,
+                channels: 1,
+                inner: call.len,
+            },
+        }
     }
 
     fn bind(&self, call: &Call) -> Result<Bound> {
-        let whole = |buffer| Operand::new(buffer, 0, self.bench.len);
+        let whole = |buffer| Operand::new(buffer, 0, call.len);
+        let half = |buffer, part| {
+            let rows = Rows { len: 1, stride: 2 };
+            Operand::new(buffer, part * T::DTYPE.size(), call.len).rows(rows)
+        };
+        let packed = self.packed.as_ref().filter(|_| call.is_packed);
+        let of = |packed: &Packed, name: &str| packed.gate == name;
         let mut operands = Operands::new()
-            .x(whole(&call.x))
-            .layout(self.layout)
+            .x(packed.map_or(whole(&call.x), |packed| half(&packed.both, 0)))
+            .layout(self.layout(call))
             .random(SEED, call.drawn);
         if let Some(dy) = &call.dy {
             operands = operands.dy(whole(dy));
         }
         operands = match (&call.out, call.pass) {
             (Some(y), Pass::Forward) => operands.y(whole(y)),
-            (Some(dx), _) => operands.dx(whole(dx)),
+            (Some(dx), _) => {
+                operands.dx(packed.map_or(whole(dx), |packed| half(&packed.d_both, 0)))
+            }
             (None, _) => operands,
         };
         for Tensor { name, buffer, len } in &call.args {
-            operands = operands.arg(name, Operand::new(buffer, 0, *len), T::DTYPE);
+            let operand = match packed.filter(|packed| of(packed, name)) {
+                Some(packed) => half(&packed.both, 1),
+                None => Operand::new(buffer, 0, *len),
+            };
+            operands = operands.arg(name, operand, T::DTYPE);
         }
         for Tensor { name, buffer, len } in &call.grads {
-            operands = operands.grad(name, Operand::new(buffer, 0, *len), T::DTYPE);
+            let operand = match packed.filter(|packed| of(packed, name)) {
+                Some(packed) => half(&packed.d_both, 1),
+                None => Operand::new(buffer, 0, *len),
+            };
+            operands = operands.grad(name, operand, T::DTYPE);
         }
         let plan = self
             .bench
@@ -329,7 +490,7 @@ impl<'a, T: Element> Set<'a, T> {
 
     /// Bytes that a call reads and writes, without what is small.
     fn bytes(&self, call: &Call) -> u64 {
-        let whole = |tensor: &&Tensor| tensor.len == self.bench.len;
+        let whole = |tensor: &&Tensor| tensor.len == call.len;
         // Backward of a residual has no use for it.
         let steps = call.chain.steps();
         let residual = |arg: &&Tensor| steps.contains(&Step::residual(&arg.name));
@@ -340,7 +501,7 @@ impl<'a, T: Element> Set<'a, T> {
             + usize::from(call.out.is_some())
             + read.count()
             + call.grads.iter().filter(whole).count();
-        tensors as u64 * self.bench.len * T::DTYPE.size()
+        tensors as u64 * call.len * T::DTYPE.size()
     }
 
     fn run(&self, call: &Call) -> Result<()> {
@@ -349,7 +510,8 @@ impl<'a, T: Element> Set<'a, T> {
         let written = call
             .out
             .iter()
-            .chain(call.grads.iter().map(|grad| &grad.buffer));
+            .chain(call.grads.iter().map(|grad| &grad.buffer))
+            .chain(self.packed.iter().map(|packed| &packed.d_both));
         written.for_each(|buffer| encoder.clear_buffer(buffer, 0, None));
         let bound = self.bind(call)?;
         bound.record(&mut encoder.begin_compute_pass(&Default::default()));
@@ -359,23 +521,41 @@ impl<'a, T: Element> Set<'a, T> {
 
     /// What is wrong with a call's results, if anything is.
     fn compare(&self, way: &str, call: &Call) -> Result<Option<String>> {
-        let all = |buffer: &wgpu::Buffer| self.bench.read::<T>(buffer, self.bench.len);
+        let all = |buffer: &wgpu::Buffer| self.bench.read::<T>(buffer, call.len);
         let x = all(&call.x)?;
-        let mut values = Values::new().layout(self.layout).random(SEED, call.drawn);
+        let mut values = Values::new()
+            .layout(self.layout(call))
+            .random(SEED, call.drawn);
         for Tensor { name, buffer, len } in &call.args {
             values = values.arg(name, &self.bench.read::<T>(buffer, *len)?);
         }
         let mut reports: Vec<(String, Report)> = Vec::new();
         let dy = call.dy.as_ref().map(all).transpose()?.unwrap_or_default();
+        let packed = self
+            .packed
+            .as_ref()
+            .filter(|_| call.is_packed && call.pass != Pass::Forward);
+        let both = match packed {
+            Some(packed) => self.bench.read::<T>(&packed.d_both, 2 * call.len)?,
+            None => Vec::new(),
+        };
+        let part = |first: usize| both.iter().copied().skip(first).step_by(2).collect();
         if let Some(out) = &call.out {
+            let got: Vec<T> = match packed {
+                Some(_) => part(0),
+                None => all(out)?,
+            };
             let expected = match call.pass {
                 Pass::Forward => Expected::forward_with(&call.chain, &x, &values)?,
                 _ => Expected::backward_with(&call.chain, &x, &dy, &values)?,
             };
-            reports.push((call.pass.to_string(), expected.compare(&all(out)?)?));
+            reports.push((call.pass.to_string(), expected.compare(&got)?));
         }
         for Tensor { name, buffer, len } in &call.grads {
-            let got = self.bench.read::<T>(buffer, *len)?;
+            let got: Vec<T> = match packed.filter(|packed| packed.gate == *name) {
+                Some(_) => part(1),
+                None => self.bench.read::<T>(buffer, *len)?,
+            };
             let report = check::gradient(&call.chain, &x, &dy, &values, name, &got)?;
             reports.push((format!("gradient of {name}"), report));
         }

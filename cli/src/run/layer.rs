@@ -5,7 +5,7 @@ use crate::arguments::Named;
 use crate::layers::Known;
 use crate::npy::{Order, Shape, Written, text};
 use crate::output::Progress;
-use crate::{Failure, Result, Verdict, adapters};
+use crate::{Failure, Result, Verdict};
 use nonlin::layers::{self, Images, Layer, Parameter, Parameters};
 use nonlin::{Element, Error, LayerError, Pass};
 use std::collections::HashMap;
@@ -27,10 +27,7 @@ pub(super) fn run<T: Element>(args: &Args, known: &Known) -> Result<Verdict> {
         None => None,
     };
     let work = Work {
-        engine: match args.cpu {
-            true => Engine::Cpu,
-            false => Engine::Gpu(adapters::open(args.adapter.as_deref())?),
-        },
+        engine: Engine::new(args)?,
         name: known.name,
         layer,
         images,
@@ -152,6 +149,12 @@ fn refuse_useless(args: &Args, known: &Known) -> Result<()> {
         ("--offset", args.offset.is_some()),
         ("--eval", args.eval),
     ];
+    if args.packed.is_some() {
+        return Err(Failure(format!(
+            "--packed is for chains with a gate; {} is a layer",
+            known.name
+        )));
+    }
     match options.iter().find(|(_, given)| *given) {
         None => Ok(()),
         Some((option, _)) => Err(Failure(format!(

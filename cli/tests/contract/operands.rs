@@ -99,7 +99,7 @@ fn what_is_wrong_is_said_in_one_line_and_nothing_written() {
             &x_y,
             &["--arg", "w=w4.npy"],
             "--arg w: w4.npy has the shape (4,), but x.npy has (2, 3, 4); with channels along axis 1 it must \
-             be () or (3,) or (1, 3, 1) or (2, 3) or (2, 3, 1) or (2, 3, 4); with channels along the last axis, \
+             be () or (3,) or (1, 3, 1) or (3, 1) or (2, 3) or (2, 3, 1) or (2, 3, 4); with channels along the last axis, \
              say --channel-axis -1",
         ),
         (
@@ -107,14 +107,14 @@ fn what_is_wrong_is_said_in_one_line_and_nothing_written() {
             &x_y,
             &["--arg", "w=w6.npy"],
             "--arg w: w6.npy has the shape (6,), but x.npy has (2, 3, 4); with channels along axis 1 it must \
-             be () or (3,) or (1, 3, 1) or (2, 3) or (2, 3, 1) or (2, 3, 4)",
+             be () or (3,) or (1, 3, 1) or (3, 1) or (2, 3) or (2, 3, 1) or (2, 3, 4)",
         ),
         (
             prelu,
             &x_y,
             &["--arg", "w=w.npy", "--channel-axis", "-1"],
             "--arg w: w.npy has the shape (3,), but x.npy has (2, 3, 4); with channels along axis 2 it must \
-             be () or (4,) or (1, 1, 4) or (2, 3, 4)",
+             be () or (4,) or (1, 1, 4) or (1, 4) or (2, 3, 4)",
         ),
         (
             prelu,
@@ -149,7 +149,7 @@ fn what_is_wrong_is_said_in_one_line_and_nothing_written() {
             &x_y,
             &["--arg", "g=w24.npy"],
             "--arg g: w24.npy has the shape (24,), but x.npy has (2, 3, 4); with channels along axis 1 it must be () or \
-             (3,) or (1, 3, 1) or (2, 3) or (2, 3, 1) or (2, 3, 4)",
+             (3,) or (1, 3, 1) or (3, 1) or (2, 3) or (2, 3, 1) or (2, 3, 4)",
         ),
         // Axes.
         (

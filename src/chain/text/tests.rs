@@ -69,6 +69,7 @@ fn names_as_they_are_found() {
         ),
         ("Clip(min=-2, max=3)", "hardtanh(-2, 3)"),
         ("clip(max=7)", "hardtanh(-inf, 7)"),
+        ("clip(2, 1)", "hardtanh(1, 1)"),
         ("Hardtanh(min_val=-2, max_val=2)", "hardtanh(-2, 2)"),
         ("Softplus(beta=2.0, threshold=20.0)", "softplus(2)"),
         ("round( bf16 )", "round(bf16)"),

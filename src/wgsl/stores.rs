@@ -1,0 +1,128 @@
+//! How an element's kernel stores: words of four elements, the last of which may not be whole, and pairs that share 32 bits.
+
+use super::element::{Element, place};
+use super::form::{At, Output};
+use std::fmt::Write;
+
+impl Element<'_> {
+    pub(super) fn store_words(&self, out: &mut String, indent: &str) {
+        for (index, output) in self.form.outputs.iter().enumerate() {
+            let (name, target) = (&output.name, self.target(output));
+            if matches!(output.at, At::Each | At::Rows) {
+                _ = writeln!(out, "{indent}{target}[o_{name}] = r_{name};");
+            } else if output.beside.is_none() {
+                for line in self.store_pairs(index, 0..4) {
+                    _ = writeln!(out, "{indent}{line}");
+                }
+            }
+        }
+    }
+
+    /// Statements that store some of four elements that alternate with others, which are stored along with them, or stay as
+    /// they are.
+    fn store_pairs(&self, index: usize, lanes: std::ops::Range<usize>) -> Vec<String> {
+        let output = &self.form.outputs[index];
+        let others = self.form.outputs.iter();
+        let mut others = others.filter(|other| other.beside == Some(index));
+        let both = [Some(output), others.next()];
+        let (target, name) = (self.target(output), &output.name);
+        let mut lines = Vec::new();
+        for lane in lanes {
+            if output.dtype.size() == 4 {
+                for one in both.into_iter().flatten() {
+                    let (word, part) = (lane / 2, 2 * (lane % 2) + usize::from(one.at == At::Odd));
+                    let part = ["x", "y", "z", "w"][part];
+                    let value = format!("r_{}[{lane}]", one.name);
+                    lines.push(format!("{target}[o_{name} + {word}u].{part} = {value};"));
+                }
+                continue;
+            }
+            let part = format!("{target}[o_{name}][{lane}]");
+            let half = |one: &Output| match one.at {
+                At::Odd => format!("(r_{}[{lane}] << 16u)", one.name),
+                _ => format!("r_{}[{lane}]", one.name),
+            };
+            let beside = match both {
+                [_, Some(other)] => half(other),
+                _ if output.at == At::Odd => format!("({part} & 0xffffu)"),
+                _ => format!("({part} & 0xffff0000u)"),
+            };
+            lines.push(format!("{part} = {} | {beside};", half(output)));
+        }
+        lines
+    }
+
+    /// The last word may reach behind the operand: there only its own elements are written, and an element's
+    /// neighbour in the same 32 bits is written back as it was.
+    pub(super) fn store_end(&self, out: &mut String) {
+        out.push_str("    let left = args.len - 4u * i;\n    if left >= 4u {\n");
+        self.store_words(out, "        ");
+        out.push_str("        return;\n    }\n");
+        for (index, output) in self.form.outputs.iter().enumerate() {
+            let name = &output.name;
+            let at = format!("{}[o_{name}]", self.target(output));
+            if matches!(output.at, At::Even | At::Odd) {
+                for lane in (0..3).filter(|_| output.beside.is_none()) {
+                    let lines = self.store_pairs(index, lane..lane + 1).join("\n        ");
+                    _ = writeln!(out, "    if left > {lane}u {{\n        {lines}\n    }}");
+                }
+                continue;
+            }
+            out.push_str(&if output.dtype.size() == 4 {
+                format!(
+                    "    {at}.x = r_{name}.x;
+    if left > 1u {{
+        {at}.y = r_{name}.y;
+    }}
+    if left > 2u {{
+        {at}.z = r_{name}.z;
+    }}
+"
+                )
+            } else {
+                format!(
+                    "    if left == 1u {{
+        {at}.x = ({at}.x & 0xffff0000u) | (r_{name}.x & 0xffffu);
+    }} else {{
+        {at}.x = r_{name}.x;
+    }}
+    if left == 3u {{
+        {at}.y = ({at}.y & 0xffff0000u) | (r_{name}.y & 0xffffu);
+    }}
+"
+                )
+            });
+        }
+    }
+
+    /// The two elements that share the 32 bits of a smaller result, so that no two invocations write to one place.
+    /// Where the offset is odd, the first element is the upper half of its word: `e` wraps below zero then. There is
+    /// one output, and rows begin at whole words.
+    pub(super) fn pair(&self, out: &mut String) {
+        let output = &self.form.outputs[0];
+        let (name, target) = (&output.name, self.target(output));
+        let at = if output.at == At::Rows {
+            format!("({}) >> 1u", place(name, true, "e"))
+        } else {
+            format!("(args.{name} >> 1u) + i")
+        };
+        _ = writeln!(
+            out,
+            "    let e = 2u * i - (args.{name} & 1u);
+    let low = e < args.len;
+    let high = e + 1u < args.len;
+    if !(low | high) {{
+        return;
+    }}
+    let at = {at};
+    var bits = {target}[at];
+    if low {{
+        bits = (bits & 0xffff0000u) | one(e);
+    }}
+    if high {{
+        bits = (bits & 0xffffu) | (one(e + 1u) << 16u);
+    }}
+    {target}[at] = bits;"
+        );
+    }
+}
