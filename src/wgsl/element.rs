@@ -59,16 +59,16 @@ fn pairs(name: &str, dtype: DType, i: &str) -> String {
     }
 }
 
-/// Four elements that alternate with others, as bits.
-fn of_pairs(source: &str, name: &str, input: &Input) -> String {
+/// Four elements that alternate with others, as bits, of the words that were loaded under another operand's name.
+fn of_pairs(loaded: &str, input: &Input) -> String {
     let is_odd = input.at == At::Odd;
     if input.dtype.size() == 4 {
         let parts = if is_odd { "yw" } else { "xz" };
-        return format!("vec4({source}[at_{name}].{parts}, {source}[at_{name} + 1u].{parts})");
+        return format!("vec4(low_{loaded}.{parts}, high_{loaded}.{parts})");
     }
     match is_odd {
-        true => format!("{source}[at_{name}] >> vec4(16u)"),
-        false => format!("{source}[at_{name}] & vec4(0xffffu)"),
+        true => format!("low_{loaded} >> vec4(16u)"),
+        false => format!("low_{loaded} & vec4(0xffffu)"),
     }
 }
 
@@ -464,10 +464,15 @@ impl Element<'_> {
         }
         for input in self.form.inputs.iter().filter(|input| !self.is_held(input)) {
             let name = &input.name;
-            self.find(out, input, "i");
+            if input.beside.is_none() {
+                self.find(out, input, "i");
+            }
             let word = match input.at {
                 At::Each | At::Rows => format!("{name}[at_{name}]"),
-                At::Even | At::Odd => of_pairs(self.source(input), name, input),
+                At::Even | At::Odd => {
+                    self.load_pairs(out, input);
+                    of_pairs(self.source(input), input)
+                }
                 _ => self.bits_at(input),
             };
             _ = writeln!(out, "    let w_{name} = {word};");
@@ -500,6 +505,17 @@ impl Element<'_> {
             self.store_words(out, "    ");
         } else {
             self.store_end(out);
+        }
+    }
+
+    /// Loads the words of four pairs, once for both operands.
+    fn load_pairs(&self, out: &mut String, input: &Input) {
+        let name = &input.name;
+        if input.beside.is_none() {
+            _ = writeln!(out, "    let low_{name} = {name}[at_{name}];");
+            if input.dtype.size() == 4 {
+                _ = writeln!(out, "    let high_{name} = {name}[at_{name} + 1u];");
+            }
         }
     }
 

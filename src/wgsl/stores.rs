@@ -11,20 +11,47 @@ impl Element<'_> {
             if matches!(output.at, At::Each | At::Rows) {
                 _ = writeln!(out, "{indent}{target}[o_{name}] = r_{name};");
             } else if output.beside.is_none() {
-                for line in self.store_pairs(index, 0..4) {
+                let whole = self.store_whole_pairs(index);
+                for line in whole.unwrap_or_else(|| self.store_pairs(index, 0..4)) {
                     _ = writeln!(out, "{indent}{line}");
                 }
             }
         }
     }
 
+    /// The output that alternates with one, and is stored along with it.
+    fn other_of_pairs(&self, index: usize) -> Option<&Output> {
+        let mut others = self.form.outputs.iter();
+        others.find(|other| other.beside == Some(index))
+    }
+
+    /// Statements that store four whole pairs as words, where both elements of each are written.
+    fn store_whole_pairs(&self, index: usize) -> Option<Vec<String>> {
+        let (output, other) = (&self.form.outputs[index], self.other_of_pairs(index)?);
+        let (target, name) = (self.target(output), &output.name);
+        let [even, odd] = match output.at {
+            At::Odd => [&other.name, name],
+            _ => [name, &other.name],
+        };
+        if output.dtype.size() < 4 {
+            let word = format!("r_{even} | (r_{odd} << vec4(16u))");
+            return Some(vec![format!("{target}[o_{name}] = {word};")]);
+        }
+        let word = |first: usize| {
+            let pair = |lane: usize| format!("r_{even}[{lane}], r_{odd}[{lane}]");
+            format!("vec4({}, {})", pair(first), pair(first + 1))
+        };
+        Some(vec![
+            format!("{target}[o_{name}] = {};", word(0)),
+            format!("{target}[o_{name} + 1u] = {};", word(2)),
+        ])
+    }
+
     /// Statements that store some of four elements that alternate with others, which are stored along with them, or stay as
     /// they are.
     fn store_pairs(&self, index: usize, lanes: std::ops::Range<usize>) -> Vec<String> {
         let output = &self.form.outputs[index];
-        let others = self.form.outputs.iter();
-        let mut others = others.filter(|other| other.beside == Some(index));
-        let both = [Some(output), others.next()];
+        let both = [Some(output), self.other_of_pairs(index)];
         let (target, name) = (self.target(output), &output.name);
         let mut lines = Vec::new();
         for lane in lanes {
