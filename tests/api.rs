@@ -457,10 +457,7 @@ fn arguments_are_checked() {
         gate.bind(operands.arg("g", half(0, 2 * h, h), DType::F16))
     };
     assert!(bind(6).is_ok());
-    assert_eq!(
-        message(bind(5)),
-        "the rows of x have 5 elements, 10 apart, from byte 0 on; in f16 all three must be whole 32-bit words"
-    );
+    assert!(bind(5).is_ok());
     let short = Operands::new()
         .x(half(0, 0, 6))
         .y(at(1, 24))

@@ -14,7 +14,7 @@ use nonlin::{
     Activation, Chain, DType, Element, Function, Gpu, Kernels, Layout, Operand, Operands, Pass,
     Step, Values, reference, wgpu,
 };
-use packing::{alternating, alternating_in_pieces, packed};
+use packing::{alternating, alternating_in_pieces, own_gate, packed};
 use std::collections::BTreeSet;
 
 /// A number between -1 and 1 that looks random, and is the same each time.
@@ -543,7 +543,9 @@ fn main() -> ! {
                     packed::<f16>(gpu, name, h, true)?;
                     packed::<bf16>(gpu, name, h, false)?;
                 }
-                packed::<f32>(gpu, name, 7, true)
+                packed::<f32>(gpu, name, 7, true)?;
+                packed::<f16>(gpu, name, 7, true)?;
+                packed::<bf16>(gpu, name, 1, false)
             });
         }
         for (number, text) in packing::CHAINS.into_iter().enumerate() {
@@ -556,6 +558,8 @@ fn main() -> ! {
             }
         }
         trials.add("alternating_in_pieces", alternating_in_pieces);
+        trials.add("own_gate::f32", own_gate::<f32>);
+        trials.add("own_gate::f16", own_gate::<f16>);
         trials.add("random_steps", random_steps);
         trials.add("without_dx", without_dx);
         trials.add("other_numbers", other_numbers);

@@ -76,6 +76,8 @@ pub(crate) struct Channels<'a> {
     axis: Option<usize>,
     /// Whether the user decided.
     explicit: bool,
+    /// Whether each element of a sample is a channel.
+    of_samples: bool,
 }
 
 impl<'a> Channels<'a> {
@@ -103,11 +105,15 @@ impl<'a> Channels<'a> {
             file,
             axis,
             explicit: asked.is_some(),
+            of_samples: false,
         })
     }
 
     /// How the library is told. There is none for an x that is empty beside axes too long to be multiplied.
     pub(crate) fn layout(&self) -> Option<Layout> {
+        if self.of_samples {
+            return Layout::of_shape(&[self.x[0], count(&self.x[1..])?], 1);
+        }
         let axis = self.axis?;
         let (outer, channels) = (count(&self.x[..axis])?, self.x[axis]);
         outer.checked_mul(channels)?;
@@ -117,6 +123,30 @@ impl<'a> Channels<'a> {
             channels,
             inner,
         })
+    }
+
+    /// The same channels, or, where an operand has a value for each element of a sample, as many channels as a sample has
+    /// elements: (H, W, C) beside (N, H, W, C).
+    pub(crate) fn with_samples(mut self, shapes: &[&[u64]]) -> Self {
+        let of_samples = |shape: &&&[u64]| self.x.len() > 2 && **shape == &self.x[1..];
+        let known = self::shapes(self.x, self.axis);
+        let mut found = shapes.iter().filter(of_samples);
+        self.of_samples = found.any(|shape| !known.iter().any(|known| known == shape));
+        self
+    }
+
+    /// What stands beside an operand with a value for each element of a sample: one for all, the same, or x's shape.
+    fn check_of_samples(&self, found: &str, shape: &[u64]) -> Result<()> {
+        let ones = shape.iter().all(|length| *length == 1);
+        if ones || shape == self.x || shape == &self.x[1..] {
+            return Ok(());
+        }
+        let (file, sample) = (self.file.display(), text(&self.x[1..]));
+        Err(Failure(format!(
+            "{found}, but another operand has {sample}, a value for each element of a sample of {file}; beside it, it must \
+             be () or {sample} or {}",
+            text(self.x)
+        )))
     }
 
     /// Refuses an argument whose shape does not say, in one way only, whose its values are.
@@ -133,6 +163,9 @@ impl<'a> Channels<'a> {
         );
         if is_elementwise(chain, &argument.name) && shape == self.x {
             return Ok(());
+        }
+        if self.of_samples {
+            return self.check_of_samples(&found, shape);
         }
         let fits = |axis| {
             let ones = shape.iter().all(|length| *length == 1);
@@ -425,6 +458,29 @@ mod tests {
                 assert!(problem.contains("but x.npy has (2, 3); with"), "{problem}");
             }
         }
+    }
+
+    /// A value for each element of a sample, as Keras' PReLU has it.
+    #[test]
+    fn samples() {
+        let x = [2, 3, 4, 5];
+        let channels = || Channels::new(&x, Path::new("x.npy"), None).map_err(|f| f.0);
+        let of_samples = channels().unwrap().with_samples(&[&[3, 4, 5], &[1]]);
+        let layout = of_samples.layout().unwrap();
+        assert_eq!((layout.outer, layout.channels, layout.inner), (2, 60, 1));
+        let chain = "prelu(weight=@w)".parse().unwrap();
+        let argument = Named::parse("w=w.npy").unwrap();
+        for shape in [&[3, 4, 5][..], &[2, 3, 4, 5], &[1]] {
+            assert!(of_samples.check(&chain, &argument, shape).is_ok());
+        }
+        let problem = of_samples.check(&chain, &argument, &[3]).unwrap_err().0;
+        assert_eq!(
+            problem,
+            "--arg w: w.npy has the shape (3,), but another operand has (3, 4, 5), a value for each element of a sample \
+             of x.npy; beside it, it must be () or (3, 4, 5) or (2, 3, 4, 5)"
+        );
+        let usual = channels().unwrap().with_samples(&[&[3], &[2, 3]]);
+        assert_eq!(usual.layout().unwrap().channels, 3);
     }
 
     #[test]

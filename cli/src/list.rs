@@ -107,7 +107,8 @@ fn plain() -> impl Iterator<Item = Value> {
 }
 
 /// A preset's name and parameters.
-fn preset_text(preset: &Preset) -> String {
+/// A preset's name and parameters.
+pub(crate) fn preset_text(preset: &Preset) -> String {
     let parameters = preset.parameters().iter();
     let parameters = parameters.map(|(name, default)| match default {
         Some(default) => format!("{name}={default}"),

@@ -1,9 +1,10 @@
 //! `nonlin plot`.
 
+use crate::list::preset_text;
 use crate::output::{files, short};
 use crate::pending::Pending;
 use crate::{Failure, Result, Verdict};
-use nonlin::{Activation, Chain, reference};
+use nonlin::{Activation, Chain, Preset, reference};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::register_font;
@@ -133,8 +134,23 @@ fn gallery(folder: &Path, from: f32, to: f32) -> Result<()> {
         }
         page += if pair.len() == 1 { "| |\n" } else { "|\n" };
     }
+    page += &presets();
     add("README.md", page.as_bytes())?;
     files.into_iter().try_for_each(Pending::persist)
+}
+
+/// The presets, and the chains that they stand for.
+fn presets() -> String {
+    let mut page = String::from(
+        "\n## Presets\n\n\
+         Names that stand for chains. `{p}` is the parameter p, `{-p}` its negative, and `{1/p}` its reciprocal.\n\n\
+         | preset | chain |\n|---|---|\n",
+    );
+    for preset in Preset::ALL {
+        let chain = preset.text().replace('|', "\\|");
+        _ = writeln!(page, "| `{}` | `{chain}` |", preset_text(preset));
+    }
+    page
 }
 
 /// What is drawn.

@@ -27,9 +27,9 @@ use std::path::{Path, PathBuf};
 /// with --bf16-as V2 as ml_dtypes' bfloat16 is.
 ///
 /// Each operand of the chain, such as @w, needs a file: --arg w=w.npy. Its shape says whose its
-/// values are. With x of N x C x H x W: () or one value, shared; (C,) or (1, C, 1, 1), per channel;
-/// (N, C) or (N, C, 1, 1), per sample and channel; x's own, per element, which gate and residual
-/// mostly have. --channel-axis says which axis is C, where it is not axis 1; N stands for all axes before
+/// values are. With x of N x C x H x W: () or one value, shared; (C,), (C, 1, 1) or (1, C, 1, 1), per channel;
+/// (N, C) or (N, C, 1, 1), per sample and channel; (C, H, W), per element of a sample; x's own, per
+/// element, which gate and residual mostly have. --channel-axis says which axis is C, where it is not axis 1; N stands for all axes before
 /// it. Other shapes are refused, and so are those that NumPy would broadcast in another way, where
 /// --channel-axis was not given. Gradients of operands are f32, of the shape and order of their
 /// operand's file. With operands or random steps, all has to fit on the device at one time.
@@ -419,12 +419,18 @@ fn read_operands<'a, T: Element>(
     if args.arg.is_empty() {
         return Ok((values, shapes));
     }
+    let arrays = args
+        .arg
+        .iter()
+        .map(|named| Ok((named, read::<T>(&named.path)?)));
+    let arrays = arrays.collect::<Result<Vec<_>>>()?;
+    let given = arrays.iter().map(|(_, array)| &array.shape.dimensions[..]);
     let channels = Channels::new(&x.dimensions, &args.x, args.channel_axis)?;
+    let channels = channels.with_samples(&given.collect::<Vec<_>>());
     if let Some(layout) = channels.layout() {
         values = values.layout(layout);
     }
-    for named in &args.arg {
-        let array = read::<T>(&named.path)?;
+    for (named, array) in arrays {
         channels.check(chain, named, &array.shape.dimensions)?;
         shapes.insert(named.name.as_str(), array.shape.clone());
         values = values.arg(&named.name, &array.in_order(Order::C).data);

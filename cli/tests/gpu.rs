@@ -374,6 +374,13 @@ fn bench_with_operands() {
             "f32",
             [(1, 4), (1, 5), (3, 9)],
         ),
+        // Two products; a scale that learns, tanh and silu.
+        (
+            "silu | gate(@u | tanh | scale(@s))",
+            &["--shape", "4x8x16"],
+            "f32",
+            [(1, 4), (2, 5), (6, 15)],
+        ),
         (
             "bias(2) | rrelu | scale(@s) | scale(3)",
             &["--shape", "5x4x4"],

@@ -25,13 +25,15 @@ fn act_situ(x: f32, beta: f32) -> f32 {
     return m_times_sigmoid(situ_line(x, x / beta, beta), x);
 }
 
-// tanh'(v) s(x) + beta tanh(v) s'(x), with v = x / beta and tanh'(v) = 4 s'(2 v). With q = e^-|x|, s is 1 / (1 + q) and s' is
+// tanh'(v) s(x) + beta tanh(v) s'(x), with v = x / beta and tanh'(v) = 4 s'(2 v), and q2 = e^(-2 |v|) for that. With q = e^-|x|, s is 1 / (1 + q) and s' is
 // q / (1 + q)^2; below zero s is q / (1 + q), and q is a factor of both terms.
 fn act_situ_dx(x: f32, beta: f32) -> f32 {
     let v = x / beta;
     let e = m_exp(-min(abs(x), 300.0), 0.0);
     let q = m_exp_value(e);
-    let up = 4.0 * m_sigmoid_derivative(2.0 * v) / (1.0 + q);
+    let e2 = m_exp(-min(2.0 * abs(v), 300.0), 0.0);
+    let q2 = m_exp_value(e2);
+    let up = m_exp_times(e2, 4.0 / ((1.0 + q2 * (2.0 + q2)) * (1.0 + q)));
     let down = situ_line(x, v, beta) / (1.0 + q * (2.0 + q));
     let far = m_exp_times(e, select(down, up + down, x < 0.0));
     return select(up + far, far, x < 0.0);

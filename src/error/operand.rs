@@ -1,7 +1,6 @@
 //! What can be wrong with operands.
 
 use crate::pass::Pass;
-use crate::tensor::dtype::DType;
 
 /// What can be wrong with operands: which are given, where they lie, how long they are. Lengths are in elements,
 /// offsets and sizes in bytes.
@@ -119,23 +118,6 @@ pub enum OperandError {
         row: u64,
         /// Elements from one row to the next.
         stride: u64,
-    },
-    /// Rows of 16-bit elements that do not begin and end at whole 32-bit words.
-    #[error(
-        "the rows of {operand} have {row} elements, {stride} apart, from byte {offset} on; in {dtype} all \
-             three must be whole 32-bit words"
-    )]
-    OddRows {
-        /// The operand.
-        operand: String,
-        /// Its dtype.
-        dtype: DType,
-        /// Elements in a row.
-        row: u64,
-        /// Elements from one row to the next.
-        stride: u64,
-        /// Its first byte.
-        offset: u64,
     },
     /// Rows with gaps where elements must lie one behind the other.
     #[error(

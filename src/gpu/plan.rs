@@ -83,7 +83,7 @@ impl Plan {
     /// [`ChainError::NoGradient`](crate::ChainError::NoGradient),
     /// [`OperandError::MissingUsage`](crate::OperandError::MissingUsage),
     /// [`OperandError::Misaligned`](crate::OperandError::Misaligned),
-    /// [`OperandError::OddRows`](crate::OperandError::OddRows), [`OperandError::Gaps`](crate::OperandError::Gaps),
+    /// [`OperandError::Gaps`](crate::OperandError::Gaps),
     /// [`OperandError::OutOfRange`](crate::OperandError::OutOfRange),
     /// [`OperandError::Overlap`](crate::OperandError::Overlap);
     /// [`OperandError::NotABuffer`](crate::OperandError::NotABuffer) for [`Memory::External`](crate::Memory::External);

@@ -45,7 +45,10 @@ impl<'a> Work<'a> {
             form.inputs.push(input);
         }
         for slot in &cut.outputs {
-            let at = self.at(&slot.placed, cut);
+            let at = match self.at(&slot.placed, cut) {
+                At::Rows if slot.placed.is_ragged() => At::Ragged,
+                at => at,
+            };
             let (place, binding) = self.reach(slot, at, cut.access, piece)?;
             let output = slot.output(at);
             let is_own = output.in_place.is_none() && output.beside.is_none();
@@ -142,7 +145,7 @@ impl<'a> Work<'a> {
                 let end = first + bytes_of_pairs(piece.len, p.dtype.size());
                 Ok(plain(self.binding(p, first..end, PAIR_WORD, PAIR_WORD)))
             }
-            At::Rows => {
+            At::Rows | At::Ragged => {
                 let (offset, binding) = self.whole(p, unit, whole)?;
                 let Rows { len, stride } = p.operand.in_rows();
                 let per = unit / p.dtype.size();

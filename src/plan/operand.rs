@@ -63,7 +63,8 @@ impl<'a> Operand<'a> {
     /// one from the first element on and the other from the second. Such pairs are read and written as they lie, fastest
     /// where the first of them begins at a multiple of 16 bytes.
     ///
-    /// Rows of f16 or bf16 begin and end at whole 32-bit words, but for those pairs; multiples of 4 elements are faster.
+    /// Rows whose lengths and strides are multiples of 4 elements are fastest. 16-bit results in rows that begin or end within
+    /// 32 bits take a dispatch each.
     #[must_use]
     pub fn rows(mut self, rows: Rows) -> Self {
         let is_one = self.len == 0 || rows.len == rows.stride;
@@ -145,9 +146,6 @@ impl<'a> Operand<'a> {
                 stride,
             }));
         }
-        if self.rows != PAIRS {
-            self.whole_rows(name, dtype)?;
-        }
         let size = self.end;
         match self.last(alignment) {
             Some(end) if end <= size => Ok(offset..end),
@@ -160,21 +158,11 @@ impl<'a> Operand<'a> {
         }
     }
 
-    /// Refuses rows that do not begin and end at whole 32-bit words.
-    pub(crate) fn whole_rows(&self, name: &str, dtype: DType) -> Result<(), Error> {
+    /// Whether rows begin or end within 32 bits.
+    pub(crate) fn is_ragged(&self, dtype: DType) -> bool {
         let Rows { len: row, stride } = self.rows;
         let in_gaps = |value: u64| !(value % 4 * dtype.size()).is_multiple_of(4);
-        let is_whole = !in_gaps(row) && !in_gaps(stride) && self.offset.is_multiple_of(4);
-        if row == stride || is_whole {
-            return Ok(());
-        }
-        Err(Error::Operand(OperandError::OddRows {
-            operand: name.to_owned(),
-            dtype,
-            row,
-            stride,
-            offset: self.offset,
-        }))
+        row != stride && (in_gaps(row) || in_gaps(stride) || !self.offset.is_multiple_of(4))
     }
 
     /// The byte behind the last element, with elements of so many bytes; none where u64 cannot count it.

@@ -49,6 +49,11 @@ impl<'a> Placed<'a> {
         (rows.len != rows.stride).then_some(rows)
     }
 
+    /// Whether its rows begin or end within 32 bits.
+    pub(crate) fn is_ragged(&self) -> bool {
+        self.operand.is_ragged(self.dtype)
+    }
+
     /// Where its pairs begin, and whether its elements are the second ones, if it alternates with another and kernels can
     /// take four of its elements at a time.
     pub(crate) fn pairs(&self) -> Option<(u64, bool)> {

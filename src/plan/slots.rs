@@ -96,7 +96,7 @@ impl<'a> Slots<'a> {
         Ok(slots)
     }
 
-    /// Adds an output: apart from all others, or exactly in the place of an input that no other output takes.
+    /// Adds an output: apart from all others, or exactly in the place of inputs that no other output takes.
     fn write(&mut self, placed: Placed<'a>) -> Result<(), Error> {
         let mut in_place = None;
         for (index, input) in self.inputs.iter().enumerate() {
@@ -105,10 +105,11 @@ impl<'a> Slots<'a> {
                 continue;
             }
             let is_taken = self.outputs.iter().any(|o| o.in_place == Some(index));
-            if in_place.is_some() || is_taken || !input.is_same(&placed) {
+            if is_taken || !input.is_same(&placed) {
                 return Err(input.overlap(&placed));
             }
-            in_place = Some(index);
+            // x may be an operand's place too: its own gate.
+            in_place.get_or_insert(index);
         }
         let mut others = self.outputs.iter().map(|output| &output.placed);
         if let Some(other) = others.find(|other| !other.is_apart(&placed)) {

@@ -133,15 +133,6 @@ impl<'a> Work<'a> {
         let access = self.access();
         let mut launches = Launches::default();
         let outputs: Vec<_> = self.slots.outputs.iter().collect();
-        if access == Access::Scalar {
-            // One by one, two that share 32 bits would be written by two invocations.
-            for output in &outputs {
-                output
-                    .placed
-                    .operand
-                    .whole_rows(&output.placed.name, output.placed.dtype)?;
-            }
-        }
         let small = outputs.iter().any(|output| output.placed.dtype.size() < 4);
         let partials = self.partials(access);
         // What is summed goes along with what is written, but where two elements that share 32 bits
@@ -195,6 +186,7 @@ impl<'a> Work<'a> {
         // Where 32 bits hold two results, the first may be alone in its word.
         let sizes = outputs.iter().map(|output| output.placed.dtype.size());
         let size = sizes.min().unwrap_or(4);
+        let is_ragged = outputs.iter().any(|output| output.placed.is_ragged());
         let cut = Cut {
             access,
             sweep: Sweep::Each,
@@ -206,6 +198,7 @@ impl<'a> Work<'a> {
             let len = piece.min(self.len - start);
             let words = match (access, size) {
                 (Access::Vec4, _) => len.div_ceil(WORD),
+                (Access::Scalar, _) if is_ragged => len,
                 (Access::Scalar, 4) => len,
                 (Access::Scalar, _) => len / 2 + 1,
             };

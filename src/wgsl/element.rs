@@ -79,7 +79,7 @@ impl Element<'_> {
 
     pub(super) fn divides(&self) -> bool {
         let divided = |input: &Input| matches!(input.at, At::Rows | At::Channel | At::Channels);
-        let in_rows = |output: &Output| output.at == At::Rows;
+        let in_rows = |output: &Output| matches!(output.at, At::Rows | At::Ragged);
         self.form.inputs.iter().any(divided) || self.form.outputs.iter().any(in_rows)
     }
 
@@ -382,6 +382,7 @@ impl Element<'_> {
         _ = writeln!(out, "fn word(i: u32{held}){returned} {{");
         match self.form.access {
             Access::Vec4 => self.word_of_four(out),
+            Access::Scalar if pairs && self.form.outputs[0].at == At::Ragged => self.ragged(out),
             Access::Scalar if pairs => self.pair(out),
             Access::Scalar => self.single(out),
         }
@@ -418,8 +419,8 @@ impl Element<'_> {
                 let place = pairs(name, input.dtype, element);
                 writeln!(out, "    let at_{name} = {place};")
             }
-            At::Each | At::Rows => {
-                let place = place(name, *at == At::Rows, element);
+            At::Each | At::Rows | At::Ragged => {
+                let place = place(name, *at != At::Each, element);
                 writeln!(out, "    let at_{name} = {place};")
             }
             At::Channel | At::Channels => writeln!(

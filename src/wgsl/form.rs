@@ -21,6 +21,8 @@ pub(crate) enum At {
     Each,
     /// Its own, in rows with gaps between them.
     Rows,
+    /// The same of a 16-bit result whose rows begin or end within 32 bits.
+    Ragged,
     /// Its own, the first of each pair of elements: another operand's are the second ones.
     Even,
     /// The second of each pair.
@@ -54,7 +56,7 @@ pub(crate) struct Output {
     /// Its variable: `y`, `dx`, `d_w`.
     pub(crate) name: String,
     pub(crate) dtype: DType,
-    /// How its elements lie: [`At::Each`], [`At::Rows`], [`At::Even`] or [`At::Odd`].
+    /// How its elements lie: [`At::Each`], [`At::Rows`], [`At::Ragged`], [`At::Even`] or [`At::Odd`].
     pub(crate) at: At,
     /// The input, by index, that it takes the place of.
     pub(crate) in_place: Option<usize>,
@@ -275,8 +277,11 @@ pub(crate) fn fields(form: &Form, args: &Args) -> Vec<(String, u32)> {
     for (index, output) in form.outputs.iter().enumerate() {
         let place = place(index, &args.outputs);
         put(&output.name, place.offset);
-        if output.at == At::Rows {
+        if matches!(output.at, At::Rows | At::Ragged) {
             row_fields(&mut put, &output.name, place);
+        }
+        if output.at == At::Ragged {
+            put(&format!("row_{}", output.name), place.row);
         }
     }
     let random = ["seed_low", "seed_high", "offset_low", "offset_high"];
@@ -301,7 +306,7 @@ fn input_fields(put: &mut impl FnMut(&str, u32), input: &Input, place: Place) {
     put(name, place.offset);
     match at {
         At::Each | At::Even | At::Odd | At::Shared | At::Held | At::HeldSample => {}
-        At::Rows => row_fields(put, name, place),
+        At::Rows | At::Ragged => row_fields(put, name, place),
         At::Channel | At::Channels => {
             for (what, d) in [("inner", place.inner), ("channels", place.channels)] {
                 let [magic, shift] = divisor(d);

@@ -152,4 +152,34 @@ impl Element<'_> {
     {target}[at] = bits;"
         );
     }
+
+    /// One element of a row, with the next if the two share 32 bits, so that no two invocations write to one place: what is
+    /// beside a row in its first or last word is not this operand's. There is one output.
+    pub(super) fn ragged(&self, out: &mut String) {
+        let output = &self.form.outputs[0];
+        let (name, target) = (&output.name, self.target(output));
+        let at = place(name, true, "i");
+        _ = writeln!(
+            out,
+            "    if i >= args.len {{
+        return;
+    }}
+    let in_row = i - args.row_{name} * m_divide(i, args.row_magic_{name}, args.row_shift_{name});
+    let at = {at};
+    let is_high = (at & 1u) == 1u;
+    if is_high & (in_row > 0u) {{
+        return;
+    }}
+    var bits = {target}[at >> 1u];
+    if is_high {{
+        bits = (bits & 0xffffu) | (one(i) << 16u);
+    }} else {{
+        bits = (bits & 0xffff0000u) | one(i);
+        if in_row + 1u < args.row_{name} {{
+            bits = (bits & 0xffffu) | (one(i + 1u) << 16u);
+        }}
+    }}
+    {target}[at >> 1u] = bits;"
+        );
+    }
 }

@@ -316,6 +316,15 @@ fn alternating_operands_translate() {
             try_form(body, &form);
         }
     }
+    // One by one, in rows that begin and end within words.
+    let body = Body::Chain(&chain, Pass::Forward);
+    let mut form = Form {
+        access: Access::Scalar,
+        ..Form::plain(body, DType::F16.into())
+    };
+    form.inputs[0].at = At::Rows;
+    form.outputs[0].at = At::Ragged;
+    try_form(body, &form);
 }
 
 /// Operands of all kinds, random numbers, sums in every order, rows with gaps, several outputs.

@@ -53,8 +53,8 @@ fn errors(device: &Device) -> Result {
         ),
         "{error:?}"
     );
-    let gate = of("silu | gate(@g)")?.operand("g", w(3)).forward(x.clone());
-    let error = refused(gate, "3")?;
+    let gate = of("silu | gate(@g)")?.operand("g", w(5)).forward(x.clone());
+    let error = refused(gate, "5")?;
     assert!(
         matches!(
             error,

@@ -392,6 +392,10 @@ pub(crate) fn add(on: &mut Trials) {
         ),
         ("silu | gate(@g)", vec![each(Lies::Turned)]),
         (
+            "silu | gate(@u | scale(@s) | clip(-2, 2)) | gate(@h | sigmoid)",
+            vec![each(Lies::Turned), Whose::Channel, Whose::SampleChannel],
+        ),
+        (
             "scale(@s) | bias(@b) | mish | residual(@r)",
             vec![Whose::Channel, Whose::Channel, each(Lies::Half)],
         ),

@@ -40,6 +40,10 @@ macro_rules! functions {
         $({ $($parameter:ident: $default:literal),+ })?, $formula:literal;
     )+) => {
         /// Each activation's function with its parameters' defaults.
+        #[expect(
+            clippy::approx_constant,
+            reason = "a default that is given with six digits"
+        )]
         const FUNCTIONS: &[(Activation, fn(Tensor<1>) -> Tensor<1>)] = &[
             $((
                 Activation::$variant $({ $($parameter: $default),+ })?,
