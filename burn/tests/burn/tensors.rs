@@ -381,7 +381,7 @@ fn partly_tracked(device: &Device) -> Result {
 
 pub(crate) fn add(on: &mut Trials) {
     let each = |lies| Whose::Each(lies);
-    let chains: [(&str, Vec<Whose>); 7] = [
+    let chains: [(&str, Vec<Whose>); 8] = [
         ("silu", vec![]),
         ("dropout(0.3) | scale(2)", vec![]),
         ("prelu(weight=@w)", vec![Whose::Channel]),
