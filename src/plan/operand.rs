@@ -59,7 +59,7 @@ impl<'a> Operand<'a> {
     /// `n * h` elements in rows of `Rows { len: h, stride: 2 * h }`, one from the first element on and the other from
     /// element h.
     ///
-    /// Where two tensors alternate in one (x[0::2] and x[1::2]), each lies in rows of one element, `Rows { len: 1, stride: 2 }`,
+    /// Where two tensors alternate in one, `x[0::2]` and `x[1::2]`, each lies in rows of one element, `Rows { len: 1, stride: 2 }`,
     /// one from the first element on and the other from the second. Such pairs are read and written as they lie, fastest
     /// where the first of them begins at a multiple of 16 bytes.
     ///
