@@ -2,7 +2,6 @@
 
 use crate::npy::{count, text};
 use crate::output::DASH;
-use crate::subject::is_elementwise;
 use crate::{Failure, Result};
 use nonlin::{Chain, Layout};
 use std::path::{Path, PathBuf};
@@ -153,7 +152,7 @@ impl<'a> Channels<'a> {
     ///
     /// The library then goes by the number of values: where two of the shapes that fit have the same, they
     /// mean the same.
-    pub(crate) fn check(&self, chain: &Chain, argument: &Named, shape: &[u64]) -> Result<()> {
+    pub(crate) fn check(&self, argument: &Named, shape: &[u64]) -> Result<()> {
         let (x, file) = (text(self.x), self.file.display());
         let found = format!(
             "--arg {}: {} has the shape {}",
@@ -161,9 +160,6 @@ impl<'a> Channels<'a> {
             argument.path.display(),
             text(shape)
         );
-        if is_elementwise(chain, &argument.name) && shape == self.x {
-            return Ok(());
-        }
         if self.of_samples {
             return self.check_of_samples(&found, shape);
         }
@@ -216,8 +212,7 @@ fn shapes(x: &[u64], axis: Option<usize>) -> Vec<Vec<u64>> {
         all.push(vec![x[axis]]);
         let kept = keepdims(x, axis..axis + 1);
         // As PyTorch and Keras have it, without the axes before the channels: (C, 1, 1).
-        all.extend((0..axis).map(|from| kept[from..].to_vec()));
-        all.push(kept[axis..].to_vec());
+        all.extend((0..=axis).map(|from| kept[from..].to_vec()));
         all.push(x[..=axis].to_vec());
         all.push(keepdims(x, 0..axis + 1));
     }
@@ -260,15 +255,10 @@ mod tests {
 
     type Shape<'a> = &'a [u64];
 
-    fn checked(
-        chain: &str,
-        x: &[u64],
-        axis: Option<i64>,
-        shape: &[u64],
-    ) -> std::result::Result<(), String> {
+    fn checked(x: &[u64], axis: Option<i64>, shape: &[u64]) -> std::result::Result<(), String> {
         let channels = Channels::new(x, Path::new("x.npy"), axis).map_err(|f| f.0)?;
         let argument = Named::parse("w=w.npy").unwrap();
-        let checked = channels.check(&chain.parse().unwrap(), &argument, shape);
+        let checked = channels.check(&argument, shape);
         checked.map_err(|f| f.0)
     }
 
@@ -326,7 +316,7 @@ mod tests {
         ];
         for (x, axis, shapes) in cases {
             for shape in *shapes {
-                let checked = checked("prelu(weight=@w)", x, *axis, shape);
+                let checked = checked(x, *axis, shape);
                 assert_eq!(checked, Ok(()), "{x:?} {axis:?} {shape:?}");
             }
         }
@@ -363,7 +353,7 @@ mod tests {
         ];
         for (x, axis, shapes) in cases {
             for shape in *shapes {
-                let problem = checked("prelu(weight=@w)", x, *axis, shape).unwrap_err();
+                let problem = checked(x, *axis, shape).unwrap_err();
                 assert!(
                     problem.contains(" it must be ()"),
                     "{x:?} {axis:?}: {problem}"
@@ -408,7 +398,7 @@ mod tests {
             ),
         ];
         for (x, shape, ways) in cases {
-            let problem = checked("scale(@w)", x, None, shape).unwrap_err();
+            let problem = checked(x, None, shape).unwrap_err();
             let wanted = format!(
                 "--arg w: w.npy has the shape {}, which fits the {} of x.npy in two ways: along its first axes, \
                  with channels along axis 1 as in PyTorch, and along its last, as NumPy broadcasts; say {ways}",
@@ -442,21 +432,19 @@ mod tests {
             (&[7], None, &[6], "without channels it must be () or (7,)"),
         ];
         for (x, axis, shape, end) in cases {
-            let problem = checked("scale(@w)", x, *axis, shape).unwrap_err();
+            let problem = checked(x, *axis, shape).unwrap_err();
             assert!(problem.ends_with(end), "{problem}");
         }
     }
 
-    /// Gates and residuals take what other arguments take; x's own shape is never in doubt.
+    /// x's own shape is never in doubt, and what is of no use is said beside it.
     #[test]
     fn tensors_of_steps() {
-        for chain in ["silu | gate(@w)", "residual(@w | relu) | scale(@s)"] {
-            assert_eq!(checked(chain, &[2, 2], None, &[2, 2]), Ok(()));
-            assert_eq!(checked(chain, &[2, 3, 4], None, &[2, 3, 1]), Ok(()));
-            for shape in [&[6][..], &[3, 2], &[1, 2, 3]] {
-                let problem = checked(chain, &[2, 3], None, shape).unwrap_err();
-                assert!(problem.contains("but x.npy has (2, 3); with"), "{problem}");
-            }
+        assert_eq!(checked(&[2, 2], None, &[2, 2]), Ok(()));
+        assert_eq!(checked(&[2, 3, 4], None, &[2, 3, 1]), Ok(()));
+        for shape in [&[6][..], &[3, 2], &[1, 2, 3]] {
+            let problem = checked(&[2, 3], None, shape).unwrap_err();
+            assert!(problem.contains("but x.npy has (2, 3); with"), "{problem}");
         }
     }
 
@@ -468,12 +456,11 @@ mod tests {
         let of_samples = channels().unwrap().with_samples(&[&[3, 4, 5], &[1]]);
         let layout = of_samples.layout().unwrap();
         assert_eq!((layout.outer, layout.channels, layout.inner), (2, 60, 1));
-        let chain = "prelu(weight=@w)".parse().unwrap();
         let argument = Named::parse("w=w.npy").unwrap();
         for shape in [&[3, 4, 5][..], &[2, 3, 4, 5], &[1]] {
-            assert!(of_samples.check(&chain, &argument, shape).is_ok());
+            assert!(of_samples.check(&argument, shape).is_ok());
         }
-        let problem = of_samples.check(&chain, &argument, &[3]).unwrap_err().0;
+        let problem = of_samples.check(&argument, &[3]).unwrap_err().0;
         assert_eq!(
             problem,
             "--arg w: w.npy has the shape (3,), but another operand has (3, 4, 5), a value for each element of a sample \

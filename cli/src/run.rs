@@ -168,7 +168,7 @@ fn run_as<T: Element>(args: &Args) -> Result<Verdict> {
             (packed.half(), x, Some(packed), gate)
         }
     };
-    let (mut values, operands) = read_operands::<T>(args, chain, &shape)?;
+    let (mut values, operands) = read_operands::<T>(args, &shape)?;
     if let Some(packed) = &packed {
         values = values.arg(packed.gate, &gate);
     }
@@ -410,7 +410,6 @@ fn read_like<T: Element>(shape: &Shape, of: &Path, path: &Path) -> Result<Array<
 /// Reads the chain's operands: all that it needs beside x and dy, and the shapes of their files by name.
 fn read_operands<'a, T: Element>(
     args: &'a Args,
-    chain: &Chain,
     x: &Shape,
 ) -> Result<(Values, HashMap<&'a str, Shape>)> {
     let (seed, offset) = (args.seed.unwrap_or(0), args.offset.unwrap_or(0));
@@ -431,7 +430,7 @@ fn read_operands<'a, T: Element>(
         values = values.layout(layout);
     }
     for (named, array) in arrays {
-        channels.check(chain, named, &array.shape.dimensions)?;
+        channels.check(named, &array.shape.dimensions)?;
         shapes.insert(named.name.as_str(), array.shape.clone());
         values = values.arg(&named.name, &array.in_order(Order::C).data);
     }

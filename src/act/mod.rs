@@ -373,6 +373,11 @@ fn angle(x: f64, f: impl Fn(f64) -> f64) -> f64 {
     if x.abs() < 1e99 { f(x) } else { f64::NAN }
 }
 
+/// The angle z = factor x, as far as its rounding, by up to 2^-24 |z|, may turn a sine; a factor of 1 rounds nothing.
+fn turned(z: f64, factor: f64) -> f64 {
+    if factor.abs() == 1.0 { 0.0 } else { z.abs() }
+}
+
 /// The logistic function in f64.
 fn sigmoid64(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())

@@ -1,6 +1,6 @@
 //! The sine of a multiple.
 
-use super::{Counts, Domain, FromY, Gradient, Room, Turns, angle};
+use super::{Counts, Domain, FromY, Gradient, Room, Turns, angle, turned};
 
 pub(super) const ROOM: Room = Room {
     source: "Sitzmann et al. 2020, arXiv:2006.09661, with omega 30; torch.sin",
@@ -12,9 +12,9 @@ pub(super) const ROOM: Room = Room {
     // Beyond the first bend ULP are measured at 1/8, below which roots are.
     y_terms: |x, p| match p[0] * x {
         z if z.abs() <= 1.5 => 0.0,
-        z => turned(z, p) + 0.125,
+        z => turned(z, p[0]) / 2.0 + 0.125,
     },
-    dx_terms: |x, p| p[0].abs() * (turned(p[0] * x, p) + 0.125),
+    dx_terms: |x, p| p[0].abs() * (turned(p[0] * x, p[0]) / 2.0 + 0.125),
     product: Some(0),
     turns: Some(Turns {
         y: |_| 1.0,
@@ -26,16 +26,7 @@ pub(super) const ROOM: Room = Room {
         is_flat: false,
         counts: Counts::Everywhere,
         d: |x, p| angle(x, |x| x * (p[0] * x).cos()),
-        terms: |x, p| x.abs() * (turned(p[0] * x, p) + 0.125),
+        terms: |x, p| x.abs() * (turned(p[0] * x, p[0]) / 2.0 + 0.125),
     }],
     ..Room::PLAIN
 };
-
-/// What the rounding of an angle z may turn it by, 2^-24 |z|, as a magnitude with so large an ULP.
-fn turned(z: f64, p: &[f64]) -> f64 {
-    if p[0].abs() == 1.0 {
-        0.0
-    } else {
-        z.abs() / 2.0
-    }
-}

@@ -31,10 +31,10 @@ pub(super) const ROOM: Room = Room {
         counts: Counts::Everywhere,
         d: |x, p| match p[0] {
             0.0 => super::angle(x, |x| x * x),
-            alpha => super::angle(x, |x| {
-                let ratio = (alpha * x).sin() / alpha;
-                x * (2.0 * alpha * x).sin() / alpha - ratio * ratio
-            }),
+            alpha => {
+                let of = |index: usize| (snake_beta::ROOM.gradients[index].d)(x, &[alpha, alpha]);
+                of(0) + of(1)
+            }
         },
         // The terms, and what the rounding of alpha x may turn them by.
         terms: |x, p| match p[0] {

@@ -1,6 +1,6 @@
 //! Snake with a magnitude of its own.
 
-use super::{Counts, Domain, FromY, Gradient, Room, Turns, angle};
+use super::{Counts, Domain, FromY, Gradient, Room, Turns, angle, turned};
 
 pub(super) const ROOM: Room = Room {
     source: "Lee et al. 2023, BigVGAN, arXiv:2206.04658, whose code adds 1e-9 to beta",
@@ -20,17 +20,13 @@ pub(super) const ROOM: Room = Room {
         x.abs() * (1.0 + (p[0] / p[1]).abs()) + sine * sine / p[1].abs()
     },
     dx_terms: |x, p| {
-        let turned = if p[0].abs() == 1.0 {
-            0.0
-        } else {
-            (p[0] * x).abs()
-        };
+        let z = p[0] * x;
         let factor = if p[1] == 0.0 {
             1.0
         } else {
             (p[0] / p[1]).abs()
         };
-        1.0 + factor * ((2.0 * p[0] * x).sin().abs() + turned)
+        1.0 + factor * ((2.0 * z).sin().abs() + turned(z, p[0]))
     },
     product: Some(0),
     turns: Some(Turns {
@@ -47,7 +43,7 @@ pub(super) const ROOM: Room = Room {
             terms: |x, p| {
                 let z = p[0] * x;
                 let near = if z.abs() <= 0.75 { 0.0 } else { 0.125 };
-                (x / p[1]).abs() * (near + turned(z, p))
+                (x / p[1]).abs() * (near + turned(z, p[0]))
             },
         },
         Gradient {
@@ -63,14 +59,9 @@ pub(super) const ROOM: Room = Room {
             terms: |x, p| {
                 let z = p[0] * x;
                 let near = if z.abs() <= 1.5 { 0.0 } else { 0.125 };
-                (near + turned(z, p)) / (p[1] * p[1])
+                (near + turned(z, p[0])) / (p[1] * p[1])
             },
         },
     ],
     ..Room::PLAIN
 };
-
-/// What the rounding of an angle z may turn it, or its double, by, as a magnitude with so large an ULP.
-fn turned(z: f64, p: &[f64]) -> f64 {
-    if p[0].abs() == 1.0 { 0.0 } else { z.abs() }
-}

@@ -6,7 +6,7 @@ pub(crate) mod preset;
 pub(crate) mod step;
 pub(crate) mod text;
 
-use crate::act::{Activation, Counts, FromY};
+use crate::act::{Activation, FromY};
 use crate::error::{ChainError, Error};
 use crate::pass::Pass;
 use crate::tensor::dtype::DType;
@@ -131,15 +131,9 @@ impl Chain {
         self.operands().into_iter().filter(learns).collect()
     }
 
-    /// Whether every element has a use for its value of an operand: then NaN there is NaN in the result, whatever x is.
+    /// Whether every element has a use for its value of an operand.
     pub(crate) fn counts_everywhere(&self, operand: &str) -> bool {
-        let nodes = self.nodes();
-        let mut path = path(&nodes, Source::Operand(operand)).into_iter();
-        path.all(|(node, parameter)| {
-            let step = nodes[node].step;
-            parameter
-                .is_none_or(|p| step.function().counts(step.parameters()[p]) == Counts::Everywhere)
-        })
+        nodes::counts_everywhere(&self.nodes(), operand)
     }
 
     /// Whether steps draw random numbers.

@@ -6,6 +6,7 @@
 
 use super::Chain;
 use super::step::Step;
+use crate::act::Counts;
 
 /// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,6 +81,15 @@ pub(crate) fn path(nodes: &[Node<'_>], mut source: Source<'_>) -> Vec<(usize, Op
         }
     }
     path
+}
+
+/// Whether every element has a use for its value of an operand: then NaN there is NaN in the result, whatever x is.
+pub(crate) fn counts_everywhere(nodes: &[Node<'_>], operand: &str) -> bool {
+    let mut path = path(nodes, Source::Operand(operand)).into_iter();
+    path.all(|(node, parameter)| {
+        let step = nodes[node].step;
+        parameter.is_none_or(|p| step.function().counts(step.parameters()[p]) == Counts::Everywhere)
+    })
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::plan::task::Task;
 use crate::tensor::dtype::{DType, DTypes};
 use crate::wgsl::{self, Body, Form, Sweep};
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -260,12 +261,13 @@ fn structure(chain: &Chain) -> String {
             function => function.name(),
         };
         for source in [Some(node.from)].into_iter().chain(node.arguments) {
-            text += &match source {
-                None => " #".to_owned(),
-                Some(Source::X) => " x".to_owned(),
-                Some(Source::Operand(name)) => format!(" {name}"),
-                Some(Source::Node(index)) => format!(" {index}"),
-            };
+            text.push(' ');
+            match source {
+                None => text.push('#'),
+                Some(Source::X) => text.push('x'),
+                Some(Source::Operand(name)) => text += name,
+                Some(Source::Node(index)) => _ = write!(text, "{index}"),
+            }
         }
         text.push('|');
     }

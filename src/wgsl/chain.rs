@@ -4,7 +4,7 @@ use super::files::Text;
 use super::items::prefixed;
 use crate::act::{Activation, Counts};
 use crate::chain::Chain;
-use crate::chain::nodes::{Node, Source};
+use crate::chain::nodes::{Node, Source, counts_everywhere};
 use crate::chain::step::Function;
 use crate::pass::Pass;
 use std::collections::BTreeSet;
@@ -239,7 +239,7 @@ impl<'a> ChainCode<'a> {
     fn is_born(&self, source: Source<'_>) -> bool {
         match source {
             Source::X => false,
-            Source::Operand(name) => !self.chain.counts_everywhere(name),
+            Source::Operand(name) => !counts_everywhere(&self.nodes, name),
             Source::Node(index) => self.born[index],
         }
     }
