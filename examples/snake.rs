@@ -1,16 +1,17 @@
 //! A residual block as vocoders have them, two matrix products between Snakes, learns a sine; and a PNG to look at. Twice as
 //! long a time is drawn as it was trained on: outside, so small a block leaves the sine.
 //!
-//! Everything but the optimiser runs on the GPU: the products are the example's own, `nonlin` adds bias and residual, turns the
+//! Everything but the optimiser runs on the GPU: the products are the examples' own, `nonlin` adds bias and residual, turns the
 //! Snakes, and in one sweep each leaves the gradients of biases and of alpha, one for each channel.
 //!
 //! Run it with `cargo run --example snake`; `-- 1000 out.png` trains 1000 steps and says where the picture goes.
 
-use nonlin::wgpu::{self, util::DeviceExt};
-use nonlin::{Chain, DType, Gpu, Layout, Operand, Operands, Pass};
-use std::f32::consts::PI;
+mod products;
 
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+use nonlin::wgpu;
+use nonlin::{Chain, DType, Layout, Operand, Operands, Pass};
+use products::{Machine, Product, Result, Step};
+use std::f32::consts::PI;
 
 /// Channels, and samples of time.
 const C: usize = 16;
@@ -22,37 +23,6 @@ const CHAINS: [&str; 3] = [
     "bias(@b) | snake(alpha=@a)",
     "residual(@z) | bias(@b) | snake(alpha=@a)",
 ];
-
-/// c = a b for any strides, `rows` of c behind each other.
-const MATMUL: &str = "
-struct Shape {
-    rows: u32,
-    columns: u32,
-    inner: u32,
-    a_row: u32,
-    a_inner: u32,
-    b_inner: u32,
-    b_column: u32,
-}
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read_write> c: array<f32>;
-@group(0) @binding(3) var<uniform> shape: Shape;
-
-@compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let row = id.x / shape.columns;
-    let column = id.x % shape.columns;
-    if row >= shape.rows {
-        return;
-    }
-    var sum = 0.0;
-    for (var k = 0u; k < shape.inner; k++) {
-        sum += a[row * shape.a_row + k * shape.a_inner] * b[k * shape.b_inner + column * shape.b_column];
-    }
-    c[id.x] = sum;
-}
-";
 
 /// What is learned: its name, and how many numbers it has.
 const LEARNED: [(&str, usize); 10] = [
@@ -70,7 +40,7 @@ const LEARNED: [(&str, usize); 10] = [
 
 /// The network on a device: its parameters and their gradients, what it computes, and what it records to do so.
 struct Network {
-    gpu: Gpu,
+    machine: Machine,
     parameters: Vec<wgpu::Buffer>,
     gradients: Vec<wgpu::Buffer>,
     t: wgpu::Buffer,
@@ -80,27 +50,9 @@ struct Network {
     backward: Vec<Step>,
 }
 
-/// A dispatch of ours, or of the library's.
-enum Step {
-    Product(wgpu::ComputePipeline, wgpu::BindGroup, u32),
-    Chain(nonlin::Bound),
-}
-
-/// Rows, columns and inner length of a product, and the strides of its factors.
-struct Product([usize; 3], [usize; 2], [usize; 2]);
-
 impl Network {
-    fn new(gpu: Gpu) -> Result<Self> {
-        let buffer = |len: usize| {
-            gpu.device().create_buffer(&wgpu::BufferDescriptor {
-                label: None,
-                size: 4 * len as u64,
-                usage: wgpu::BufferUsages::STORAGE
-                    | wgpu::BufferUsages::COPY_SRC
-                    | wgpu::BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            })
-        };
+    fn new(machine: Machine) -> Result<Self> {
+        let buffer = |len: usize| machine.empty(len);
         let of_parameters = || LEARNED.map(|(_, len)| buffer(len)).to_vec();
         let mut network = Network {
             parameters: of_parameters(),
@@ -111,26 +63,17 @@ impl Network {
             dy: buffer(N),
             forward: Vec::new(),
             backward: Vec::new(),
-            gpu,
+            machine,
         };
         network.build()?;
         Ok(network)
     }
 
-    fn images(&self) -> wgpu::Buffer {
-        self.gpu.device().create_buffer(&wgpu::BufferDescriptor {
-            label: None,
-            size: 4 * (C * N) as u64,
-            usage: wgpu::BufferUsages::STORAGE,
-            mapped_at_creation: false,
-        })
-    }
-
     /// Binds everything once: z = w0 t; s0, s1, s2 behind the chains; u = w1 s0; v = w2 s1; y = w3 s2.
     fn build(&mut self) -> Result<()> {
-        let values: [_; 6] = std::array::from_fn(|_| self.images());
+        let values: [_; 6] = std::array::from_fn(|_| self.machine.empty(C * N));
         let [z, s0, u, s1, v, s2] = &values;
-        let gradients: [_; 7] = std::array::from_fn(|_| self.images());
+        let gradients: [_; 7] = std::array::from_fn(|_| self.machine.empty(C * N));
         let [dz, ds0, du, ds1, dv, ds2, dz_residual] = &gradients;
         let [w0, b0, a0, w1, b1, a1, w2, b2, a2, w3] = &self.parameters[..] else {
             unreachable!("as many as are learned");
@@ -155,32 +98,36 @@ impl Network {
         let weights = || Product([C, C, N], [N, 1], [1, N]);
         let turned = || Product([C, N, C], [1, C], [N, 1]);
         let forward = vec![
-            self.product(channels(1), w0, &self.t, z),
+            self.machine.product(channels(1), w0, &self.t, z),
             self.chain(0, Pass::Forward, [z, s0], [b0, a0], None)?,
-            self.product(channels(C), w1, s0, u),
+            self.machine.product(channels(C), w1, s0, u),
             self.chain(1, Pass::Forward, [u, s1], [b1, a1], None)?,
-            self.product(channels(C), w2, s1, v),
+            self.machine.product(channels(C), w2, s1, v),
             self.chain(2, Pass::Forward, [v, s2], [b2, a2], Some([z, z]))?,
-            self.product(Product([1, N, C], [C, 1], [N, 1]), w3, s2, &self.y),
+            self.machine
+                .product(Product([1, N, C], [C, 1], [N, 1]), w3, s2, &self.y),
         ];
         let to_time = || Product([C, 1, N], [N, 1], [1, 1]);
         let backward = vec![
-            self.product(Product([1, C, N], [N, 1], [1, N]), &self.dy, s2, d_w3),
-            self.product(Product([C, N, 1], [1, 1], [N, 1]), w3, &self.dy, ds2),
+            self.machine
+                .product(Product([1, C, N], [N, 1], [1, N]), &self.dy, s2, d_w3),
+            self.machine
+                .product(Product([C, N, 1], [1, 1], [N, 1]), w3, &self.dy, ds2),
             self.learn(
                 2,
                 [v, ds2, dv],
                 [b2, a2, d_b2, d_a2],
                 Some([z, dz_residual]),
             )?,
-            self.product(weights(), dv, s1, d_w2),
-            self.product(turned(), w2, dv, ds1),
+            self.machine.product(weights(), dv, s1, d_w2),
+            self.machine.product(turned(), w2, dv, ds1),
             self.learn(1, [u, ds1, du], [b1, a1, d_b1, d_a1], None)?,
-            self.product(weights(), du, s0, d_w1),
-            self.product(turned(), w1, du, ds0),
+            self.machine.product(weights(), du, s0, d_w1),
+            self.machine.product(turned(), w1, du, ds0),
             self.learn(0, [z, ds0, dz], [b0, a0, d_b0, d_a0], None)?,
-            self.product(to_time(), dz, &self.t, d_w0),
-            self.product(to_time(), dz_residual, &self.t, d_w0_residual),
+            self.machine.product(to_time(), dz, &self.t, d_w0),
+            self.machine
+                .product(to_time(), dz_residual, &self.t, d_w0_residual),
         ];
         (self.forward, self.backward) = (forward, backward);
         Ok(())
@@ -215,7 +162,7 @@ impl Network {
         z: Option<[&wgpu::Buffer; 2]>,
     ) -> Result<Step> {
         let chain: Chain = CHAINS[index].parse()?;
-        let plan = self.gpu.kernels().plan(&chain, pass, DType::F32)?;
+        let plan = self.machine.gpu.kernels().plan(&chain, pass, DType::F32)?;
         let operands = Self::operands(learned, z.map(|[z, _]| z));
         let bound = plan.bind(operands.x(Self::whole(x)).y(Self::whole(y)))?;
         Ok(Step::Chain(bound))
@@ -231,6 +178,7 @@ impl Network {
     ) -> Result<Step> {
         let chain: Chain = CHAINS[index].parse()?;
         let plan = self
+            .machine
             .gpu
             .kernels()
             .plan(&chain, Pass::Backward, DType::F32)?;
@@ -247,105 +195,11 @@ impl Network {
         Ok(Step::Chain(plan.bind(operands)?))
     }
 
-    fn product(
-        &self,
-        Product([rows, columns, inner], a_strides, b_strides): Product,
-        a: &wgpu::Buffer,
-        b: &wgpu::Buffer,
-        c: &wgpu::Buffer,
-    ) -> Step {
-        let device = self.gpu.device();
-        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some("matmul"),
-            source: wgpu::ShaderSource::Wgsl(MATMUL.into()),
-        });
-        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some("matmul"),
-            layout: None,
-            module: &module,
-            entry_point: Some("main"),
-            compilation_options: Default::default(),
-            cache: None,
-        });
-        let [a_row, a_inner] = a_strides;
-        let [b_inner, b_column] = b_strides;
-        let words = [rows, columns, inner, a_row, a_inner, b_inner, b_column, 0];
-        let shape = device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
-            label: None,
-            contents: bytemuck::cast_slice(&words.map(|word| word as u32)),
-            usage: wgpu::BufferUsages::UNIFORM,
-        });
-        let buffers = [a, b, c, &shape];
-        let entries = [0, 1, 2, 3].map(|binding| wgpu::BindGroupEntry {
-            binding,
-            resource: buffers[binding as usize].as_entire_binding(),
-        });
-        let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: None,
-            layout: &pipeline.get_bind_group_layout(0),
-            entries: &entries,
-        });
-        Step::Product(pipeline, group, (rows * columns).div_ceil(64) as u32)
-    }
-
-    fn run(&self, steps: &[Step]) {
-        let mut encoder = self
-            .gpu
-            .device()
-            .create_command_encoder(&Default::default());
-        let mut pass = encoder.begin_compute_pass(&Default::default());
-        for step in steps {
-            match step {
-                Step::Chain(bound) => bound.record(&mut pass),
-                Step::Product(pipeline, group, groups) => {
-                    pass.set_pipeline(pipeline);
-                    pass.set_bind_group(0, group, &[]);
-                    pass.dispatch_workgroups(*groups, 1, 1);
-                }
-            }
-        }
-        drop(pass);
-        self.gpu.queue().submit([encoder.finish()]);
-    }
-
-    fn write(&self, buffer: &wgpu::Buffer, data: &[f32]) {
-        self.gpu
-            .queue()
-            .write_buffer(buffer, 0, bytemuck::cast_slice(data));
-    }
-
-    fn read(&self, buffers: &[&wgpu::Buffer]) -> Result<Vec<Vec<f32>>> {
-        let device = self.gpu.device();
-        let mut encoder = device.create_command_encoder(&Default::default());
-        let copies: Vec<_> = buffers
-            .iter()
-            .map(|buffer| {
-                let copy = device.create_buffer(&wgpu::BufferDescriptor {
-                    label: None,
-                    size: buffer.size(),
-                    usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-                    mapped_at_creation: false,
-                });
-                encoder.copy_buffer_to_buffer(buffer, 0, &copy, 0, buffer.size());
-                copy
-            })
-            .collect();
-        self.gpu.queue().submit([encoder.finish()]);
-        copies
-            .iter()
-            .for_each(|copy| copy.map_async(wgpu::MapMode::Read, .., |_| ()));
-        device.poll(wgpu::PollType::wait_indefinitely())?;
-        let read = |copy: &wgpu::Buffer| -> Result<Vec<f32>> {
-            Ok(bytemuck::cast_slice(&copy.get_mapped_range(..)?).to_vec())
-        };
-        copies.iter().map(read).collect()
-    }
-
     /// What the network makes of these times.
     fn values(&self, times: &[f32]) -> Result<Vec<f32>> {
-        self.write(&self.t, times);
-        self.run(&self.forward);
-        Ok(self.read(&[&self.y])?.remove(0))
+        self.machine.write(&self.t, times);
+        self.machine.run(&self.forward);
+        Ok(self.machine.read(&[&self.y])?.remove(0))
     }
 }
 
@@ -381,7 +235,7 @@ fn train(network: &Network, steps: i32) -> Result<f32> {
     let mut loss = f32::INFINITY;
     for step in 1..=steps {
         for (buffer, data) in network.parameters.iter().zip(&learned) {
-            network.write(buffer, data);
+            network.machine.write(buffer, data);
         }
         let y = network.values(&t)?;
         let off: Vec<f32> = y.iter().zip(&t).map(|(y, t)| y - t.sin()).collect();
@@ -390,9 +244,11 @@ fn train(network: &Network, steps: i32) -> Result<f32> {
             println!("step {step}: mean square error {loss:.2e}");
         }
         let dy: Vec<f32> = off.iter().map(|off| 2.0 * off / N as f32).collect();
-        network.write(&network.dy, &dy);
-        network.run(&network.backward);
-        let mut gradients = network.read(&network.gradients.iter().collect::<Vec<_>>())?;
+        network.machine.write(&network.dy, &dy);
+        network.machine.run(&network.backward);
+        let mut gradients = network
+            .machine
+            .read(&network.gradients.iter().collect::<Vec<_>>())?;
         let by_residual = gradients.pop().unwrap_or_default();
         gradients[0]
             .iter_mut()
@@ -446,11 +302,7 @@ fn main() -> Result<()> {
     let path = arguments
         .next()
         .unwrap_or_else(|| "target/snake.png".into());
-    let network = Network::new(Gpu::new()?)?;
-    println!(
-        "on {}",
-        nonlin::describe(&network.gpu.device().adapter_info())
-    );
+    let network = Network::new(Machine::new()?)?;
     let loss = train(&network, steps)?;
     // Twice as far as it was trained.
     let far = times(4.0 * PI);
