@@ -72,6 +72,7 @@ pub use act::Activation;
 pub use chain::Chain;
 pub use chain::custom::Custom;
 pub use chain::preset::Preset;
+pub use chain::row::Row;
 pub use chain::step::{Argument, Branch, Function, Step};
 pub use error::{ChainError, DeviceError, Error, LayerError, OperandError};
 #[cfg(feature = "wgpu")]
@@ -85,7 +86,7 @@ pub use plan::operand::{Operand, Rows};
 pub use plan::operands::Operands;
 pub use plan::recipe::{Recipe, RecipeBinding, RecipeDispatch};
 pub use tensor::dtype::{DType, DTypes, Element};
-pub use tensor::layout::Layout;
+pub use tensor::layout::{Broadcast, Layout};
 pub use tensor::values::Values;
 #[cfg(feature = "wgpu")]
 pub use wgpu;

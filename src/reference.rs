@@ -1,6 +1,7 @@
 //! The reference: the same chain with the same arguments, in f64 on the CPU, from the mathematical
 //! definitions. Nothing of it is shared with the shaders.
 
+pub(crate) mod rows;
 mod step;
 
 pub(crate) use step::{Kind64, Step64, at, rounded};
@@ -12,10 +13,12 @@ use crate::error::{ChainError, Error};
 use crate::pass::Pass;
 use crate::philox;
 use crate::tensor::dtype::Element;
-use crate::tensor::layout::Spread;
+use crate::tensor::layout::Broadcast;
 use crate::tensor::values::Value;
 use crate::tensor::values::Values;
 use std::borrow::Cow;
+use rows::Lines;
+use std::ops::Range;
 use step::{Random, masked};
 
 /// A step, and where its values come from.
@@ -68,10 +71,12 @@ pub(crate) struct Eval {
     pub(crate) nodes: Vec<Node64>,
     /// From x to the chain's value.
     pub(crate) path: Vec<Link>,
-    values: Vec<(Vec<f32>, Spread)>,
+    values: Vec<(Vec<f32>, Broadcast)>,
     /// Of each operand, whether every element has a use for it.
     counts_everywhere: Vec<bool>,
     random: [u64; 2],
+    /// Of a chain with a step over whole rows.
+    pub(crate) lines: Option<Lines>,
 }
 
 impl Eval {
@@ -83,7 +88,8 @@ impl Eval {
     ) -> Result<Eval, Error> {
         chain.validate()?;
         let names = chain.operands();
-        let given: Vec<(&Value, Spread)> = values.of(&names, pass, len as u64)?;
+        let layout = chain.laid_out(values.layout, len as u64);
+        let given: Vec<(&Value, Broadcast)> = values.of(&names, layout, pass, len as u64)?;
         let nodes = chain.nodes();
         let draws = chain.draws();
         let source = |source: Source<'_>| match source {
@@ -119,6 +125,9 @@ impl Eval {
             values: values64.collect(),
             counts_everywhere: counts_everywhere.collect(),
             random: values.random,
+            lines: chain
+                .row_place()
+                .map(|place| Lines::new(place, layout, values.queries)),
         })
     }
 
@@ -173,10 +182,22 @@ impl Eval {
         &self,
         x: f64,
         element: usize,
+        see: impl FnMut(usize, &Step64, f64, &[f64]),
+    ) -> f64 {
+        self.evaluate_part(0..self.nodes.len(), x, element, see)
+    }
+
+    /// The same of some of the nodes, one behind the other, of which the first is applied to x.
+    fn evaluate_part(
+        &self,
+        part: Range<usize>,
+        x: f64,
+        element: usize,
         mut see: impl FnMut(usize, &Step64, f64, &[f64]),
     ) -> f64 {
-        let mut values = Vec::with_capacity(self.nodes.len());
-        for (index, node) in self.nodes.iter().enumerate() {
+        let mut values = vec![x; part.start];
+        for index in part {
+            let node = &self.nodes[index];
             let p = self.parameters(node, element, &values);
             let from = self.taken(node.from, x, element, &values);
             see(index, &node.step, from, &p);
@@ -217,6 +238,10 @@ impl Eval {
     }
 }
 
+fn in_f64<T: Element>(values: &[T]) -> Vec<f64> {
+    values.iter().map(|v| f64::from(v.to_f32())).collect()
+}
+
 /// The chain's value for each element of `x`, of any [`Element`] type.
 ///
 /// # Errors
@@ -243,6 +268,9 @@ pub fn forward_with<X: Element>(
     values: &Values,
 ) -> Result<Vec<f64>, Error> {
     let eval = Eval::new(chain, Pass::Forward, x.len(), values)?;
+    if let Some(lines) = &eval.lines {
+        return Ok(eval.rows_forward(lines, &in_f64(x)));
+    }
     let elements = x.iter().enumerate();
     Ok(elements
         .map(|(index, x)| eval.value(f64::from(x.to_f32()), index))
@@ -273,7 +301,11 @@ pub fn backward_with<X: Element, G: Element>(
     values: &Values,
 ) -> Result<Vec<f64>, Error> {
     crate::error::same_length("x", x.len() as u64, "dy", dy.len() as u64)?;
+    chain.supports(Pass::Backward)?;
     let eval = Eval::new(chain, Pass::Backward, x.len(), values)?;
+    if let Some(lines) = &eval.lines {
+        return Ok(eval.rows_backward(lines, &in_f64(x), &in_f64(dy)));
+    }
     let gradient = |(index, (x, dy)): (usize, (&X, &G))| {
         let [x, dy] = [x.to_f32(), dy.to_f32()].map(f64::from);
         eval.gradient(&eval.path, x, dy, index)
@@ -296,6 +328,13 @@ pub fn gradient<X: Element, G: Element>(
     crate::error::same_length("x", x.len() as u64, "dy", dy.len() as u64)?;
     let shares = Shares::new(chain, x.len(), values, name)?;
     let mut sums = vec![0.0; shares.count()];
+    if let Some(lines) = &shares.eval.lines {
+        let all = shares.eval.rows_shares(lines, &shares.path, &in_f64(x), &in_f64(dy));
+        for (index, share) in all.into_iter().enumerate() {
+            sums[shares.spread.index(index)] += share;
+        }
+        return Ok(sums);
+    }
     for (index, (x, dy)) in x.iter().zip(dy).enumerate() {
         sums[shares.spread.index(index)] += shares.at(x.to_f32(), dy.to_f32(), index);
     }
@@ -307,7 +346,7 @@ pub(crate) struct Shares {
     pub(crate) eval: Eval,
     /// From the operand to the chain's value.
     pub(crate) path: Vec<Link>,
-    pub(crate) spread: Spread,
+    pub(crate) spread: Broadcast,
     count: usize,
 }
 
@@ -367,7 +406,27 @@ pub fn backward_from_y<Y: Element, G: Element>(
     y: &[Y],
     dy: &[G],
 ) -> Result<Vec<f64>, Error> {
+    backward_from_y_with(chain, y, dy, &Values::new())
+}
+
+/// The same for rows that lie as the values' layout says.
+///
+/// # Errors
+/// As [`backward_from_y`].
+pub fn backward_from_y_with<Y: Element, G: Element>(
+    chain: &Chain,
+    y: &[Y],
+    dy: &[G],
+    values: &Values,
+) -> Result<Vec<f64>, Error> {
     crate::error::same_length("y", y.len() as u64, "dy", dy.len() as u64)?;
+    chain.supports(Pass::BackwardFromY)?;
+    if chain.row().is_some() {
+        let eval = Eval::new(chain, Pass::BackwardFromY, y.len(), values)?;
+        let lines = eval.lines.iter();
+        let all = lines.map(|lines| eval.rows_backward_from_y(lines, &in_f64(y), &in_f64(dy)));
+        return Ok(all.flatten().collect());
+    }
     let steps = from_y(chain, y.len())?;
     let gradient = |(y, dy): (&Y, &G)| {
         let (mut v, mut gradient) = (f64::from(y.to_f32()), f64::from(dy.to_f32()));

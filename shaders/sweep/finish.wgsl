@@ -4,13 +4,14 @@
 struct Args { row: u32 } //#stub
 @group(0) @binding(0) var<storage, read> partials: array<u32>; //#stub
 @group(0) @binding(1) var<uniform> args: Args; //#stub
-fn sum_of(gradient: u32) -> Sum { return Sum(gradient, 1u, 1u, 1u, 1u, 0u, 1u); } //#stub
+fn sum_of(gradient: u32) -> Sum { return Sum(gradient, 1u, 1u, 1u, 1u, 0u, 1u, 1u, 0u); } //#stub
 fn put(gradient: u32, at: u32, sum: Terms) { _ = gradient + at + sum.nan; } //#stub
 const NARROW: bool = true; //#stub
 fn add_lanes(lane: u32, own: Terms) -> Terms { return own; } //#stub
 
 // Of a gradient: where its partial sums begin, how many values it has, how many partial sums each of them has, and how
-// these lie: runs of `run`, `skip` apart; where its values go; and how many values 32 bits hold.
+// these lie: runs of `run`, `skip` apart; where its values go; how many values 32 bits hold; and of how many values the
+// partial sums lie among each other, before those of others begin, `period` further.
 struct Sum {
     base: u32,
     len: u32,
@@ -19,6 +20,8 @@ struct Sum {
     skip: u32,
     offset: u32,
     in_word: u32,
+    values: u32,
+    period: u32,
 }
 
 struct Terms {
@@ -36,8 +39,9 @@ fn add_up(lane: u32, s: Sum, value: u32) -> Terms {
     var total = 0.0;
     var part = 0.0;
     var count = 0u;
+    let first = s.base + (value / s.values) * s.period + (value % s.values) * s.run;
     for (var term = lane; term < s.terms; term += 64u) {
-        let bits = partials[s.base + (term / s.run) * s.skip + value * s.run + term % s.run];
+        let bits = partials[first + (term / s.run) * s.skip + term % s.run];
         part += bitcast<f32>(bits);
         nan |= select(0u, 1u, (bits & 0x7fffffffu) > 0x7f800000u);
         count += 1u;

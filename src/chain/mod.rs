@@ -3,6 +3,7 @@
 pub(crate) mod custom;
 pub(crate) mod nodes;
 pub(crate) mod preset;
+pub(crate) mod row;
 pub(crate) mod step;
 pub(crate) mod text;
 
@@ -172,6 +173,9 @@ impl Chain {
     /// # Errors
     /// [`ChainError::NeedsInput`].
     pub fn supports(&self, pass: Pass) -> Result<(), Error> {
+        if let Some(place) = self.row_place() {
+            return self.supports_rows(pass, &place);
+        }
         if pass != Pass::BackwardFromY {
             return Ok(());
         }
@@ -235,6 +239,7 @@ impl Chain {
         for (index, step) in self.steps.iter().enumerate() {
             step.validate(index + 1)?;
         }
+        self.validate_rows()?;
         let names = self.operands();
         for (index, name) in names.iter().enumerate() {
             if names[..index].contains(name) {

@@ -2,6 +2,7 @@
 
 use super::Chain;
 use super::custom::Custom;
+use super::row::Row;
 use crate::act::{Activation, Counts};
 use crate::error::{ChainError, Error};
 use crate::tensor::dtype::DType;
@@ -130,6 +131,11 @@ pub enum Function {
     /// torch.nn.RReLU in training: a leaky ReLU whose slope is drawn for each element, uniformly
     /// from `lower` to `upper`.
     Rrelu,
+    /// Look at what is not ahead: in the rows of an attention matrix, column c of row r is masked, minus infinity, where
+    /// c > r + `offset`, as in torch.tril. Softmax or log_softmax stands behind it.
+    Causal,
+    /// A function of whole rows.
+    Row(Row),
     /// Round to a dtype of 16 bits, to the nearest, ties to even; gradients pass. A framework that computes in that dtype
     /// does so after each of its operations.
     Round(DType),
@@ -158,9 +164,33 @@ pub(super) const PLAIN: &[Plain] = &[
         &["lower", "upper"],
         &[Some(0.125), Some(1.0 / 3.0)],
     ),
+    (Function::Causal, "causal", &["offset"], &[Some(0.0)]),
+    (
+        Function::Row(Row::Softmax),
+        "softmax",
+        &["sink"],
+        &[Some(f32::NEG_INFINITY)],
+    ),
+    (Function::Row(Row::LogSoftmax), "log_softmax", &[], &[]),
+    (Function::Row(Row::Hardmax), "hardmax", &[], &[]),
+    (
+        Function::Row(Row::RmsNorm),
+        "rms_norm",
+        &["eps"],
+        &[Some(1e-6)],
+    ),
+    (
+        Function::Row(Row::LayerNorm),
+        "layer_norm",
+        &["eps"],
+        &[Some(1e-5)],
+    ),
     (Function::Round(DType::F16), "round(f16)", &[], &[]),
     (Function::Round(DType::BF16), "round(bf16)", &[], &[]),
 ];
+
+/// Offsets beyond this are not whole numbers in f32.
+const MOST_COLUMNS: f32 = 16_777_216.0;
 
 impl Function {
     fn plain(&self) -> Option<&'static Plain> {
@@ -178,7 +208,10 @@ impl Function {
 
     /// Whether parameters may be infinite.
     pub(crate) fn takes_infinity(&self) -> bool {
-        matches!(self, Function::Activation(a) if a.entry().room.takes_infinity)
+        match self {
+            Function::Activation(activation) => activation.entry().room.takes_infinity,
+            function => *function == Function::Row(Row::Softmax),
+        }
     }
 
     /// Whether it is constant in some region, and lets no gradient pass there.
@@ -277,6 +310,19 @@ impl Step {
         Step::new(Function::Dropout, vec![p.into()])
     }
 
+    /// Mask what is ahead: column c of row r, where c > r + `offset`.
+    pub fn causal(offset: i32) -> Self {
+        Step::new(Function::Causal, vec![(offset as f32).into()])
+    }
+
+    /// A function of whole rows, with its defaults.
+    pub fn row(row: Row) -> Self {
+        let function = Function::Row(row);
+        let defaults = function.defaults().into_iter().flatten();
+        let defaults = defaults.map(Argument::Constant).collect();
+        Step::new(function, defaults)
+    }
+
     /// A leaky ReLU with a slope from `lower` to `upper`, drawn for each element.
     pub fn rrelu(lower: f32, upper: f32) -> Self {
         Step::new(Function::Rrelu, vec![lower.into(), upper.into()])
@@ -369,6 +415,8 @@ impl Step {
                 gradients.iter().any(|gradient| gradient.parameter == name)
             }
             Function::Custom(custom) => custom.has_gradient(name),
+            Function::Causal => false,
+            Function::Row(row) => *row == Row::Softmax,
             function => !function.is_random(),
         }
     }
@@ -414,8 +462,23 @@ impl Step {
                 (Function::Dropout, Argument::Constant(p)) if !(0.0..=1.0).contains(p) => {
                     return Err(bad("a number from 0 to 1"));
                 }
+                (Function::Row(Row::Softmax), Argument::Constant(sink)) if *sink == f32::INFINITY => {
+                    return Err(bad("a number, or -inf for none"));
+                }
+                (Function::Row(Row::Softmax), Argument::Branch(_)) => {
+                    return Err(bad("a number or an operand, such as @s"));
+                }
+                (Function::Row(Row::Softmax), _) => {}
+                (Function::Row(_), Argument::Constant(eps)) if *eps < 0.0 => {
+                    return Err(bad("0 or more"));
+                }
+                (Function::Causal, Argument::Constant(offset))
+                    if offset.fract() != 0.0 || offset.abs() > MOST_COLUMNS =>
+                {
+                    return Err(bad("a whole number"));
+                }
                 (
-                    Function::Dropout | Function::Rrelu,
+                    Function::Dropout | Function::Rrelu | Function::Causal | Function::Row(_),
                     Argument::Operand(_) | Argument::Branch(_),
                 ) => {
                     return Err(bad("a number"));

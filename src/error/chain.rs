@@ -81,6 +81,16 @@ pub enum ChainError {
         /// The value as given.
         value: String,
     },
+    /// A step that cannot stand where it does.
+    #[error("step {step}: {name} cannot stand here: {problem}")]
+    Misplaced {
+        /// Which step, from 1.
+        step: usize,
+        /// The step's name.
+        name: String,
+        /// The reason.
+        problem: &'static str,
+    },
     /// Two arguments of a chain are operands of one name.
     #[error("@{operand} stands in two places; each argument needs an operand of its own")]
     RepeatedOperand {

@@ -131,7 +131,7 @@ impl Gpu {
     /// # Errors
     /// Those of [`Kernels::plan`]; [`DeviceError::Refused`] where the device has no memory or is lost.
     pub fn forward<T: Element>(&self, chain: &Chain, x: &[T]) -> Result<Vec<T>, Error> {
-        if chain.is_random() {
+        if chain.is_random() || chain.row().is_some() {
             return self.forward_with(chain, x, &Values::new());
         }
         self.run(chain, Pass::Forward, &[x])
@@ -181,7 +181,25 @@ impl Gpu {
         dy: &[T],
     ) -> Result<Vec<T>, Error> {
         same_length("y", y.len() as u64, "dy", dy.len() as u64)?;
+        if chain.row().is_some() {
+            return self.backward_from_y_with(chain, y, dy, &Values::new());
+        }
         self.run(chain, Pass::BackwardFromY, &[y, dy])
+    }
+
+    /// The same for rows that lie as the values' layout says.
+    ///
+    /// # Errors
+    /// As [`backward_from_y`](Self::backward_from_y).
+    pub fn backward_from_y_with<T: Element>(
+        &self,
+        chain: &Chain,
+        y: &[T],
+        dy: &[T],
+        values: &Values,
+    ) -> Result<Vec<T>, Error> {
+        same_length("y", y.len() as u64, "dy", dy.len() as u64)?;
+        Ok(self.run_with(chain, Pass::BackwardFromY, &[y, dy], values, &[])?.0)
     }
 
     /// The gradient with respect to `x`, given that with respect to the chain's value. Blocks until it is
@@ -191,7 +209,7 @@ impl Gpu {
     /// [`OperandError::LengthMismatch`](crate::OperandError::LengthMismatch), and those of [`forward`](Self::forward).
     pub fn backward<T: Element>(&self, chain: &Chain, x: &[T], dy: &[T]) -> Result<Vec<T>, Error> {
         same_length("x", x.len() as u64, "dy", dy.len() as u64)?;
-        if chain.is_random() {
+        if chain.is_random() || chain.row().is_some() {
             return Ok(self.backward_with(chain, x, dy, &Values::new(), &[])?.0);
         }
         self.run(chain, Pass::Backward, &[x, dy])
@@ -391,9 +409,15 @@ impl Gpu {
 }
 
 /// The same with the values' layout and random numbers.
-fn with_values<'a>(mut operands: Operands<'a>, values: &Values) -> Operands<'a> {
+fn with_values<'a>(mut operands: Operands<'a>, values: &'a Values) -> Operands<'a> {
     if let Some(layout) = values.layout {
         operands = operands.layout(layout);
+    }
+    if let Some(rows) = values.queries {
+        operands = operands.queries(rows);
+    }
+    for (name, broadcast) in &values.broadcasts {
+        operands = operands.broadcast(name, *broadcast);
     }
     let [seed, offset] = values.random;
     operands.random(seed, offset)

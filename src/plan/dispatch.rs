@@ -23,6 +23,7 @@ impl<'a> Work<'a> {
             inputs: Vec::new(),
             outputs: Vec::new(),
             sums: Vec::new(),
+            sums_of: cut.sums_of.clone(),
             sweep: cut.sweep,
             words: self.machine.geometry.words,
             whole: cut.access == Access::Scalar || self.len.is_multiple_of(WORD),
@@ -33,13 +34,16 @@ impl<'a> Work<'a> {
             row,
             start: piece.start as u32,
             sweep: piece.sweep,
+            rows: piece.rows.clone(),
             ..Args::default()
         };
         let mut bindings = Vec::new();
         for slot in &self.slots.inputs {
             let at = self.at(&slot.placed, cut);
             let (place, binding) = self.reach(slot, at, cut.access, piece)?;
-            let input = slot.input(at);
+            let mut input = slot.input(at);
+            let spread = self.layout.spread(slot.placed.whose, self.len);
+            input.has_periods = spread.period < self.len;
             args.inputs.push(place);
             bindings.extend(input.beside.is_none().then_some(binding));
             form.inputs.push(input);
@@ -98,7 +102,9 @@ impl<'a> Work<'a> {
             Whose::Shared => At::Shared,
             Whose::Channel if cut.holds => At::Held,
             Whose::SampleChannel if cut.holds => At::HeldSample,
-            _ if self.layout.inner == 1 && cut.access == Access::Vec4 => At::Channels,
+            whose if cut.access == Access::Vec4 && self.layout.spread(whose, self.len).inner == 1 => {
+                At::Channels
+            }
             _ => At::Channel,
         }
     }
@@ -169,6 +175,7 @@ impl<'a> Work<'a> {
                     offset: offset + before as u32,
                     inner: spread.inner as u32,
                     channels: spread.count as u32,
+                    period: spread.period as u32,
                     ..Place::default()
                 };
                 Ok((place, binding))

@@ -14,6 +14,7 @@ pub(crate) mod operand;
 pub(crate) mod operands;
 pub(crate) mod placed;
 pub(crate) mod recipe;
+mod rows;
 mod slots;
 mod sweep;
 pub(crate) mod task;

@@ -6,7 +6,7 @@ use crate::chain::Chain;
 use crate::error::{Error, OperandError, same_length};
 use crate::pass::Pass;
 use crate::tensor::dtype::{DType, DTypes};
-use crate::tensor::layout::{Layout, Whose};
+use crate::tensor::layout::{Broadcast, Layout, Whose};
 
 /// The operands of one pass: x and y forward; x, dy and dx backward; and those of arguments.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +16,8 @@ pub struct Operands<'a> {
     grads: Vec<(&'a str, Operand<'a>, DType)>,
     layout: Option<Layout>,
     pub(super) random: [u64; 2],
+    pub(super) queries: Option<u64>,
+    broadcasts: Vec<(&'a str, Broadcast)>,
 }
 
 /// The names of the passes' operands.
@@ -66,6 +68,22 @@ impl<'a> Operands<'a> {
         self
     }
 
+    /// Says how the values of an argument, and so those of its gradient, are spread over x, where its length does not: a mask
+    /// for all heads, a value for each head.
+    #[must_use]
+    pub fn broadcast(mut self, name: &'a str, broadcast: Broadcast) -> Self {
+        self.broadcasts.push((name, broadcast));
+        self
+    }
+
+    /// How many rows, along the layout's channels, a matrix has whose rows `causal` masks by their number. Without it, all
+    /// rows are of one.
+    #[must_use]
+    pub fn queries(mut self, rows: u64) -> Self {
+        self.queries = Some(rows);
+        self
+    }
+
     /// Asks the backward pass for the gradient of an argument, which it writes; as long as the argument. Where
     /// elements share a value, their shares are summed: in a fixed order, so that every run gives the same
     /// bits, and never in one running sum.
@@ -101,13 +119,17 @@ impl<'a> Operands<'a> {
     ) -> Result<Given<'a>, Error> {
         let mut inputs = self.placed_of_pass(pass, dtypes)?;
         let len = inputs.first().map_or(0, |x| x.operand.len());
-        let layout = self.layout.unwrap_or_else(|| Layout::flat(len));
+        let layout = match chain {
+            Some(chain) => chain.laid_out(self.layout, len),
+            None => Layout::flat(len),
+        };
         layout.check(pass.operands()[0], len)?;
         let arguments = Arguments {
             chain,
             pass,
             layout,
             len,
+            broadcasts: &self.broadcasts,
         };
         let args = arguments.placed(&self.args, "")?;
         let grads = arguments.placed(&self.grads, "d_")?;
@@ -173,6 +195,7 @@ struct Arguments<'c> {
     pass: Pass,
     layout: Layout,
     len: u64,
+    broadcasts: &'c [(&'c str, Broadcast)],
 }
 
 impl Arguments<'_> {
@@ -192,7 +215,9 @@ impl Arguments<'_> {
             if list[..index].iter().any(|(other, ..)| other == name) {
                 return Err(Error::Operand(OperandError::GivenTwice { operand: called }));
             }
-            let whose = self.layout.whose(&called, operand.len(), self.len)?;
+            let given = self.broadcasts.iter().find(|(known, _)| known == name);
+            let given = given.map(|(_, broadcast)| *broadcast);
+            let whose = self.layout.whose(&called, operand.len(), self.len, given)?;
             let checked = Placed::new(called, *operand, *dtype, whose)?;
             if whose != Whose::Each && checked.rows().is_some() {
                 // Kernels find a channel's value by its number alone.

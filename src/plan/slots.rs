@@ -35,6 +35,7 @@ impl<'a> Slot<'a> {
             dtype: self.placed.dtype,
             at,
             beside: self.beside.filter(|_| matches!(at, At::Even | At::Odd)),
+            has_periods: false,
         }
     }
 

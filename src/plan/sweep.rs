@@ -8,11 +8,12 @@
 use super::dispatch::COPY_ALIGNMENT;
 use super::launch::{Binding, Code, Launch, Launches};
 use super::placed::Placed;
+use super::rows::Left;
 use super::slots::Slot;
 use super::work::{Cut, Piece, WORD, Work};
 use crate::error::{DeviceError, Error};
 use crate::tensor::layout::{Layout, Whose};
-use crate::wgsl::{Access, LANES, Sweep, SweepArgs};
+use crate::wgsl::{Access, LANES, SumOf, Sweep, SweepArgs};
 
 /// Elements of a row that a workgroup sums, and that it sweeps where it only holds a channel's values.
 /// Where an invocation has single elements, half of it, since its sum has four times as many terms.
@@ -104,6 +105,7 @@ impl Partials {
             len: (outer * self.sample()).min(len - start),
             groups: sweep.groups.into(),
             sweep: Some(sweep),
+            rows: None,
         }
     }
 }
@@ -220,20 +222,14 @@ impl<'a> Work<'a> {
     ) -> Result<(), Error> {
         let outputs = if apart { &[] } else { &self.slots.outputs[..] };
         let scratch = partials.count() * self.slots.sums.len() as u64 * 4;
-        let limit = self.machine.limit();
-        if scratch > limit {
-            return Err(Error::Device(DeviceError::TooLarge {
-                what: "the partial sums".into(),
-                bytes: scratch,
-                limit,
-            }));
-        }
+        self.check_scratch(scratch)?;
         let cut = Cut {
             access: partials.access,
             sweep: partials.sweep,
             holds: partials.holds,
             outputs: outputs.iter().collect(),
             scratch,
+            sums_of: Vec::new(),
         };
         let Some(blocks) = self.blocks_at_once(partials, &cut.outputs) else {
             return Err(Error::Device(DeviceError::TooLarge {
@@ -249,13 +245,38 @@ impl<'a> Work<'a> {
             launches.push(self.machine, self.launch(&cut, &piece)?)?;
         }
         if !self.slots.sums.is_empty() {
-            launches.push(self.machine, self.finish(partials, scratch))?;
+            let sums = self.slots.sums.iter();
+            let left: Vec<_> = sums.map(|sum| Self::left_of(sum, partials)).collect();
+            launches.push(self.machine, self.finish(&left, scratch))?;
         }
         Ok(())
     }
 
-    /// The dispatch that adds up partial sums: a workgroup for each 32 bits of each gradient.
-    fn finish(&self, partials: &Partials, scratch: u64) -> Launch<'a> {
+    /// How the partial sums of a gradient lie.
+    fn left_of(sum: &Placed<'_>, partials: &Partials) -> Left {
+        let count = partials.count();
+        let (run, skip, terms) = match sum.whose {
+            Whose::SampleChannel => (partials.tiles, count, partials.tiles),
+            Whose::Channel => (
+                partials.tiles,
+                partials.channels * partials.tiles,
+                partials.blocks() * partials.tiles,
+            ),
+            _ => (count, count, count),
+        };
+        Left {
+            of: SumOf::Column,
+            count,
+            terms,
+            run,
+            skip,
+            values: sum.operand.len(),
+            period: 0,
+        }
+    }
+
+    /// The dispatch that adds up what is left of each summed gradient: a workgroup for each 32 bits of each.
+    pub(super) fn finish(&self, left: &[Left], scratch: u64) -> Launch<'a> {
         let sums = &self.slots.sums;
         let words = |sum: &Placed<'_>| match sum.dtype.size() {
             4 => sum.operand.len(),
@@ -265,25 +286,23 @@ impl<'a> Work<'a> {
         let [row, rows] = self.machine.grid(most);
         let mut bindings = vec![Binding::scratch(scratch)];
         let mut uniform = vec![row, 0, 0, 0];
-        let count = partials.count();
-        for (index, sum) in sums.iter().enumerate() {
-            // Runs of partial sums that belong to one value.
-            let (run, skip, terms) = match sum.whose {
-                Whose::SampleChannel => (partials.tiles, count, partials.tiles),
-                Whose::Channel => (
-                    partials.tiles,
-                    partials.channels * partials.tiles,
-                    partials.blocks() * partials.tiles,
-                ),
-                _ => (count, count, count),
-            };
+        let mut base = 0;
+        for (left, sum) in left.iter().zip(sums) {
             let size = sum.dtype.size();
             let (offset, binding) = self.binding(sum, sum.bytes.clone(), size, COPY_ALIGNMENT);
             bindings.push(binding);
-            let (base, len) = (index as u64 * count, sum.operand.len());
-            let offset = u64::from(offset);
+            let Left {
+                terms,
+                run,
+                skip,
+                values,
+                period,
+                ..
+            } = *left;
+            let (len, offset) = (sum.operand.len(), u64::from(offset));
             // As `struct Sum` of shaders/sweep/finish.wgsl has them.
-            let fields = [base, len, terms, run, skip, offset, 4 / size];
+            let fields = [base, len, terms, run, skip, offset, 4 / size, values, period];
+            base += left.count;
             uniform.extend(fields.map(|value| value as u32));
             uniform.resize(uniform.len().next_multiple_of(4), 0);
         }
@@ -294,5 +313,18 @@ impl<'a> Work<'a> {
             random: None,
             grid: [row, sums.len() as u32, rows],
         }
+    }
+
+    /// Refuses partial sums of more bytes than one binding has.
+    pub(super) fn check_scratch(&self, bytes: u64) -> Result<(), Error> {
+        let limit = self.machine.limit();
+        if bytes > limit {
+            return Err(Error::Device(DeviceError::TooLarge {
+                what: "the partial sums".into(),
+                bytes,
+                limit,
+            }));
+        }
+        Ok(())
     }
 }

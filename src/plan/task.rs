@@ -32,6 +32,11 @@ impl Task {
         })
     }
 
+    /// Whether the chain has a step over whole rows.
+    pub(super) fn is_over_rows(&self) -> bool {
+        self.chain.as_ref().is_some_and(|chain| chain.row().is_some())
+    }
+
     pub(crate) fn body(&self) -> Body<'_> {
         match &self.chain {
             Some(chain) => Body::Chain(chain, self.pass),
@@ -47,7 +52,7 @@ impl Task {
     ) -> Result<(Launches<'a>, u64), Error> {
         let given = operands.placed(self.chain.as_ref(), self.pass, self.dtypes)?;
         self.refuse_gradients(&given)?;
-        let work = Work::new(self, machine, given, operands.random)?;
+        let work = Work::new(self, machine, given, operands)?;
         if work.len == 0 {
             return Ok((Launches::default(), 0));
         }

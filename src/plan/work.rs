@@ -4,13 +4,14 @@
 use super::launch::Launches;
 use super::limits::Machine;
 use super::operand::Rows;
+use super::operands::Operands;
 use super::placed::{Given, Placed};
 use super::slots::{Slot, Slots};
 use super::task::Task;
 use crate::chain::Chain;
 use crate::error::{DeviceError, Error};
-use crate::tensor::layout::{Layout, Spread, Whose};
-use crate::wgsl::{Access, Body, Sweep, SweepArgs};
+use crate::tensor::layout::{Layout, Broadcast, Whose};
+use crate::wgsl::{Access, Body, RowArgs, SumOf, Sweep, SweepArgs};
 
 /// Elements in a word of [`Access::Vec4`].
 pub(super) const WORD: u64 = 4;
@@ -27,6 +28,8 @@ pub(super) struct Work<'a> {
     pub(super) layout: Layout,
     /// Seed and offset.
     pub(super) random: [u64; 2],
+    /// Rows of a matrix, where they are masked by their number.
+    pub(super) queries: Option<u64>,
     pub(super) slots: Slots<'a>,
 }
 
@@ -39,6 +42,8 @@ pub(super) struct Cut<'w, 'a> {
     pub(super) outputs: Vec<&'w Slot<'a>>,
     /// Bytes of partial sums; zero where nothing is summed.
     pub(super) scratch: u64,
+    /// Over whole rows, what is left of each summed gradient.
+    pub(super) sums_of: Vec<SumOf>,
 }
 
 /// The elements of one dispatch.
@@ -49,6 +54,7 @@ pub(super) struct Piece {
     pub(super) groups: u64,
     /// For sweeps, how they go.
     pub(super) sweep: Option<SweepArgs>,
+    pub(super) rows: Option<RowArgs>,
 }
 
 impl<'a> Work<'a> {
@@ -56,7 +62,7 @@ impl<'a> Work<'a> {
         task: &'a Task,
         machine: &'a Machine,
         given: Given<'a>,
-        random: [u64; 2],
+        operands: &Operands<'_>,
     ) -> Result<Self, Error> {
         let (layout, len) = (given.layout, given.len);
         let work = Work {
@@ -64,7 +70,8 @@ impl<'a> Work<'a> {
             machine,
             len,
             layout,
-            random,
+            random: operands.random,
+            queries: operands.queries,
             slots: Slots::new(task, given)?,
         };
         if work.counts() && len >= COUNTABLE {
@@ -88,7 +95,7 @@ impl<'a> Work<'a> {
     }
 
     /// All operands that are not sums.
-    fn placed(&self) -> impl Iterator<Item = &Placed<'a>> {
+    pub(super) fn placed(&self) -> impl Iterator<Item = &Placed<'a>> {
         let slots = self.slots.inputs.iter().chain(&self.slots.outputs);
         slots.map(|slot| &slot.placed)
     }
@@ -100,12 +107,12 @@ impl<'a> Work<'a> {
         draws
             || !self.slots.sums.is_empty()
             || placed.any(|p| {
-                p.rows().is_some() || matches!(p.whose, Whose::Channel | Whose::SampleChannel)
+                p.rows().is_some() || !matches!(p.whose, Whose::Each | Whose::Shared)
             })
     }
 
     /// Whether all operands that are reached element by element allow four at a time.
-    fn access(&self) -> Access {
+    pub(super) fn access(&self) -> Access {
         let fits = |p: &Placed<'_>| {
             if p.pairs().is_some() {
                 return true;
@@ -121,7 +128,7 @@ impl<'a> Work<'a> {
             Whose::Each => fits(p),
             Whose::Shared => true,
             whose => {
-                let Spread { inner, count } = self.layout.spread(whose, self.len);
+                let Broadcast { inner, count, .. } = self.layout.spread(whose, self.len);
                 inner.is_multiple_of(WORD) || (inner == 1 && count.is_multiple_of(WORD))
             }
         });
@@ -130,8 +137,12 @@ impl<'a> Work<'a> {
 
     /// All that is dispatched, in order.
     pub(super) fn launches(&self) -> Result<Launches<'a>, Error> {
-        let access = self.access();
         let mut launches = Launches::default();
+        if self.task.is_over_rows() {
+            self.rows(&mut launches)?;
+            return Ok(launches);
+        }
+        let access = self.access();
         let outputs: Vec<_> = self.slots.outputs.iter().collect();
         let small = outputs.iter().any(|output| output.placed.dtype.size() < 4);
         let partials = self.partials(access);
@@ -193,6 +204,7 @@ impl<'a> Work<'a> {
             holds: false,
             outputs,
             scratch: 0,
+            sums_of: Vec::new(),
         };
         for start in (0..self.len).step_by(piece as usize) {
             let len = piece.min(self.len - start);
@@ -208,6 +220,7 @@ impl<'a> Work<'a> {
                 len,
                 groups: words.div_ceil(u64::from(geometry.workgroup) * u64::from(geometry.words)),
                 sweep: None,
+                rows: None,
             };
             launches.push(self.machine, self.launch(&cut, &piece)?)?;
         }

@@ -48,6 +48,8 @@ pub(crate) enum Kind64 {
     Sum,
     /// Round to a dtype.
     Round(DType),
+    /// A function of whole rows, or their mask: no value is an element's own.
+    Rows,
     Activation(&'static Room),
     Custom(Arc<[Function64; 2]>, f64),
 }
@@ -84,6 +86,7 @@ impl Step64 {
             Function::Scale | Function::Gate => Kind64::Product,
             Function::Bias | Function::Residual => Kind64::Sum,
             Function::Round(dtype) => Kind64::Round(*dtype),
+            Function::Row(_) | Function::Causal => Kind64::Rows,
             Function::Activation(activation) => {
                 parameters = activation.parameters();
                 Kind64::Activation(activation.entry().room)
@@ -110,6 +113,7 @@ impl Step64 {
             Kind64::Product => x * p[0],
             Kind64::Sum => x + p[0],
             Kind64::Round(dtype) => rounded(*dtype, x),
+            Kind64::Rows => f64::NAN,
             _ if self.is_spoiled(p) => f64::NAN,
             Kind64::Activation(room) => at(room.y, x, p),
             Kind64::Custom(functions, _) => at(&functions[0], x, p),
@@ -136,6 +140,7 @@ impl Step64 {
         match &self.function {
             Kind64::Product => p[0],
             Kind64::Sum | Kind64::Round(_) => 1.0,
+            Kind64::Rows => f64::NAN,
             _ if self.is_spoiled(p) => f64::NAN,
             Kind64::Activation(room) => at(room.dx, x, p),
             Kind64::Custom(functions, _) => at(&functions[1], x, p),
@@ -147,6 +152,7 @@ impl Step64 {
         match &self.function {
             Kind64::Product => x,
             Kind64::Sum | Kind64::Round(_) => 1.0,
+            Kind64::Rows => f64::NAN,
             _ if self.is_spoiled(p) => f64::NAN,
             Kind64::Activation(room) => {
                 let found = room.gradients.iter().find(|g| g.parameter == name);
@@ -200,7 +206,7 @@ impl Step64 {
         match &self.function {
             Kind64::Activation(room) => room.budget,
             Kind64::Custom(_, budget) => *budget,
-            Kind64::Product | Kind64::Sum | Kind64::Round(_) => 0.5,
+            Kind64::Product | Kind64::Sum | Kind64::Round(_) | Kind64::Rows => 0.5,
         }
     }
 

@@ -62,16 +62,18 @@ impl Layout {
     }
 
     /// How the values of an operand are spread over `len` elements.
-    pub(crate) fn spread(self, whose: Whose, len: u64) -> Spread {
+    pub(crate) fn spread(self, whose: Whose, len: u64) -> Broadcast {
         let (inner, count) = match whose {
             Whose::Each => (1, len),
             Whose::Shared => (len, 1),
             Whose::Channel => (self.inner, self.channels),
             Whose::SampleChannel => (self.inner, self.outer * self.channels),
+            Whose::Broadcast(broadcast) => return broadcast,
         };
-        Spread {
+        Broadcast {
             inner: inner.max(1),
             count: count.max(1),
+            period: len.max(1),
         }
     }
 }
@@ -87,10 +89,26 @@ pub(crate) enum Whose {
     Channel,
     /// One for each sample and channel.
     SampleChannel,
+    /// As it was given.
+    Broadcast(Broadcast),
 }
 
 impl Layout {
-    pub(crate) fn whose(self, operand: &str, len: u64, elements: u64) -> Result<Whose, Error> {
+    /// Whose the values of an operand of so many are, for so many elements, where it may be said how they are spread.
+    pub(crate) fn whose(
+        self,
+        operand: &str,
+        len: u64,
+        elements: u64,
+        given: Option<Broadcast>,
+    ) -> Result<Whose, Error> {
+        if let Some(broadcast) = given {
+            let wanted = broadcast.fits(elements).then(|| broadcast.values(elements));
+            return match wanted {
+                Some(wanted) if wanted == len => Ok(Whose::Broadcast(broadcast)),
+                wanted => Err(self.bad_length(operand, len, wanted.into_iter().collect())),
+            };
+        }
         let samples = self.outer.saturating_mul(self.channels);
         let kinds = [
             (elements, Whose::Each),
@@ -119,15 +137,87 @@ impl Layout {
     }
 }
 
-/// The value of element i is that of index (i / inner) % count.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Spread {
-    pub(crate) inner: u64,
-    pub(crate) count: u64,
+/// Which of an operand's values an element has, where neither its length nor the [`Layout`] says so: element i has the value
+/// of index (i / period) * count + (i / inner) % count.
+///
+/// ```
+/// use nonlin::Broadcast;
+///
+/// // A mask for all heads of x of batch x heads x queries x keys, and a sink for each head.
+/// let x = [2, 8, 64, 32];
+/// let mask = Broadcast::of_shapes(&x, &[2, 1, 64, 32]).unwrap();
+/// assert_eq!((mask.inner, mask.count, mask.period), (1, 64 * 32, 8 * 64 * 32));
+/// let sink = Broadcast::of_shapes(&x, &[8, 1, 1]).unwrap();
+/// assert_eq!((sink.inner, sink.count, sink.period), (64 * 32, 8, 2 * 8 * 64 * 32));
+/// // Two axes with another between them that it does not have, and ones that are not the outermost:
+/// assert_eq!(Broadcast::of_shapes(&x, &[1, 8, 1, 32]), None);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broadcast {
+    /// Elements beside each other that share a value.
+    pub inner: u64,
+    /// Values that follow each other, before they begin again.
+    pub count: u64,
+    /// Elements after which other values follow.
+    pub period: u64,
 }
 
-impl Spread {
+impl Broadcast {
+    /// How a tensor of one shape is broadcast to x's by NumPy's rules. None where it is not, or in a way that a chain's
+    /// operands cannot be: they have x's outermost axes, or none of these, and a run of x's axes further in.
+    pub fn of_shapes(x: &[u64], operand: &[u64]) -> Option<Broadcast> {
+        let missing = x.len().checked_sub(operand.len())?;
+        let ones = std::iter::repeat_n(1, missing);
+        let operand: Vec<u64> = ones.chain(operand.iter().copied()).collect();
+        if !x.iter().zip(&operand).all(|(x, o)| x == o || *o == 1) {
+            return None;
+        }
+        let product = |lengths: &[u64]| {
+            let mut lengths = lengths.iter();
+            lengths.try_fold(1u64, |product, length| product.checked_mul(*length))
+        };
+        // An axis of one element is whatever its neighbours are.
+        let kept: Vec<Option<bool>> = x.iter().zip(&operand).map(|(x, o)| (*x != 1).then_some(x == o)).collect();
+        let is = |axis: usize, wanted: bool| kept[axis].is_none_or(|kept| kept == wanted);
+        let mut axis = x.len();
+        while axis > 0 && is(axis - 1, false) {
+            axis -= 1;
+        }
+        let inner = product(&x[axis..])?;
+        let end = axis;
+        while axis > 0 && is(axis - 1, true) {
+            axis -= 1;
+        }
+        let count = product(&x[axis..end])?;
+        while axis > 0 && is(axis - 1, false) {
+            axis -= 1;
+        }
+        let period = product(&x[axis..])?;
+        (0..axis).all(|axis| is(axis, true)).then_some(Broadcast {
+            inner,
+            count,
+            period,
+        })
+    }
+
+    /// How many values there are for so many elements.
+    pub(crate) fn values(self, len: u64) -> u64 {
+        len / self.period.max(1) * self.count
+    }
+
+    /// Whether whole values belong to so many elements.
+    pub(crate) fn fits(self, len: u64) -> bool {
+        let Broadcast {
+            inner,
+            count,
+            period,
+        } = self;
+        let run = inner.checked_mul(count);
+        run.is_some_and(|run| run > 0 && period > 0 && period.is_multiple_of(run) && len.is_multiple_of(period))
+    }
+
     pub(crate) fn index(self, element: usize) -> usize {
-        ((element as u64 / self.inner) % self.count) as usize
+        let element = element as u64;
+        ((element / self.period) * self.count + (element / self.inner) % self.count) as usize
     }
 }

@@ -1,7 +1,7 @@
 //! What a chain needs beside x and dy where its arguments are operands: their values as slices.
 
 use super::dtype::{DType, Element};
-use super::layout::{Layout, Spread};
+use super::layout::{Broadcast, Layout};
 use crate::error::{Error, OperandError};
 use crate::pass::Pass;
 
@@ -25,6 +25,8 @@ pub struct Values {
     pub(crate) args: Vec<Value>,
     pub(crate) layout: Option<Layout>,
     pub(crate) random: [u64; 2],
+    pub(crate) queries: Option<u64>,
+    pub(crate) broadcasts: Vec<(String, Broadcast)>,
 }
 
 /// One operand's values.
@@ -67,6 +69,20 @@ impl Values {
         self
     }
 
+    /// How the values of an operand are spread over x ([`Operands::broadcast`](crate::Operands::broadcast)).
+    #[must_use]
+    pub fn broadcast(mut self, name: &str, broadcast: Broadcast) -> Self {
+        self.broadcasts.push((name.to_owned(), broadcast));
+        self
+    }
+
+    /// Rows of a matrix ([`Operands::queries`](crate::Operands::queries)).
+    #[must_use]
+    pub fn queries(mut self, rows: u64) -> Self {
+        self.queries = Some(rows);
+        self
+    }
+
     /// What random steps draw ([`Operands::random`](crate::Operands::random)).
     #[must_use]
     pub fn random(mut self, seed: u64, offset: u64) -> Self {
@@ -79,10 +95,11 @@ impl Values {
     pub(crate) fn of(
         &self,
         known: &[&str],
+        layout: Layout,
         pass: Pass,
         len: u64,
-    ) -> Result<Vec<(&Value, Spread)>, Error> {
-        let layout = self.checked(len)?;
+    ) -> Result<Vec<(&Value, Broadcast)>, Error> {
+        layout.check("x", len)?;
         for (index, Value { name, .. }) in self.args.iter().enumerate() {
             let operand = name.clone();
             if !known.contains(&name.as_str()) {
@@ -102,16 +119,11 @@ impl Values {
                         operand: format!("@{name}"),
                     })
                 })?;
-                let whose = layout.whose(name, value.values.len() as u64, len)?;
+                let given = self.broadcasts.iter().find(|(known, _)| known == name);
+                let given = given.map(|(_, broadcast)| *broadcast);
+                let whose = layout.whose(name, value.values.len() as u64, len, given)?;
                 Ok((value, layout.spread(whose, len)))
             })
             .collect()
-    }
-
-    /// The layout; without one, one sample of one channel.
-    pub(crate) fn checked(&self, len: u64) -> Result<Layout, Error> {
-        let layout = self.layout.unwrap_or_else(|| Layout::flat(len));
-        layout.check("x", len)?;
-        Ok(layout)
     }
 }

@@ -9,6 +9,7 @@ use crate::chain::step::Function;
 use crate::pass::Pass;
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::ops::Range;
 
 /// What rrelu does with the slope that it drew.
 const SLOPED: Activation = Activation::LeakyRelu {
@@ -91,11 +92,16 @@ pub(super) fn scalars(out: &mut Text, chain: &Chain) -> bool {
     !fields.is_empty()
 }
 
-/// The statements of a chain's pass, for one element, and what they read beside the pass's own operands.
+/// The statements of a pass over a chain, or over a part of one, for one element, and what they read beside the pass's own
+/// operands.
 pub(crate) struct ChainCode<'a> {
     chain: &'a Chain,
     pass: Pass,
+    /// What its functions' names begin with.
+    name: &'static str,
+    /// All of the chain's; of a part's first step, the value before it is x.
     nodes: Vec<Node<'a>>,
+    part: Range<usize>,
     /// Values of nodes, as far as something depends on them.
     values: String,
     lines: String,
@@ -105,6 +111,7 @@ pub(crate) struct ChainCode<'a> {
     gradients: Vec<String>,
     operands: BTreeSet<String>,
     draws: BTreeSet<usize>,
+    reads_x: bool,
     /// The nodes whose values are read.
     read: BTreeSet<usize>,
     /// Of each node's value: whether a step may have made NaN of numbers. `min` and `select` in an activation would lose it,
@@ -147,30 +154,57 @@ fn is_wanted(source: Source<'_>, asked: &[&str], nodes: &[bool]) -> bool {
 
 impl<'a> ChainCode<'a> {
     pub(crate) fn new(chain: &'a Chain, pass: Pass, gradients: &[&str]) -> Self {
-        let nodes = chain.nodes();
+        let part = 0..chain.nodes().len();
+        Self::of_part(chain, part, "chain", pass, gradients)
+    }
+
+    /// The same of some of the chain's nodes, one behind the other.
+    pub(super) fn of_part(
+        chain: &'a Chain,
+        part: Range<usize>,
+        name: &'static str,
+        pass: Pass,
+        gradients: &[&str],
+    ) -> Self {
+        let mut nodes = chain.nodes();
+        for node in &mut nodes[part.clone()] {
+            if matches!(node.from, Source::Node(index) if index < part.start) {
+                node.from = Source::X;
+            }
+        }
         let mut code = ChainCode {
             chain,
             pass,
+            name,
+            part,
             values: String::new(),
             lines: String::new(),
             result: String::new(),
             gradients: Vec::new(),
             operands: BTreeSet::new(),
             draws: BTreeSet::new(),
+            reads_x: false,
             read: BTreeSet::new(),
             born: born(&nodes),
             nodes,
         };
         match pass {
             Pass::Forward => {
-                let last = code.nodes.len().checked_sub(1);
-                code.result = code.value(last.map_or(Source::X, Source::Node));
+                code.result = code.value(code.last());
             }
             Pass::Backward => code.backward(gradients),
             Pass::BackwardFromY => code.backward_from_y(),
         }
         code.forward();
         code
+    }
+
+    /// Where the part's value is.
+    fn last(&self) -> Source<'a> {
+        match self.part.is_empty() {
+            true => Source::X,
+            false => Source::Node(self.part.end - 1),
+        }
     }
 
     /// The operands of arguments that the pass reads, in the chain's order.
@@ -185,10 +219,20 @@ impl<'a> ChainCode<'a> {
         self.draws.iter().copied().collect()
     }
 
+    /// The gradients of operands that it has.
+    pub(super) fn gradients(&self) -> &[String] {
+        &self.gradients
+    }
+
+    /// Whether it reads x beside what it passes on.
+    pub(super) fn reads_x(&self) -> bool {
+        self.reads_x
+    }
+
     /// A value that is read.
     fn value(&mut self, source: Source<'_>) -> String {
         match source {
-            Source::X => {}
+            Source::X => self.reads_x = true,
             Source::Operand(name) => {
                 self.operands.insert(name.to_owned());
             }
@@ -269,7 +313,7 @@ impl<'a> ChainCode<'a> {
     /// The values of nodes that are read, and of those that they depend on.
     fn forward(&mut self) {
         let mut lines = Vec::new();
-        for index in (0..self.nodes.len()).rev() {
+        for index in self.part.clone().rev() {
             if self.read.contains(&index) {
                 let result = self.forward_step(index);
                 lines.push(format!(
@@ -321,11 +365,11 @@ impl<'a> ChainCode<'a> {
             text: "dy".to_owned(),
             born: false,
         };
-        match gradients.last_mut() {
-            Some(last) => *last = Some(dy),
-            None => self.result = dy.text,
+        match self.last() {
+            Source::Node(last) => gradients[last] = Some(dy),
+            _ => self.result = dy.text,
         }
-        for index in (0..self.nodes.len()).rev() {
+        for index in self.part.clone().rev() {
             let Some(gradient) = gradients[index].take() else {
                 continue;
             };
@@ -424,7 +468,7 @@ impl<'a> ChainCode<'a> {
             |node: &Node<'_>| matches!(node.step.function(), Function::Activation(_));
         let activation = self.nodes.iter().position(is_activation);
         let (mut gradient, mut from) = ("dy".to_owned(), "y".to_owned());
-        for index in (0..self.nodes.len()).rev() {
+        for index in self.part.clone().rev() {
             let step = self.nodes[index].step;
             let behind = activation.is_some_and(|at| at < index);
             let slope = match step.function() {
@@ -473,6 +517,7 @@ impl<'a> ChainCode<'a> {
         let ChainCode {
             chain,
             pass,
+            name,
             values,
             lines,
             result,
@@ -481,16 +526,21 @@ impl<'a> ChainCode<'a> {
         } = self;
         if gradients.is_empty() {
             out.push(&format!(
-                "// {pass} of {chain}\nfn chain_{output}({parameters}) -> f32 {{\n{values}{lines}    return {result};\n}}\n"
+                "// {pass} of {chain}\nfn {name}_{output}({parameters}) -> f32 {{\n{values}{lines}    return {result};\n}}\n"
             ));
             return;
         }
         let fields = gradients.iter().map(|name| format!("    d_{name}: f32,\n"));
         let fields: String = fields.collect();
         let terms: Vec<_> = gradients.iter().map(|name| format!("d_{name}")).collect();
+        let kind = match *name {
+            "before" => "BeforeGradients",
+            "behind" => "BehindGradients",
+            _ => "Gradients",
+        };
         out.push(&format!(
-            "struct Gradients {{\n    dx: f32,\n{fields}}}\n\n// {pass} of {chain}\n\
-             fn chain_gradients({parameters}) -> Gradients {{\n{values}{lines}    return Gradients({result}, {});\n}}\n",
+            "struct {kind} {{\n    dx: f32,\n{fields}}}\n\n// {pass} of {chain}\n\
+             fn {name}_gradients({parameters}) -> {kind} {{\n{values}{lines}    return {kind}({result}, {});\n}}\n",
             terms.join(", ")
         ));
     }

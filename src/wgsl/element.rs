@@ -23,12 +23,17 @@ pub(super) struct Element<'a> {
     /// The random steps, as indices of nodes.
     pub(super) draws: &'a [usize],
     pub(super) has_scalars: bool,
+    /// The variables that are written half a word at a time by lanes that know nothing of each other.
+    pub(super) atomics: Vec<String>,
 }
 
 /// The element of index `at` (an identifier, or in parentheses) as bits.
-fn fetch(name: &str, dtype: DType, at: &str) -> String {
+fn fetch(name: &str, dtype: DType, at: &str, is_atomic: bool) -> String {
     match dtype.size() {
         4 => format!("{name}[{at}]"),
+        _ if is_atomic => {
+            format!("(atomicLoad(&{name}[{at} >> 1u]) >> (16u * ({at} & 1u))) & 0xffffu")
+        }
         _ => format!("({name}[{at} >> 1u] >> (16u * ({at} & 1u))) & 0xffffu"),
     }
 }
@@ -70,6 +75,21 @@ fn of_pairs(loaded: &str, input: &Input) -> String {
         true => format!("low_{loaded} >> vec4(16u)"),
         false => format!("low_{loaded} & vec4(0xffffu)"),
     }
+}
+
+/// What a random step makes of the bits that it drew.
+pub(super) fn drawn(chain: &Chain, index: usize) -> String {
+    let nodes = chain.nodes();
+    let step = nodes[index].step;
+    let function = match step.function() {
+        Function::Rrelu => "m_uniform",
+        _ => "m_keep",
+    };
+    let constants = step.scalars().into_iter();
+    let constants: String = constants
+        .map(|(p, _)| format!(", args.scalars.{}", scalar(index, p)))
+        .collect();
+    format!("{function}({}_bits{constants})", random(index))
 }
 
 impl Element<'_> {
@@ -145,11 +165,11 @@ impl Element<'_> {
             name, dtype, at, ..
         } = input;
         if !self.is_fourfold(input) {
-            fetch(name, *dtype, &format!("at_{name}"))
+            fetch(name, *dtype, &format!("at_{name}"), false)
         } else if *at == At::Shared {
-            format!("vec4({})", fetch(name, *dtype, &format!("(at_{name})")))
+            format!("vec4({})", fetch(name, *dtype, &format!("(at_{name})"), false))
         } else {
-            vec4(|lane| fetch(name, *dtype, &format!("(at_{name} + {lane}u)")))
+            vec4(|lane| fetch(name, *dtype, &format!("(at_{name} + {lane}u)"), false))
         }
     }
 
@@ -167,7 +187,7 @@ impl Element<'_> {
     }
 
     /// The names and types of `fn element`'s parameters.
-    fn parameters(&self) -> String {
+    pub(super) fn parameters(&self) -> String {
         let input = |input: &Input| match self.is_held(input) {
             true => format!("{}: f32", input.name),
             false => format!("{}_bits: u32", input.name),
@@ -188,19 +208,7 @@ impl Element<'_> {
             (false, name, dtype) => format!("{dtype}_value({name}_bits)"),
         };
         let mut all: Vec<_> = self.form.inputs.iter().map(value).collect();
-        let nodes = chain.nodes();
-        for index in self.draws {
-            let step = nodes[*index].step;
-            let function = match step.function() {
-                Function::Rrelu => "m_uniform",
-                _ => "m_keep",
-            };
-            let constants = step.scalars().into_iter();
-            let constants: String = constants
-                .map(|(p, _)| format!(", args.scalars.{}", scalar(*index, p)))
-                .collect();
-            all.push(format!("{function}({}_bits{constants})", random(*index)));
-        }
+        all.extend(self.draws.iter().map(|index| drawn(chain, *index)));
         if self.has_scalars {
             all.push("args.scalars".into());
         }
@@ -215,7 +223,7 @@ impl Element<'_> {
     }
 
     /// The test, on bits, for what makes an element NaN.
-    fn nan(&self) -> String {
+    pub(super) fn nan(&self) -> String {
         let inputs = self.form.inputs.iter();
         let inputs = inputs.filter(|input| !self.is_held(input) && self.counts(input));
         let tests = inputs.map(|Input { name, dtype, .. }| format!("{dtype}_is_nan({name}_bits)"));
@@ -423,12 +431,21 @@ impl Element<'_> {
                 let place = place(name, *at != At::Each, element);
                 writeln!(out, "    let at_{name} = {place};")
             }
-            At::Channel | At::Channels => writeln!(
-                out,
-                "    let row_{name} = m_divide(first, args.inner_magic_{name}, args.inner_shift_{name});
-    let at_{name} = args.{name} + row_{name} - args.channels_{name} * \
-                 m_divide(row_{name}, args.channels_magic_{name}, args.channels_shift_{name});"
-            ),
+            At::Channel | At::Channels => {
+                let row = "m_divide(row_NAME, args.channels_magic_NAME, args.channels_shift_NAME)";
+                let rows = match input.has_periods {
+                    true => format!(
+                        "({row} - m_divide(first, args.period_magic_NAME, args.period_shift_NAME))"
+                    ),
+                    false => row.to_owned(),
+                };
+                let rows = rows.replace("NAME", name);
+                writeln!(
+                    out,
+                    "    let row_{name} = m_divide(first, args.inner_magic_{name}, args.inner_shift_{name});
+    let at_{name} = args.{name} + row_{name} - args.channels_{name} * {rows};"
+                )
+            }
             At::Shared | At::Held | At::HeldSample => {
                 writeln!(out, "    let at_{name} = args.{name};")
             }
@@ -460,6 +477,20 @@ impl Element<'_> {
         if !self.sweeps() {
             out.push_str("    if 4u * i >= args.len {\n        return;\n    }\n");
         }
+        self.load_words(out);
+        for lane in 0..4 {
+            _ = writeln!(out, "    let e{lane} = element({});", self.lane(lane));
+        }
+        self.words_of_results(out);
+        if is_whole {
+            self.store_words(out, "    ");
+        } else {
+            self.store_end(out);
+        }
+    }
+
+    /// Statements that load the words `w_<name>`, and draw.
+    pub(super) fn load_words(&self, out: &mut String) {
         if self.counts_elements() {
             out.push_str("    let first = args.start + 4u * i;\n");
         }
@@ -479,9 +510,10 @@ impl Element<'_> {
             _ = writeln!(out, "    let w_{name} = {word};");
         }
         self.draw(out);
-        for lane in 0..4 {
-            _ = writeln!(out, "    let e{lane} = element({});", self.lane(lane));
-        }
+    }
+
+    /// Statements that join four results to the words `r_<name>`, and say where these are stored.
+    pub(super) fn words_of_results(&self, out: &mut String) {
         for output in &self.form.outputs {
             let Output {
                 name, dtype, at, ..
@@ -502,11 +534,6 @@ impl Element<'_> {
                 "    let r_{name} = {result};\n    let o_{name} = {place};"
             );
         }
-        if is_whole {
-            self.store_words(out, "    ");
-        } else {
-            self.store_end(out);
-        }
     }
 
     /// Loads the words of four pairs, once for both operands.
@@ -521,7 +548,7 @@ impl Element<'_> {
     }
 
     /// What `element` is called with for one of a word's four.
-    fn lane(&self, lane: usize) -> String {
+    pub(super) fn lane(&self, lane: usize) -> String {
         let bits = |input: &Input| {
             let name = &input.name;
             match (self.is_held(input), input.at, input.dtype.size(), lane) {
@@ -550,6 +577,12 @@ impl Element<'_> {
 
     /// Statements that load one element, an identifier, and call what `element` makes of it `e0`.
     fn load_one(&self, out: &mut String, element: &str) {
+        let bits = self.load_bits(out, element);
+        _ = writeln!(out, "    let e0 = element({bits});");
+    }
+
+    /// Statements that find one element, an identifier. Returns what `element` is called with.
+    pub(super) fn load_bits(&self, out: &mut String, element: &str) -> String {
         if self.counts_elements() {
             _ = writeln!(out, "    let first = args.start + {element};");
         }
@@ -561,13 +594,14 @@ impl Element<'_> {
                 continue;
             }
             self.find(out, input, element);
-            bits.push(fetch(name, input.dtype, &format!("at_{name}")));
+            let is_atomic = self.atomics.contains(name);
+            bits.push(fetch(name, input.dtype, &format!("at_{name}"), is_atomic));
         }
         self.draw(out);
         let draws = self.draws.iter();
         bits.extend(draws.map(|step| format!("draws_{}[first & 3u]", step + 1)));
         bits.extend(self.holds().then(|| "held.nan".into()));
-        _ = writeln!(out, "    let e0 = element({});", bits.join(", "));
+        bits.join(", ")
     }
 
     /// An element whose results have 32 bits each.

@@ -1,6 +1,7 @@
 //! What a chain's kernel depends on beside its steps: operands, how they are reached, and the order of work.
 
 use super::chain::{ChainCode, arg};
+use super::rows::RowCode;
 use crate::chain::Chain;
 use crate::pass::Pass;
 use crate::tensor::dtype::{DType, DTypes};
@@ -39,6 +40,13 @@ pub(crate) enum At {
     HeldSample,
 }
 
+impl At {
+    /// Whether its elements lie in rows with gaps between them.
+    pub(super) fn has_rows(self) -> bool {
+        matches!(self, At::Rows | At::Ragged)
+    }
+}
+
 /// An operand that is read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Input {
@@ -48,6 +56,8 @@ pub(crate) struct Input {
     pub(crate) at: At,
     /// The input, by index, whose binding has its elements too, since the two alternate.
     pub(crate) beside: Option<usize>,
+    /// Whether other values follow after some elements, and so on.
+    pub(crate) has_periods: bool,
 }
 
 /// An operand that is written, element by element.
@@ -73,6 +83,19 @@ pub(crate) enum Sweep {
     Rows,
     /// An invocation has a channel (or four beside each other) of some rows, likewise.
     Columns,
+    /// A workgroup of so many lanes has whole rows, of which so many lanes beside each other share one.
+    Whole { lanes: u32, beside: u32 },
+}
+
+/// What a kernel over whole rows leaves as partial sums of a gradient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum SumOf {
+    /// One for each row.
+    Row,
+    /// One for each column, of the rows that a lane has.
+    Column,
+    /// One for each element: nothing is summed yet.
+    Element,
 }
 
 /// Invocations in a workgroup that sweeps, as shaders/sweep has it.
@@ -88,6 +111,8 @@ pub(crate) struct Form {
     pub(crate) outputs: Vec<Output>,
     /// The operands whose gradients are summed.
     pub(crate) sums: Vec<String>,
+    /// Over whole rows, what is left of each.
+    pub(crate) sums_of: Vec<SumOf>,
     pub(crate) sweep: Sweep,
     /// Words per invocation.
     pub(crate) words: u32,
@@ -105,6 +130,7 @@ impl Form {
             dtype,
             at: At::Each,
             beside: None,
+            has_periods: false,
         };
         let args = body.needs(&[]).into_iter();
         Form {
@@ -123,10 +149,28 @@ impl Form {
                 beside: None,
             }],
             sums: Vec::new(),
-            sweep: Sweep::Each,
+            sums_of: Vec::new(),
+            sweep: match body.chain().and_then(Chain::row) {
+                Some(_) => Sweep::Whole {
+                    lanes: LANES,
+                    beside: LANES,
+                },
+                None => Sweep::Each,
+            },
             words: 1,
             whole: false,
         }
+    }
+
+    /// Whether a variable is written half a word at a time by lanes that know nothing of each other.
+    pub(super) fn is_atomic(&self, variable: &str) -> bool {
+        let is_here = self.access == Access::Scalar && matches!(self.sweep, Sweep::Whole { .. });
+        let narrow = self.outputs.iter().filter(|output| output.dtype.size() < 4);
+        let mut targets = narrow.map(|output| match output.in_place {
+            Some(input) => &self.inputs[input].name,
+            None => &output.name,
+        });
+        is_here && targets.any(|target| target == variable)
     }
 
     /// The input, by index, in whose binding an input's elements are.
@@ -194,16 +238,32 @@ impl<'a> Body<'a> {
         }
     }
 
+    /// The same of a chain with a step over whole rows.
+    pub(super) fn rows(self, gradients: &[&str]) -> Option<RowCode<'a>> {
+        match self {
+            Body::Chain(chain, pass) => RowCode::new(chain, pass, gradients),
+            Body::Copy(_) => None,
+        }
+    }
+
     /// The operands of arguments that the pass reads, if these gradients are asked for.
     pub(crate) fn needs(self, gradients: &[&str]) -> Vec<String> {
-        self.code(gradients)
-            .map_or_else(Vec::new, |code| code.operands())
+        match self.rows(gradients) {
+            Some(rows) => rows.operands(),
+            None => self
+                .code(gradients)
+                .map_or_else(Vec::new, |code| code.operands()),
+        }
     }
 
     /// The random steps, as indices of nodes, whose numbers the pass draws.
     pub(crate) fn draws(self, gradients: &[&str]) -> Vec<usize> {
-        self.code(gradients)
-            .map_or_else(Vec::new, |code| code.draws())
+        match self.rows(gradients) {
+            Some(rows) => rows.draws(),
+            None => self
+                .code(gradients)
+                .map_or_else(Vec::new, |code| code.draws()),
+        }
     }
 }
 
@@ -218,6 +278,8 @@ pub(crate) struct Place {
     /// Channels: elements beside each other that share a value, and how many values there are.
     pub(crate) inner: u32,
     pub(crate) channels: u32,
+    /// Elements after which other values follow.
+    pub(crate) period: u32,
 }
 
 /// The numbers of one dispatch.
@@ -234,6 +296,25 @@ pub(crate) struct Args {
     /// Seed and offset of the random numbers.
     pub(crate) random: Option<[u32; 4]>,
     pub(crate) sweep: Option<SweepArgs>,
+    pub(crate) rows: Option<RowArgs>,
+}
+
+/// The part of `struct Args` that kernels over whole rows need.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RowArgs {
+    /// Rows of this dispatch, and those before it.
+    pub(crate) rows: u32,
+    pub(crate) first_row: u32,
+    /// Words, or elements as the access has it, of a row, and of rows between one and the next of these.
+    pub(crate) words: u32,
+    pub(crate) inner: u32,
+    pub(crate) columns: u32,
+    /// Rows that a lane has.
+    pub(crate) block: u32,
+    /// Rows of a matrix.
+    pub(crate) queries: u32,
+    /// Where the partial sums of each gradient begin.
+    pub(crate) sums: Vec<u32>,
 }
 
 /// The part of `struct Args` that sweeps need. Lengths are in words or elements, as the access has it.
@@ -291,7 +372,33 @@ pub(crate) fn fields(form: &Form, args: &Args) -> Vec<(String, u32)> {
     if let Some(sweep) = args.sweep {
         sweep_fields(&mut put, sweep);
     }
+    if let Some(rows) = &args.rows {
+        rows_fields(&mut put, rows);
+        for (index, name) in form.sums.iter().enumerate() {
+            let first = rows.sums.get(index).copied().unwrap_or_default();
+            put(&format!("sum_{name}"), first);
+        }
+    }
     all
+}
+
+fn rows_fields(put: &mut impl FnMut(&str, u32), rows: &RowArgs) {
+    for (name, value) in [
+        ("rows", rows.rows),
+        ("first_row", rows.first_row),
+        ("words", rows.words),
+        ("inner", rows.inner),
+        ("inner_magic", divisor(rows.inner)[0]),
+        ("inner_shift", divisor(rows.inner)[1]),
+        ("columns", rows.columns),
+        ("block", rows.block),
+        ("queries", rows.queries),
+        ("queries_magic", divisor(rows.queries)[0]),
+        ("queries_shift", divisor(rows.queries)[1]),
+        ("nothing", f32::NEG_INFINITY.to_bits()),
+    ] {
+        put(name, value);
+    }
 }
 
 fn row_fields(put: &mut impl FnMut(&str, u32), name: &str, place: Place) {
@@ -314,6 +421,11 @@ fn input_fields(put: &mut impl FnMut(&str, u32), input: &Input, place: Place) {
                 put(&format!("{what}_shift_{name}"), shift);
             }
             put(&format!("channels_{name}"), place.channels);
+            if input.has_periods {
+                let [magic, shift] = divisor(place.period);
+                put(&format!("period_magic_{name}"), magic);
+                put(&format!("period_shift_{name}"), shift);
+            }
         }
     }
 }

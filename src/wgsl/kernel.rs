@@ -3,12 +3,16 @@
 use super::chain;
 use super::element::Element;
 use super::files::Text;
-use super::form::{Access, Args, At, Body, Form, Sweep, SweepArgs, fields};
+use super::form::{Access, Args, At, Body, Form, RowArgs, Sweep, SweepArgs, fields};
+use super::rows::{self, RowText};
 use crate::tensor::dtype::DType;
 use std::fmt::Write;
 
 /// A chain's kernel, or a copy's.
 pub(crate) fn kernel(body: Body<'_>, form: &Form) -> String {
+    if let Sweep::Whole { lanes, beside } = form.sweep {
+        return over_rows(body, form, [lanes, beside]);
+    }
     let gradients = form.gradients();
     let code = body.code(&gradients);
     let draws = code.as_ref().map_or_else(Vec::new, |code| code.draws());
@@ -23,6 +27,7 @@ pub(crate) fn kernel(body: Body<'_>, form: &Form) -> String {
         result: body.pass().operands().last().copied().unwrap_or(""),
         draws: &draws,
         has_scalars,
+        atomics: Vec::new(),
     };
     if element.divides() {
         text.file("math/divide.wgsl");
@@ -33,15 +38,7 @@ pub(crate) fn kernel(body: Body<'_>, form: &Form) -> String {
         sweep: sweeps.then(SweepArgs::default),
         ..Args::default()
     };
-    let mut own = String::from("struct Args {\n");
-    for (name, _) in fields(form, &args) {
-        _ = writeln!(own, "    {name}: u32,");
-    }
-    if has_scalars {
-        own.push_str("    @align(16) scalars: Scalars,\n");
-    }
-    own.push_str("}\n\n");
-    bindings(&mut own, form);
+    let mut own = arguments(form, &args, has_scalars);
     element.write(&mut own);
     if sweeps {
         let width = match form.access {
@@ -57,7 +54,48 @@ pub(crate) fn kernel(body: Body<'_>, form: &Form) -> String {
         (Sweep::Rows, false) => "sweep/row_sums.wgsl",
         (Sweep::Columns, true) => "sweep/columns.wgsl",
         (Sweep::Columns, false) => "sweep/column_sums.wgsl",
+        (Sweep::Whole { .. }, _) => unreachable!("rows have a kernel of their own"),
     });
+    text.finish(&[])
+}
+
+/// `struct Args`, and the bindings.
+fn arguments(form: &Form, args: &Args, has_scalars: bool) -> String {
+    let mut own = String::from("struct Args {\n");
+    for (name, _) in fields(form, args) {
+        _ = writeln!(own, "    {name}: u32,");
+    }
+    if has_scalars {
+        own.push_str("    @align(16) scalars: Scalars,\n");
+    }
+    own.push_str("}\n\n");
+    bindings(&mut own, form);
+    own
+}
+
+/// The kernel of a chain with a step over whole rows.
+fn over_rows(body: Body<'_>, form: &Form, [lanes, beside]: [u32; 2]) -> String {
+    let mut text = Text::default();
+    let Some(code) = body.rows(&form.gradients()) else {
+        unreachable!("a chain without a step over rows");
+    };
+    let has_scalars = rows::functions(&mut text, &code, form);
+    let args = Args {
+        random: (!code.draws().is_empty()).then_some([0; 4]),
+        rows: Some(RowArgs::default()),
+        ..Args::default()
+    };
+    let mut own = arguments(form, &args, has_scalars);
+    let element = RowText {
+        form,
+        code: &code,
+        has_scalars,
+    };
+    element.write(&mut own);
+    text.file("math/divide.wgsl");
+    text.file("rows/added.wgsl");
+    text.push(&own);
+    rows::sweep(&mut text, &code, lanes, beside);
     text.finish(&[])
 }
 
@@ -93,16 +131,17 @@ fn chain_function(
 fn bindings(out: &mut String, form: &Form) {
     let mut names: Vec<(&str, String)> = Vec::new();
     // An input is reached in words only where its elements lie as x's do.
-    let word = |at: At, dtype: DType| match (form.access, at) {
+    let word = |name: &str, at: At, dtype: DType| match (form.access, at) {
+        _ if form.is_atomic(name) => "atomic<u32>".to_owned(),
         (Access::Vec4, At::Each | At::Rows) => format!("vec{}<u32>", dtype.size()),
         (Access::Vec4, At::Even | At::Odd) => "vec4<u32>".to_owned(),
         _ => "u32".to_owned(),
     };
     for input in form.inputs.iter().filter(|input| input.beside.is_none()) {
-        names.push((&input.name, word(input.at, input.dtype)));
+        names.push((&input.name, word(&input.name, input.at, input.dtype)));
     }
     for output in form.own_outputs() {
-        names.push((&output.name, word(output.at, output.dtype)));
+        names.push((&output.name, word(&output.name, output.at, output.dtype)));
     }
     if !form.sums.is_empty() {
         names.push(("partials", "u32".to_owned()));

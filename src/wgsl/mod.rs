@@ -11,6 +11,7 @@ mod kernel;
 #[cfg(test)]
 mod lint;
 mod printed;
+mod rows;
 mod steps;
 mod stores;
 #[cfg(test)]
@@ -19,7 +20,8 @@ pub(crate) mod tests;
 pub(crate) use chain::arg;
 pub(crate) use files::{Kernel, Text, all_written};
 pub(crate) use form::{
-    Access, Args, At, Body, Form, Input, LANES, Output, Place, Sweep, SweepArgs, divisor, fields,
+    Access, Args, At, Body, Form, Input, LANES, Output, Place, RowArgs, SumOf, Sweep, SweepArgs,
+    divisor, fields,
 };
 pub(crate) use items::mentions;
 pub(crate) use kernel::{finish, kernel};

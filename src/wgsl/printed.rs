@@ -42,7 +42,8 @@ impl Chain {
     /// bits if it matters (no comparison of floats tells NaN on every driver).
     ///
     /// # Errors
-    /// [`ChainError::Empty`], [`ChainError::BadValue`], and [`ChainError::BadPrefix`].
+    /// [`ChainError::Empty`], [`ChainError::BadValue`], [`ChainError::BadPrefix`], and [`ChainError::Misplaced`] for a
+    /// chain with a step over whole rows.
     ///
     /// ```
     /// use nonlin::Chain;
@@ -59,6 +60,7 @@ impl Chain {
                 prefix: prefix.to_owned(),
             }));
         }
+        self.refuse_rows("it needs all of a row, and this is for one element")?;
         Ok(functions(self, prefix))
     }
 }

@@ -1,0 +1,50 @@
+// hardmax: 1 in the first column that has the row's largest z, 0 in the others. What is summed up, by a maximum, is the
+// negative of that column's number.
+alias V = vec4<f32>; //#stub
+alias C = vec4<u32>; //#stub
+fn max_of(v: V) -> f32 { return v.x; } //#stub
+
+struct Stats {
+    column: f32,
+}
+
+const HAS_FIRST: bool = true; // Whether something must be known of the row before its terms.
+const FIRST_NOTHING: f32 = -3.4028234e38;
+const NOTHING: f32 = -3.4028234e38;
+
+fn row_first(z: V) -> f32 {
+    return max_of(z);
+}
+
+fn row_join_first(a: f32, b: f32) -> f32 {
+    return max(a, b);
+}
+
+fn row_centre(first: f32, parameter: f32) -> f32 {
+    return first;
+}
+
+fn row_is_lost(centre: f32, parameter: f32) -> bool {
+    return false;
+}
+
+fn row_kept(z: V, column: C, centre: f32) -> V {
+    // In a row of nothing but -inf the first column is the one.
+    return select(V(NOTHING), -V(column), max(z, V(FIRST_NOTHING)) == V(centre));
+}
+
+fn row_term(kept: V) -> f32 {
+    return max_of(kept);
+}
+
+fn row_join(a: f32, b: f32) -> f32 {
+    return max(a, b);
+}
+
+fn row_stats(centre: f32, sum: f32, parameter: f32) -> Stats {
+    return Stats(sum);
+}
+
+fn row_value(kept: V, column: C, s: Stats) -> V {
+    return select(V(0.0), V(1.0), -V(column) == V(s.column));
+}

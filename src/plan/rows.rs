@@ -1,0 +1,254 @@
+//! Passes over whole rows: how rows are cut into dispatches, and what is left of gradients that are summed.
+
+use super::launch::Launches;
+use super::placed::Placed;
+use super::slots::Slot;
+use super::work::{Cut, Piece, WORD, Work};
+use crate::error::{DeviceError, Error};
+use crate::tensor::layout::Broadcast;
+use crate::wgsl::{Access, RowArgs, SumOf, Sweep};
+
+/// Words that a lane has of a row, before another lane joins it.
+const WORDS_OF_LANE: u64 = 4;
+
+/// Lanes of a workgroup; rows of more words than this many lanes hold in turn get the larger one.
+const LANES: u32 = 64;
+const MOST_LANES: u32 = 256;
+const LONG: u64 = 16 * LANES as u64;
+
+/// Rows whose columns' sums a lane adds up, at most, and workgroups that remain for as long as there are fewer.
+const BLOCK: u64 = 64;
+const GROUPS: u64 = 256;
+
+/// What is left of a summed gradient, and how the partial sums of one value lie among all.
+pub(super) struct Left {
+    pub(super) of: SumOf,
+    /// Of all.
+    pub(super) count: u64,
+    /// Of one value, in runs of `run` that are `skip` apart.
+    pub(super) terms: u64,
+    pub(super) run: u64,
+    pub(super) skip: u64,
+    /// Values whose partial sums lie beside each other, before `period` more follow.
+    pub(super) values: u64,
+    pub(super) period: u64,
+}
+
+/// Rows, and how lanes go over them.
+struct Lines {
+    access: Access,
+    rows: u64,
+    columns: u64,
+    inner: u64,
+    lanes: u32,
+    beside: u32,
+    block: u64,
+}
+
+impl Lines {
+    /// Words, or elements, of a row.
+    fn words(&self) -> u64 {
+        match self.access {
+            Access::Vec4 => self.columns / WORD,
+            Access::Scalar => self.columns,
+        }
+    }
+
+    /// Rows in a workgroup at a time.
+    fn slots(&self) -> u64 {
+        u64::from(self.lanes / self.beside)
+    }
+
+    fn groups(&self, rows: u64) -> u64 {
+        rows.div_ceil(self.slots() * self.block)
+    }
+}
+
+impl<'a> Work<'a> {
+    /// The dispatches of a chain with a step over whole rows.
+    pub(super) fn rows(&self, launches: &mut Launches<'a>) -> Result<(), Error> {
+        let lines = self.lines()?;
+        let samples = lines.rows / lines.inner;
+        let outputs: Vec<&Slot<'a>> = self.slots.outputs.iter().collect();
+        let sample = lines.columns * lines.inner;
+        let room = self.capacity(&outputs, lines.access) / sample;
+        let at_once = if self.has_rows(&outputs, lines.access) && room < samples {
+            0
+        } else {
+            room.min(samples)
+        };
+        if at_once == 0 {
+            return Err(Error::Device(DeviceError::TooLarge {
+                what: "a row, or a tensor with gaps between its rows,".into(),
+                bytes: sample * self.size(),
+                limit: self.machine.limit(),
+            }));
+        }
+        // A dispatch has whole blocks of rows, as far as what they leave is joined.
+        let left = self.left(&lines)?;
+        let scratch = left.iter().map(|left| left.count * 4).sum();
+        self.check_scratch(scratch)?;
+        let cut = Cut {
+            access: lines.access,
+            sweep: Sweep::Whole {
+                lanes: lines.lanes,
+                beside: lines.beside,
+            },
+            holds: false,
+            outputs,
+            scratch,
+            sums_of: left.iter().map(|left| left.of).collect(),
+        };
+        launches.scratch = scratch;
+        let mut slots = 0;
+        for first in (0..samples).step_by(at_once as usize) {
+            let rows = at_once.min(samples - first) * lines.inner;
+            let groups = lines.groups(rows);
+            let piece = Piece {
+                start: first * sample,
+                len: rows * lines.columns,
+                groups,
+                sweep: None,
+                rows: Some(self.row_args(&lines, &left, first * lines.inner, rows, slots)),
+            };
+            slots += groups * lines.slots();
+            launches.push(self.machine, self.launch(&cut, &piece)?)?;
+        }
+        if !left.is_empty() {
+            launches.push(self.machine, self.finish(&left, scratch))?;
+        }
+        Ok(())
+    }
+
+    fn row_args(
+        &self,
+        lines: &Lines,
+        left: &[Left],
+        first_row: u64,
+        rows: u64,
+        slots: u64,
+    ) -> RowArgs {
+        let mut base = 0;
+        let sums = left.iter().map(|left| {
+            let begin = match left.of {
+                SumOf::Column => base + slots * lines.columns,
+                SumOf::Row | SumOf::Element => base,
+            };
+            base += left.count;
+            begin as u32
+        });
+        RowArgs {
+            sums: sums.collect(),
+            rows: rows as u32,
+            first_row: first_row as u32,
+            words: lines.words() as u32,
+            inner: lines.inner as u32,
+            columns: lines.columns as u32,
+            block: lines.block as u32,
+            queries: self.queries.unwrap_or(lines.rows) as u32,
+        }
+    }
+
+    fn lines(&self) -> Result<Lines, Error> {
+        let inner = self.layout.inner.max(1);
+        let columns = self.layout.channels;
+        let access = self.row_access();
+        let words = match access {
+            Access::Vec4 => columns / WORD,
+            Access::Scalar => columns,
+        };
+        let lanes = if words > LONG && inner == 1 { MOST_LANES } else { LANES };
+        // Rows between the elements of a row are best gone over side by side.
+        let beside = match inner {
+            1 => (words / WORDS_OF_LANE).max(1).next_power_of_two().min(u64::from(lanes)) as u32,
+            _ => 1,
+        };
+        let rows = self.layout.outer * inner;
+        let slots = u64::from(lanes / beside);
+        let is_summed = !self.slots.sums.is_empty();
+        let block = if is_summed {
+            rows.div_ceil(slots * GROUPS).clamp(1, BLOCK)
+        } else {
+            1
+        };
+        Ok(Lines {
+            access,
+            rows,
+            columns,
+            inner,
+            lanes,
+            beside,
+            block,
+        })
+    }
+
+    /// Whether words of four columns can be loaded of every operand.
+    fn row_access(&self) -> Access {
+        let is_apart = self.placed().all(|p| p.pairs().is_none());
+        let is_whole = self.layout.inner == 1 && self.layout.channels.is_multiple_of(WORD);
+        match self.access() {
+            Access::Vec4 if is_apart && is_whole => Access::Vec4,
+            _ => Access::Scalar,
+        }
+    }
+
+    /// What is left of each summed gradient.
+    fn left(&self, lines: &Lines) -> Result<Vec<Left>, Error> {
+        let sums = self.slots.sums.iter();
+        Ok(sums.map(|sum| self.left_of_row(sum, lines)).collect())
+    }
+
+    fn left_of_row(&self, sum: &Placed<'_>, lines: &Lines) -> Left {
+        let Broadcast {
+            inner,
+            count,
+            period,
+        } = self.layout.spread(sum.whose, self.len);
+        let columns = lines.columns;
+        let in_row = columns * lines.inner;
+        let is_of_row = inner.is_multiple_of(in_row)
+            || ((inner * count) <= lines.inner && lines.inner.is_multiple_of(inner * count) && period.is_multiple_of(in_row));
+        // Of elements, or of rows, which are fewer by the columns.
+        let left = |of, inner: u64, period: u64, all: u64| Left {
+            of,
+            count: all,
+            terms: period / count,
+            run: inner,
+            skip: inner * count,
+            values: count,
+            period,
+        };
+        if is_of_row {
+            let shared = |of: u64| of / columns;
+            let run = if inner.is_multiple_of(in_row) { shared(inner) } else { inner };
+            return left(SumOf::Row, run, shared(period), lines.rows);
+        }
+        if inner == lines.inner && count == columns && period == self.len {
+            let slots = self.slots_of(lines);
+            return Left {
+                of: SumOf::Column,
+                count: slots * columns,
+                terms: slots,
+                run: 1,
+                skip: columns,
+                values: columns,
+                period: 0,
+            };
+        }
+        left(SumOf::Element, inner, period, self.len)
+    }
+
+    /// Runs of rows that leave sums of their own, in all dispatches.
+    fn slots_of(&self, lines: &Lines) -> u64 {
+        let outputs: Vec<_> = self.slots.outputs.iter().collect();
+        let sample = lines.columns * lines.inner;
+        let samples = lines.rows / lines.inner;
+        let room = (self.capacity(&outputs, lines.access) / sample).clamp(1, samples.max(1));
+        let slots = |samples: u64| lines.groups(samples * lines.inner) * lines.slots();
+        let whole = samples / room * slots(room);
+        match samples % room {
+            0 => whole,
+            rest => whole + slots(rest),
+        }
+    }
+}
