@@ -3,7 +3,6 @@
 //#use rows/place.wgsl
 //#use rows/statistics.wgsl
 //#use rows/back.wgsl
-//#use rows/lanes.wgsl as terms
 override LANES: u32 = 64u; //#stub
 override BESIDE: u32 = 64u; //#stub
 alias V = vec4<f32>; //#stub

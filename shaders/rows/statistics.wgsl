@@ -2,8 +2,6 @@
 // elements are loaded twice here, but for functions that need no centre.
 //#use rows/lane_counts.wgsl
 //#use rows/sums.wgsl
-//#use rows/lanes.wgsl as first
-//#use rows/lanes.wgsl as term
 override BESIDE: u32 = 64u; //#stub
 alias V = vec4<f32>; //#stub
 alias C = vec4<u32>; //#stub

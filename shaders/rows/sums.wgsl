@@ -1,5 +1,4 @@
 // What lanes add up: two sums, and whether any term is NaN.
-//#use rows/lanes.wgsl as part
 fn part_joined(lane: u32, own: Part) -> Part { return own; } //#stub
 
 struct Part {

@@ -145,6 +145,7 @@ impl<'a> Work<'a> {
             inner: lines.inner as u32,
             columns: lines.columns as u32,
             block: lines.block as u32,
+            beside: lines.beside,
             queries: self.queries.unwrap_or(lines.rows) as u32,
         }
     }

@@ -311,6 +311,8 @@ pub(crate) struct RowArgs {
     pub(crate) columns: u32,
     /// Rows that a lane has.
     pub(crate) block: u32,
+    /// Lanes of a row.
+    pub(crate) beside: u32,
     /// Rows of a matrix.
     pub(crate) queries: u32,
     /// Where the partial sums of each gradient begin.
@@ -392,6 +394,8 @@ fn rows_fields(put: &mut impl FnMut(&str, u32), rows: &RowArgs) {
         ("inner_shift", divisor(rows.inner)[1]),
         ("columns", rows.columns),
         ("block", rows.block),
+        ("joined", rows.beside.min(8)),
+        ("joined_again", rows.beside / 8),
         ("queries", rows.queries),
         ("queries_magic", divisor(rows.queries)[0]),
         ("queries_shift", divisor(rows.queries)[1]),

@@ -118,6 +118,15 @@ pub(super) fn functions(text: &mut Text, code: &RowCode<'_>, form: &Form) -> boo
 pub(super) fn sweep(text: &mut Text, code: &RowCode<'_>, lanes: u32, beside: u32) {
     text.set("LANES", format!("{lanes}u"));
     text.set("BESIDE", format!("{beside}u"));
+    let joining = match beside {
+        1 => "rows/alone.wgsl",
+        2..=8 => "rows/few_lanes.wgsl",
+        9..=64 => "rows/lanes.wgsl",
+        _ => "rows/many_lanes.wgsl",
+    };
+    for name in ["first", "term", "part", "terms"] {
+        text.file_as(joining, &[("it", name)]);
+    }
     text.file(file(code.place.row));
     text.file(match code.place.causal {
         Some(_) => "rows/causal.wgsl",

@@ -1,0 +1,24 @@
+// What the lanes of a row have, joined in a fixed order: BESIDE of them, eight at most, one beside the other, of which each
+// gets the result. All lanes of the workgroup must come here together.
+// How many are joined at a time is told, for drivers unroll loops whose end they know, and then take long to compile them.
+//#use rows/lane_counts.wgsl
+override BESIDE: u32 = 64u; //#stub
+struct Args { joined: u32, joined_again: u32 } //#stub
+@group(0) @binding(0) var<uniform> args: Args; //#stub
+struct It { nan: u32 } //#stub
+fn it_plus(a: It, b: It) -> It { return It(a.nan | b.nan); } //#stub
+
+var<workgroup> it_lanes: array<It, 64>;
+
+fn it_joined(lane: u32, own: It) -> It {
+    it_lanes[lane] = own;
+    workgroupBarrier();
+    let begin = lane & ~(BESIDE - 1u);
+    var all = it_lanes[begin];
+    for (var k = 1u; k < args.joined; k += 1u) {
+        all = it_plus(all, it_lanes[begin + k]);
+    }
+    // The next of these calls writes where others still read.
+    workgroupBarrier();
+    return all;
+}
