@@ -31,7 +31,8 @@ use std::path::{Path, PathBuf};
 /// limits; here they are wgpu's defaults, and operands are in buffers of their own. No adapter is
 /// needed.
 ///
-/// Other languages than WGSL are written by naga with the options that wgpu uses: SPIR-V 1.3, Metal
+/// Other languages than WGSL are written by naga with the options that wgpu uses for plans, which do
+/// not zero workgroup memory: SPIR-V 1.3, Metal
 /// Shading Language 2.4, HLSL for shader model 5.1, GLSL ES 3.10. SPIR-V is binary: several kernels
 /// need --out, and go to files of their own, which are listed: --out frelu.spv makes frelu.0.spv,
 /// frelu.1.spv and so on, in the order of the dispatches, all of them or none.
@@ -290,7 +291,7 @@ fn spirv(module: &Module, info: &ModuleInfo) -> Result<Vec<u8>> {
         binding_map: buffers(module).into_iter().map(map).collect(),
         capabilities: Some(CAPABILITIES.into_iter().collect()),
         bounds_check_policies: RESTRICT,
-        zero_initialize_workgroup_memory: spv::ZeroInitializeWorkgroupMemoryMode::Polyfill,
+        zero_initialize_workgroup_memory: spv::ZeroInitializeWorkgroupMemoryMode::None,
         use_storage_input_output_16: false,
         ..Default::default()
     };
@@ -326,6 +327,7 @@ fn msl(module: &Module, info: &ModuleInfo) -> Result<Vec<u8>> {
         lang_version: (2, 4),
         per_entry_point_map: [(MAIN.to_owned(), resources)].into(),
         spirv_cross_compatibility: false,
+        zero_initialize_workgroup_memory: false,
         fake_missing_bindings: false,
         bounds_check_policies: RESTRICT,
         ..Default::default()
@@ -354,6 +356,7 @@ fn hlsl(module: &Module, info: &ModuleInfo) -> Result<Vec<u8>> {
     };
     let options = hlsl::Options {
         shader_model: hlsl::ShaderModel::V5_1,
+        zero_initialize_workgroup_memory: false,
         binding_map: buffers(module).into_iter().map(map).collect(),
         fake_missing_bindings: false,
         ..Default::default()
@@ -384,7 +387,7 @@ fn glsl(module: &Module, info: &ModuleInfo) -> Result<Vec<u8>> {
         writer_flags: glsl::WriterFlags::ADJUST_COORDINATE_SPACE
             | glsl::WriterFlags::FORCE_POINT_SIZE,
         binding_map: buffers(module).into_iter().map(map).collect(),
-        zero_initialize_workgroup_memory: true,
+        zero_initialize_workgroup_memory: false,
     };
     let entry = glsl::PipelineOptions {
         shader_stage: ShaderStage::Compute,

@@ -178,7 +178,8 @@ impl RecipeDispatch {
 
     /// The kernel, whose entry point is `main`. Its bindings are in group 0: storage buffers, numbered as in
     /// [`bindings`](Self::bindings), then a uniform buffer of [`arguments`](Self::arguments). Equal texts are
-    /// one kernel: other values and lengths have other arguments.
+    /// one kernel: other values and lengths have other arguments. What it reads of workgroup memory it has written, so that
+    /// a host need not have that zeroed.
     pub fn wgsl(&self) -> &str {
         &self.wgsl
     }
