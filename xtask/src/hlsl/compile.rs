@@ -65,8 +65,9 @@ impl Outcome {
 const TICK: Duration = Duration::from_millis(500);
 
 impl Compiler {
-    /// What it makes of each file, which `tell` hears at once. A kernel that ends the compiler, or takes too long, is
-    /// refused, and the rest goes on.
+    /// What it makes of each file, which `tell` hears at once. Where the compiler ends, or takes too long, a new one begins
+    /// at that kernel, since the fault may be another's, such as a machine's without memory. If that ends there too, the
+    /// kernel is refused, and the rest goes on.
     pub(super) fn compile(
         &self,
         files: &[PathBuf],
@@ -74,7 +75,8 @@ impl Compiler {
     ) -> Result<Vec<Outcome>, Stop> {
         let mut done = Vec::new();
         while done.len() < files.len() {
-            let rest = &files[done.len()..];
+            let before = done.len();
+            let rest = &files[before..];
             let mut child = self.start(rest)?;
             let end = self.listen(&mut child, rest.len(), &mut done, &mut tell);
             // Most often it has ended.
@@ -84,8 +86,8 @@ impl Compiler {
                 let message = format!("{} compiled nothing: {}", self.name, end.message);
                 return Err(Stop::new(1, message));
             }
-            if done.len() < files.len() {
-                tell(done.len(), &end);
+            if done.len() == before {
+                tell(before, &end);
                 done.push(end);
             }
         }
@@ -188,7 +190,8 @@ mod tests {
         fs::create_dir_all(&folder).unwrap();
         let script = folder.join("script");
         let text = r#"while read -r file; do case $file in
-            ok) echo 'ok 1.5 100';; bad) echo 'refused 1 0 no';; dies) exit 3;; hangs) exec sleep 60;;
+            ok) echo 'ok 1.5 100';; bad) echo 'refused 1 0 no';; dies) exit 3;;
+            once) [ -e died ] || { touch died; exit 3; }; echo 'ok 1 1';; hangs) exec sleep 60;;
         esac; done"#;
         fs::write(&script, text).unwrap();
         let compiler = Compiler {
@@ -216,8 +219,9 @@ mod tests {
     #[test]
     #[cfg(unix)]
     fn what_ends_a_compiler_does_not_end_the_rest() {
-        let found = outcomes("ends", &["ok", "dies", "bad", "hangs", "ok"]).unwrap();
+        let found = outcomes("ends", &["ok", "once", "dies", "bad", "hangs", "ok"]).unwrap();
         let wanted = [
+            (true, ""),
             (true, ""),
             (false, "it ended the compiler"),
             (false, "no"),
