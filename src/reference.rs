@@ -16,8 +16,8 @@ use crate::tensor::dtype::Element;
 use crate::tensor::layout::Broadcast;
 use crate::tensor::values::Value;
 use crate::tensor::values::Values;
-use std::borrow::Cow;
 use rows::Lines;
+use std::borrow::Cow;
 use std::ops::Range;
 use step::{Random, masked};
 
@@ -329,7 +329,9 @@ pub fn gradient<X: Element, G: Element>(
     let shares = Shares::new(chain, x.len(), values, name)?;
     let mut sums = vec![0.0; shares.count()];
     if let Some(lines) = &shares.eval.lines {
-        let all = shares.eval.rows_shares(lines, &shares.path, &in_f64(x), &in_f64(dy));
+        let all = shares
+            .eval
+            .rows_shares(lines, &shares.path, &in_f64(x), &in_f64(dy));
         for (index, share) in all.into_iter().enumerate() {
             sums[shares.spread.index(index)] += share;
         }

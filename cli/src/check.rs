@@ -7,7 +7,7 @@ mod operands;
 use crate::exhaustive::{self, Adapter, Table};
 use crate::layers::Given;
 use crate::output::{Progress, dtypes, files, orders, show, show_json};
-use crate::subject::{Lengths, Broadcast, Subject, refuse};
+use crate::subject::{Broadcast, Lengths, Subject, refuse};
 use crate::{Failure, Result, Verdict, adapters};
 use found::{Checked, Comparison, passed, text};
 use nonlin::check::{self, Expected, Report};

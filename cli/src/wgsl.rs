@@ -5,7 +5,7 @@ mod kernels;
 use crate::layers::Given;
 use crate::output::{dtypes, files, orders, passes, show, table};
 use crate::pending::{Pending, persist_all};
-use crate::subject::{Lengths, Broadcast, Subject, refuse};
+use crate::subject::{Broadcast, Lengths, Subject, refuse};
 use crate::{Failure, Result, Verdict};
 use clap::ValueEnum;
 use kernels::Dispatched;

@@ -126,10 +126,14 @@ impl Chain {
             if *step.function() == Function::Causal && !next.is_some_and(Row::takes_masks) {
                 return misplaced(index, "it stands right before softmax or log_softmax");
             }
-            for branch in step.arguments().iter().filter_map(|argument| match argument {
-                Argument::Branch(branch) => Some(branch.chain()),
-                _ => None,
-            }) {
+            for branch in step
+                .arguments()
+                .iter()
+                .filter_map(|argument| match argument {
+                    Argument::Branch(branch) => Some(branch.chain()),
+                    _ => None,
+                })
+            {
                 if !branch.is_elementwise() {
                     return misplaced(index, "a branch has no step over whole rows");
                 }
@@ -183,7 +187,10 @@ impl Chain {
             return needs_input(place.node, "its value has lost the rows' sizes");
         }
         if !place.behind.is_empty() {
-            return needs_input(place.behind.start, "it stands behind a step over whole rows");
+            return needs_input(
+                place.behind.start,
+                "it stands behind a step over whole rows",
+            );
         }
         for index in place.before.clone() {
             let node = &nodes[index];

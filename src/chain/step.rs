@@ -462,7 +462,9 @@ impl Step {
                 (Function::Dropout, Argument::Constant(p)) if !(0.0..=1.0).contains(p) => {
                     return Err(bad("a number from 0 to 1"));
                 }
-                (Function::Row(Row::Softmax), Argument::Constant(sink)) if *sink == f32::INFINITY => {
+                (Function::Row(Row::Softmax), Argument::Constant(sink))
+                    if *sink == f32::INFINITY =>
+                {
                     return Err(bad("a number, or -inf for none"));
                 }
                 (Function::Row(Row::Softmax), Argument::Branch(_)) => {

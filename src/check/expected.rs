@@ -2,12 +2,13 @@
 
 use super::enclosure::{Enclosure, Of, Parameters, ROUNDING, floor, product};
 use super::report::{Finding, Report};
+use super::rows::Rows;
 use super::walk::Walk;
 use crate::chain::Chain;
 use crate::error::{Error, same_length};
 use crate::pass::Pass;
 use crate::reference::{
-    Eval, FromValue, Kind64, Step64, backward_from_y, backward_with, forward_with, from_y,
+    Eval, FromValue, Kind64, Step64, backward_from_y_with, backward_with, forward_with, from_y,
 };
 use crate::tensor::dtype::{DType, Element};
 use crate::tensor::values::Values;
@@ -33,8 +34,24 @@ pub struct Expected {
 /// How the pass goes.
 enum What {
     FromX(Eval),
+    /// Over whole rows: what each element may be.
+    Rows(Vec<Enclosure>),
     /// From the last step to the first.
     FromY(Vec<(Step64, Option<FromValue>)>),
+}
+
+impl What {
+    fn of(
+        eval: Eval,
+        rows: impl FnOnce(&Rows<'_>) -> Vec<Enclosure>,
+        x: &[f32],
+        from_y: bool,
+    ) -> Self {
+        let Some(lines) = &eval.lines else {
+            return What::FromX(eval);
+        };
+        What::Rows(rows(&Rows::new(&eval, lines, x, from_y)))
+    }
 }
 
 impl Expected {
@@ -55,10 +72,13 @@ impl Expected {
         x: &[X],
         values: &Values,
     ) -> Result<Self, Error> {
+        let eval = Eval::new(chain, Pass::Forward, x.len(), values)?;
+        let wants = forward_with(chain, x, values)?;
+        let x: Vec<f32> = x.iter().map(|x| x.to_f32()).collect();
         Ok(Expected {
-            what: What::FromX(Eval::new(chain, Pass::Forward, x.len(), values)?),
-            wants: forward_with(chain, x, values)?,
-            x: x.iter().map(|x| x.to_f32()).collect(),
+            what: What::of(eval, |rows| rows.forward(&wants), &x, false),
+            wants,
+            x,
             dy: None,
         })
     }
@@ -85,11 +105,15 @@ impl Expected {
         dy: &[G],
         values: &Values,
     ) -> Result<Self, Error> {
+        let eval = Eval::new(chain, Pass::Backward, x.len(), values)?;
+        let wants = backward_with(chain, x, dy, values)?;
+        let x: Vec<f32> = x.iter().map(|x| x.to_f32()).collect();
+        let dy: Vec<f32> = dy.iter().map(|dy| dy.to_f32()).collect();
         Ok(Expected {
-            what: What::FromX(Eval::new(chain, Pass::Backward, x.len(), values)?),
-            wants: backward_with(chain, x, dy, values)?,
-            x: x.iter().map(|x| x.to_f32()).collect(),
-            dy: Some(dy.iter().map(|dy| dy.to_f32()).collect()),
+            what: What::of(eval, |rows| rows.backward(&dy, &wants), &x, false),
+            wants,
+            x,
+            dy: Some(dy),
         })
     }
 
@@ -102,11 +126,33 @@ impl Expected {
         y: &[Y],
         dy: &[G],
     ) -> Result<Self, Error> {
+        Self::backward_from_y_with(chain, y, dy, &Values::new())
+    }
+
+    /// The same for rows that lie as the values' layout says.
+    ///
+    /// # Errors
+    /// As [`reference::backward_from_y_with`](crate::reference::backward_from_y_with).
+    pub fn backward_from_y_with<Y: Element, G: Element>(
+        chain: &Chain,
+        y: &[Y],
+        dy: &[G],
+        values: &Values,
+    ) -> Result<Self, Error> {
+        let wants = backward_from_y_with(chain, y, dy, values)?;
+        let x: Vec<f32> = y.iter().map(|y| y.to_f32()).collect();
+        let dy: Vec<f32> = dy.iter().map(|dy| dy.to_f32()).collect();
+        let what = if chain.row().is_some() {
+            let eval = Eval::new(chain, Pass::BackwardFromY, x.len(), values)?;
+            What::of(eval, |rows| rows.backward(&dy, &wants), &x, true)
+        } else {
+            What::FromY(from_y(chain, x.len())?)
+        };
         Ok(Expected {
-            what: What::FromY(from_y(chain, y.len())?),
-            wants: backward_from_y(chain, y, dy)?,
-            x: y.iter().map(|y| y.to_f32()).collect(),
-            dy: Some(dy.iter().map(|dy| dy.to_f32()).collect()),
+            what,
+            wants,
+            x,
+            dy: Some(dy),
         })
     }
 
@@ -180,9 +226,12 @@ impl Expected {
     pub(super) fn judge(&self, dtype: DType, index: usize, got: f32) -> (f64, f64) {
         let (x, want) = (self.x[index], self.wants[index]);
         let dy = self.dy.as_ref().map(|dy| dy[index]);
+        if let What::Rows(enclosures) = &self.what {
+            return enclosures[index].judge(dtype, got, want, 0.0, false);
+        }
         let takes_nan = match &self.what {
             What::FromX(eval) => eval.must_take_nan(index),
-            What::FromY(_) => false,
+            What::FromY(_) | What::Rows(_) => false,
         };
         if x.is_nan() || dy.is_some_and(f32::is_nan) || (takes_nan && dy.is_none()) {
             return must_be_nan(got);
@@ -201,10 +250,11 @@ impl Expected {
                 }
                 _ => 0.0,
             },
-            What::FromY(_) => 0.0,
+            What::FromY(_) | What::Rows(_) => 0.0,
         };
         let flushed = x.is_subnormal() || dy.is_some_and(f32::is_subnormal);
         let enclosure = match (&self.what, dy) {
+            (What::Rows(enclosures), _) => enclosures[index],
             (What::FromX(eval), None) => Walk::new(eval, index, x).result(),
             (What::FromX(eval), Some(dy)) => Walk::new(eval, index, x).gradient(&eval.path, dy),
             (What::FromY(steps), dy) => from_y_through(steps, x, dy.unwrap_or(1.0)),

@@ -19,6 +19,8 @@
 //! - A NaN in x or dy must give NaN. So must what a step makes of numbers (infinity times zero, infinity less infinity),
 //!   where all values that a correct kernel may hold there give it; where some do, NaN is accepted beside the others.
 //!
+//! - Steps over whole rows have bounds of their own: rows.rs derives them.
+//!
 //! Layers have rules of their own: [`ExpectedLayer`].
 
 mod enclosure;
@@ -26,6 +28,7 @@ mod expected;
 mod inputs;
 mod layer;
 mod report;
+mod rows;
 mod sums;
 #[cfg(test)]
 mod tests;

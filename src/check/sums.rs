@@ -3,6 +3,7 @@
 use super::enclosure::{Enclosure, MAX, MIN_NORMAL, Of, floor, rounded_product};
 use super::expected::must_be_nan;
 use super::report::{Finding, Report};
+use super::rows::Rows;
 use super::walk::Walk;
 use crate::chain::Chain;
 use crate::error::{Error, same_length};
@@ -35,8 +36,20 @@ pub fn gradient<X: Element, G: Element, D: Element>(
     let grad = format!("d_{name}");
     same_length(name, shares.count() as u64, &grad, d.len() as u64)?;
     let mut sums = vec![Sum64::default(); d.len()];
-    for (index, (x, dy)) in x.iter().zip(dy).enumerate() {
-        sums[shares.spread.index(index)].add(&shares, x.to_f32(), dy.to_f32(), index);
+    if let Some(lines) = &shares.eval.lines {
+        let [x, dy] = [in_f32(x), in_f32(dy)];
+        let rows = Rows::new(&shares.eval, lines, &x, false);
+        let in_f64 = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<_>>();
+        let (x64, dy64) = (in_f64(&x), in_f64(&dy));
+        let all = shares.eval.rows_shares(lines, &shares.path, &x64, &dy64);
+        let enclosures = rows.gradients(&dy, &shares.path, &all);
+        for (index, (share, enclosure)) in all.into_iter().zip(enclosures).enumerate() {
+            sums[shares.spread.index(index)].add_enclosed(share, share.abs(), [enclosure; 2]);
+        }
+    } else {
+        for (index, (x, dy)) in x.iter().zip(dy).enumerate() {
+            sums[shares.spread.index(index)].add(&shares, x.to_f32(), dy.to_f32(), index);
+        }
     }
     let summed = d.len() < x.len();
     let mut report = Report::default();
@@ -54,6 +67,10 @@ pub fn gradient<X: Element, G: Element, D: Element>(
         });
     }
     Ok(report)
+}
+
+fn in_f32<T: Element>(values: &[T]) -> Vec<f32> {
+    values.iter().map(|v| v.to_f32()).collect()
 }
 
 /// Units of 2^-24 that summing may cost.
@@ -102,6 +119,11 @@ impl Sum64 {
                 nan: enclosure.nan,
             };
         }
+        self.add_enclosed(share, magnitude, [enclosure, promised]);
+    }
+
+    /// One more share, which a kernel may hold so, and the magnitude that its error counts by.
+    fn add_enclosed(&mut self, share: f64, magnitude: f64, [enclosure, promised]: [Enclosure; 2]) {
         if enclosure.must_be_nan() {
             self.nan = true;
             return;

@@ -2,28 +2,42 @@
 
 use super::enclosure::{Enclosure, Parameters, product};
 use crate::reference::{Eval, Link, Source64};
+use std::ops::Range;
 
 /// The enclosures of one element.
 pub(super) struct Walk<'e> {
     eval: &'e Eval,
     element: usize,
     x: Enclosure,
-    /// Of each node but the last.
+    part: Range<usize>,
+    /// Of each node but the last; x of those before the part.
     values: Vec<Enclosure>,
-    /// Of each node.
+    /// Of each node of the part.
     parameters: Vec<Parameters<'e>>,
 }
 
 impl<'e> Walk<'e> {
     pub(super) fn new(eval: &'e Eval, element: usize, x: f32) -> Self {
+        Self::of_part(eval, 0..eval.nodes.len(), element, Enclosure::exact(x))
+    }
+
+    /// The same of some of the nodes, one behind the other, of which the first is applied to x.
+    pub(super) fn of_part(
+        eval: &'e Eval,
+        part: Range<usize>,
+        element: usize,
+        x: Enclosure,
+    ) -> Self {
         let mut walk = Walk {
             eval,
             element,
-            x: Enclosure::exact(x),
-            values: Vec::with_capacity(eval.nodes.len()),
-            parameters: Vec::with_capacity(eval.nodes.len()),
+            x,
+            part: part.clone(),
+            values: vec![x; part.start],
+            parameters: Vec::with_capacity(part.len()),
         };
-        for (index, node) in eval.nodes.iter().enumerate() {
+        for index in part.clone() {
+            let node = &eval.nodes[index];
             let p = eval.parameters(node, element, &[]);
             let mut parameters = Parameters::exact(p);
             for (parameter, source) in &node.taken {
@@ -32,7 +46,7 @@ impl<'e> Walk<'e> {
                 }
             }
             walk.parameters.push(parameters);
-            if index + 1 < eval.nodes.len() {
+            if index + 1 < part.end {
                 walk.values.push(walk.value(index));
             }
         }
@@ -50,21 +64,28 @@ impl<'e> Walk<'e> {
 
     fn value(&self, node: usize) -> Enclosure {
         let step = &self.eval.nodes[node].step;
-        self.from(node).through(step, &self.parameters[node])
+        let parameters = &self.parameters[node - self.part.start];
+        self.from(node).through(step, parameters)
     }
 
     /// The chain's value.
     pub(super) fn result(&self) -> Enclosure {
-        match self.eval.nodes.len() {
-            0 => self.x,
-            count => self.value(count - 1),
+        match self.part.is_empty() {
+            true => self.x,
+            false => self.value(self.part.end - 1),
         }
     }
 
     /// The gradient behind a path, from that of the chain's value.
     pub(super) fn gradient(&self, path: &[Link], dy: f32) -> Enclosure {
+        self.gradient_from(path, Enclosure::exact(dy))
+    }
+
+    /// The gradient behind the links of a path that are in this part, from that of its value.
+    pub(super) fn gradient_from(&self, path: &[Link], dy: Enclosure) -> Enclosure {
         let factor = |link: &Link| {
-            let (from, p) = (self.from(link.node), &self.parameters[link.node]);
+            let p = &self.parameters[link.node - self.part.start];
+            let from = self.from(link.node);
             let step = &self.eval.nodes[link.node].step;
             match &link.parameter {
                 None => (from.slope(step, p), step.is_mask()),
@@ -73,7 +94,7 @@ impl<'e> Walk<'e> {
                 }
             }
         };
-        let factors = path.iter().rev().map(factor);
-        factors.fold(Enclosure::exact(dy), product)
+        let links = path.iter().filter(|link| self.part.contains(&link.node));
+        links.rev().map(factor).fold(dy, product)
     }
 }

@@ -199,7 +199,9 @@ impl Gpu {
         values: &Values,
     ) -> Result<Vec<T>, Error> {
         same_length("y", y.len() as u64, "dy", dy.len() as u64)?;
-        Ok(self.run_with(chain, Pass::BackwardFromY, &[y, dy], values, &[])?.0)
+        Ok(self
+            .run_with(chain, Pass::BackwardFromY, &[y, dy], values, &[])?
+            .0)
     }
 
     /// The gradient with respect to `x`, given that with respect to the chain's value. Blocks until it is

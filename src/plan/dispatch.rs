@@ -102,7 +102,9 @@ impl<'a> Work<'a> {
             Whose::Shared => At::Shared,
             Whose::Channel if cut.holds => At::Held,
             Whose::SampleChannel if cut.holds => At::HeldSample,
-            whose if cut.access == Access::Vec4 && self.layout.spread(whose, self.len).inner == 1 => {
+            whose
+                if cut.access == Access::Vec4 && self.layout.spread(whose, self.len).inner == 1 =>
+            {
                 At::Channels
             }
             _ => At::Channel,

@@ -16,7 +16,7 @@ const LANES: u32 = 64;
 const MOST_LANES: u32 = 256;
 const LONG: u64 = 16 * LANES as u64;
 
-/// Rows whose columns' sums a lane adds up, at most, and workgroups that remain for as long as there are fewer.
+/// Rows whose columns' sums a lane adds up at most, eight at least; and workgroups that there are before it is more.
 const BLOCK: u64 = 64;
 const GROUPS: u64 = 256;
 
@@ -158,19 +158,24 @@ impl<'a> Work<'a> {
             Access::Vec4 => columns / WORD,
             Access::Scalar => columns,
         };
-        let lanes = if words > LONG && inner == 1 { MOST_LANES } else { LANES };
+        let lanes = if words > LONG && inner == 1 {
+            MOST_LANES
+        } else {
+            LANES
+        };
         // Rows between the elements of a row are best gone over side by side.
         let beside = match inner {
-            1 => (words / WORDS_OF_LANE).max(1).next_power_of_two().min(u64::from(lanes)) as u32,
+            1 => (words / WORDS_OF_LANE)
+                .max(1)
+                .next_power_of_two()
+                .min(u64::from(lanes)) as u32,
             _ => 1,
         };
         let rows = self.layout.outer * inner;
         let slots = u64::from(lanes / beside);
-        let is_summed = !self.slots.sums.is_empty();
-        let block = if is_summed {
-            rows.div_ceil(slots * GROUPS).clamp(1, BLOCK)
-        } else {
-            1
+        let block = match self.slots.sums.as_slice() {
+            [] => 1,
+            _ => rows.div_ceil(slots * GROUPS).clamp(BLOCK / 8, BLOCK),
         };
         Ok(Lines {
             access,
@@ -208,7 +213,9 @@ impl<'a> Work<'a> {
         let columns = lines.columns;
         let in_row = columns * lines.inner;
         let is_of_row = inner.is_multiple_of(in_row)
-            || ((inner * count) <= lines.inner && lines.inner.is_multiple_of(inner * count) && period.is_multiple_of(in_row));
+            || ((inner * count) <= lines.inner
+                && lines.inner.is_multiple_of(inner * count)
+                && period.is_multiple_of(in_row));
         // Of elements, or of rows, which are fewer by the columns.
         let left = |of, inner: u64, period: u64, all: u64| Left {
             of,
@@ -221,7 +228,11 @@ impl<'a> Work<'a> {
         };
         if is_of_row {
             let shared = |of: u64| of / columns;
-            let run = if inner.is_multiple_of(in_row) { shared(inner) } else { inner };
+            let run = if inner.is_multiple_of(in_row) {
+                shared(inner)
+            } else {
+                inner
+            };
             return left(SumOf::Row, run, shared(period), lines.rows);
         }
         if inner == lines.inner && count == columns && period == self.len {

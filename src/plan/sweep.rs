@@ -301,7 +301,17 @@ impl<'a> Work<'a> {
             } = *left;
             let (len, offset) = (sum.operand.len(), u64::from(offset));
             // As `struct Sum` of shaders/sweep/finish.wgsl has them.
-            let fields = [base, len, terms, run, skip, offset, 4 / size, values, period];
+            let fields = [
+                base,
+                len,
+                terms,
+                run,
+                skip,
+                offset,
+                4 / size,
+                values,
+                period,
+            ];
             base += left.count;
             uniform.extend(fields.map(|value| value as u32));
             uniform.resize(uniform.len().next_multiple_of(4), 0);

@@ -34,7 +34,9 @@ impl Task {
 
     /// Whether the chain has a step over whole rows.
     pub(super) fn is_over_rows(&self) -> bool {
-        self.chain.as_ref().is_some_and(|chain| chain.row().is_some())
+        self.chain
+            .as_ref()
+            .is_some_and(|chain| chain.row().is_some())
     }
 
     pub(crate) fn body(&self) -> Body<'_> {

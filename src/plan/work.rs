@@ -10,7 +10,7 @@ use super::slots::{Slot, Slots};
 use super::task::Task;
 use crate::chain::Chain;
 use crate::error::{DeviceError, Error};
-use crate::tensor::layout::{Layout, Broadcast, Whose};
+use crate::tensor::layout::{Broadcast, Layout, Whose};
 use crate::wgsl::{Access, Body, RowArgs, SumOf, Sweep, SweepArgs};
 
 /// Elements in a word of [`Access::Vec4`].
@@ -106,9 +106,7 @@ impl<'a> Work<'a> {
         let mut placed = self.placed();
         draws
             || !self.slots.sums.is_empty()
-            || placed.any(|p| {
-                p.rows().is_some() || !matches!(p.whose, Whose::Each | Whose::Shared)
-            })
+            || placed.any(|p| p.rows().is_some() || !matches!(p.whose, Whose::Each | Whose::Shared))
     }
 
     /// Whether all operands that are reached element by element allow four at a time.

@@ -24,12 +24,10 @@ pub(crate) struct RowValues {
 }
 
 /// The gradients of a row.
-pub(crate) struct RowGradients {
-    /// Of the row step's values.
-    pub(crate) of_value: Vec<f64>,
+struct RowGradients {
     /// Of what it is applied to.
-    pub(crate) dz: Vec<f64>,
-    pub(crate) of_parameter: f64,
+    dz: Vec<f64>,
+    of_parameter: f64,
 }
 
 impl Lines {
@@ -50,9 +48,16 @@ impl Lines {
         self.layout.channels
     }
 
+    /// Whether elements of other rows lie between those of a row.
+    pub(crate) fn lies_beside(&self) -> bool {
+        self.layout.inner > 1
+    }
+
     /// The elements of a row, in order.
     pub(crate) fn elements(&self, row: u64) -> impl Iterator<Item = usize> + use<> {
-        let Layout { channels, inner, .. } = self.layout;
+        let Layout {
+            channels, inner, ..
+        } = self.layout;
         let (sample, beside) = (row / inner, row % inner);
         (0..channels).map(move |c| ((sample * channels + c) * inner + beside) as usize)
     }
@@ -105,6 +110,16 @@ pub(crate) fn values(row: Row, z: &[f64], parameter: f64) -> Vec<f64> {
     }
 }
 
+/// The sink's share of softmax's sum.
+fn sink_share(z: &[f64], sink: f64) -> f64 {
+    let m = z.iter().copied().fold(sink, f64::max);
+    if sink == f64::NEG_INFINITY || m.is_infinite() {
+        return 0.0;
+    }
+    let e = (sink - m).exp();
+    e / (z.iter().map(|z| (z - m).exp()).sum::<f64>() + e)
+}
+
 /// From the gradients of a row step's values, those of what it is applied to, and of its parameter.
 pub(crate) fn back(row: Row, values: &RowValues, gradients: &[f64]) -> (Vec<f64>, f64) {
     let RowValues {
@@ -119,11 +134,7 @@ pub(crate) fn back(row: Row, values: &RowValues, gradients: &[f64]) -> (Vec<f64>
     match row {
         Row::Softmax => {
             let dz = pairs().map(|(v, g)| masked(g - product, *v, true));
-            let share = 1.0 - value.iter().sum::<f64>();
-            // Rows that are wholly masked have no sum to share.
-            let is_nothing = *parameter == f64::NEG_INFINITY;
-            let share = if is_nothing { 0.0 } else { share };
-            (dz.collect(), -share * product)
+            (dz.collect(), -sink_share(z, *parameter) * product)
         }
         Row::LogSoftmax => {
             let dz = pairs().map(|(v, g)| g - masked(sum, v.exp(), true));
@@ -132,7 +143,11 @@ pub(crate) fn back(row: Row, values: &RowValues, gradients: &[f64]) -> (Vec<f64>
         Row::Hardmax => (vec![0.0; z.len()], 0.0),
         Row::RmsNorm | Row::LayerNorm => {
             let is_layer = row == Row::LayerNorm;
-            let mean = if is_layer { z.iter().sum::<f64>() / n } else { 0.0 };
+            let mean = if is_layer {
+                z.iter().sum::<f64>() / n
+            } else {
+                0.0
+            };
             let squares = z.iter().map(|z| (z - mean) * (z - mean)).sum::<f64>();
             let by = 1.0 / (squares / n + parameter).sqrt();
             let less = if is_layer { sum / n } else { 0.0 };
@@ -164,14 +179,19 @@ impl Eval {
         element: usize,
     ) -> f64 {
         let mut factors = Vec::new();
-        let mut links = path.iter().filter(|link| part.contains(&link.node)).peekable();
+        let mut links = path
+            .iter()
+            .filter(|link| part.contains(&link.node))
+            .peekable();
         self.part(part, x, element, |index, step, from, p| {
             if let Some(link) = links.next_if(|link| link.node == index) {
                 factors.push(link.factor(step, from, p));
             }
         });
         let factors = factors.into_iter().rev();
-        factors.fold(dy, |gradient, (factor, is_mask)| masked(gradient, factor, is_mask))
+        factors.fold(dy, |gradient, (factor, is_mask)| {
+            masked(gradient, factor, is_mask)
+        })
     }
 
     /// What a row step has of a row.
@@ -179,7 +199,11 @@ impl Eval {
         let visible = lines.visible(self, row);
         let z = (0..).zip(lines.elements(row)).map(|(column, element)| {
             let z = self.part(&lines.place.before, x[element], element, |_, _, _, _| {});
-            if column < visible { z } else { f64::NEG_INFINITY }
+            if column < visible {
+                z
+            } else {
+                f64::NEG_INFINITY
+            }
         });
         let z: Vec<f64> = z.collect();
         let node = &self.nodes[lines.place.node];
@@ -206,7 +230,7 @@ impl Eval {
     }
 
     /// The gradients of a row.
-    pub(crate) fn row_gradients(
+    fn row_gradients(
         &self,
         lines: &Lines,
         row: u64,
@@ -221,11 +245,7 @@ impl Eval {
         let (mut dz, of_parameter) = back(lines.place.row, values, &of_value);
         let visible = lines.visible(self, row) as usize;
         dz.iter_mut().skip(visible).for_each(|dz| *dz = 0.0);
-        RowGradients {
-            of_value,
-            dz,
-            of_parameter,
-        }
+        RowGradients { dz, of_parameter }
     }
 
     /// The gradients of x, row by row.
@@ -265,7 +285,7 @@ impl Eval {
 
     /// Every element's share of the gradient of an operand, to whose value a path leads; the row step's own has one in each
     /// row, at its first element.
-    pub(super) fn rows_shares(
+    pub(crate) fn rows_shares(
         &self,
         lines: &Lines,
         path: &[Link],

@@ -177,7 +177,11 @@ impl Broadcast {
             lengths.try_fold(1u64, |product, length| product.checked_mul(*length))
         };
         // An axis of one element is whatever its neighbours are.
-        let kept: Vec<Option<bool>> = x.iter().zip(&operand).map(|(x, o)| (*x != 1).then_some(x == o)).collect();
+        let kept: Vec<Option<bool>> = x
+            .iter()
+            .zip(&operand)
+            .map(|(x, o)| (*x != 1).then_some(x == o))
+            .collect();
         let is = |axis: usize, wanted: bool| kept[axis].is_none_or(|kept| kept == wanted);
         let mut axis = x.len();
         while axis > 0 && is(axis - 1, false) {
@@ -213,7 +217,9 @@ impl Broadcast {
             period,
         } = self;
         let run = inner.checked_mul(count);
-        run.is_some_and(|run| run > 0 && period > 0 && period.is_multiple_of(run) && len.is_multiple_of(period))
+        run.is_some_and(|run| {
+            run > 0 && period > 0 && period.is_multiple_of(run) && len.is_multiple_of(period)
+        })
     }
 
     pub(crate) fn index(self, element: usize) -> usize {

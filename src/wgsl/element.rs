@@ -23,8 +23,8 @@ pub(super) struct Element<'a> {
     /// The random steps, as indices of nodes.
     pub(super) draws: &'a [usize],
     pub(super) has_scalars: bool,
-    /// The variables that are written half a word at a time by lanes that know nothing of each other.
-    pub(super) atomics: Vec<String>,
+    /// The whole kernel's form, where `form` is that of one of its functions.
+    pub(super) whole: &'a Form,
 }
 
 /// The element of index `at` (an identifier, or in parentheses) as bits.
@@ -145,8 +145,8 @@ impl Element<'_> {
     /// The variable that an output is stored through.
     pub(super) fn target<'b>(&'b self, output: &'b Output) -> &'b str {
         match (output.beside, output.in_place) {
-            (Some(other), _) => self.target(&self.form.outputs[other]),
-            (_, Some(input)) => &self.form.inputs[self.form.bound(input)].name,
+            (Some(other), _) => self.target(&self.whole.outputs[other]),
+            (_, Some(input)) => &self.whole.inputs[self.whole.bound(input)].name,
             _ => &output.name,
         }
     }
@@ -167,7 +167,10 @@ impl Element<'_> {
         if !self.is_fourfold(input) {
             fetch(name, *dtype, &format!("at_{name}"), false)
         } else if *at == At::Shared {
-            format!("vec4({})", fetch(name, *dtype, &format!("(at_{name})"), false))
+            format!(
+                "vec4({})",
+                fetch(name, *dtype, &format!("(at_{name})"), false)
+            )
         } else {
             vec4(|lane| fetch(name, *dtype, &format!("(at_{name} + {lane}u)"), false))
         }
@@ -594,7 +597,7 @@ impl Element<'_> {
                 continue;
             }
             self.find(out, input, element);
-            let is_atomic = self.atomics.contains(name);
+            let is_atomic = self.whole.is_atomic(name);
             bits.push(fetch(name, input.dtype, &format!("at_{name}"), is_atomic));
         }
         self.draw(out);

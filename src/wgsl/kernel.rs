@@ -27,7 +27,7 @@ pub(crate) fn kernel(body: Body<'_>, form: &Form) -> String {
         result: body.pass().operands().last().copied().unwrap_or(""),
         draws: &draws,
         has_scalars,
-        atomics: Vec::new(),
+        whole: form,
     };
     if element.divides() {
         text.file("math/divide.wgsl");

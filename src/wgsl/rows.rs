@@ -37,7 +37,11 @@ impl<'a> RowCode<'a> {
         };
         let (before, behind) = (&place.before, &place.behind);
         let forward = pass == Pass::Forward;
-        let toward = if forward { Pass::Forward } else { Pass::Backward };
+        let toward = if forward {
+            Pass::Forward
+        } else {
+            Pass::Backward
+        };
         let learned = part(behind, "behind", Pass::Backward, gradients);
         let node = chain.nodes().swap_remove(place.node);
         let parameter = match node.arguments.first() {
@@ -160,14 +164,8 @@ impl RowText<'_> {
             result: "",
             draws: &phase.draws,
             has_scalars: self.has_scalars,
-            atomics: self.atomics(),
+            whole: self.form,
         }
-    }
-
-    fn atomics(&self) -> Vec<String> {
-        let inputs = self.form.inputs.iter().map(|input| &input.name);
-        let all = inputs.chain(self.form.outputs.iter().map(|output| &output.name));
-        all.filter(|name| self.form.is_atomic(name)).cloned().collect()
     }
 
     /// The operands of a pass with these names, and those of arguments that these codes read.
@@ -254,14 +252,21 @@ impl RowText<'_> {
             named.map_or_else(|| "0.0".to_owned(), |name| format!("args.scalars.{name}"))
         };
         if let Some(node) = place.causal {
-            _ = writeln!(out, "fn offset() -> f32 {{\n    return {};\n}}\n", constant(node));
+            _ = writeln!(
+                out,
+                "fn offset() -> f32 {{\n    return {};\n}}\n",
+                constant(node)
+            );
         }
         if self.code.pass == Pass::BackwardFromY {
             return;
         }
         let Some(name) = self.code.parameter else {
             let value = constant(place.node);
-            _ = writeln!(out, "fn parameter(i: u32) -> f32 {{\n    return {value};\n}}\n");
+            _ = writeln!(
+                out,
+                "fn parameter(i: u32) -> f32 {{\n    return {value};\n}}\n"
+            );
             return;
         };
         let phase = self.phase(&[&arg(name)], &[]);
@@ -308,7 +313,14 @@ impl RowText<'_> {
     }
 
     /// The function of one element of which [`of_word`](Self::of_word) makes its own.
-    fn of_one(&self, out: &mut String, name: &str, phase: &Phase, extra: Option<&str>, value: &str) {
+    fn of_one(
+        &self,
+        out: &mut String,
+        name: &str,
+        phase: &Phase,
+        extra: Option<&str>,
+        value: &str,
+    ) {
         let mut parameters = vec![self.element(phase).parameters()];
         parameters.retain(|parameters| !parameters.is_empty());
         parameters.extend(extra.map(|extra| format!("{extra}: f32")));
@@ -355,7 +367,10 @@ impl RowText<'_> {
         let mut parameters = vec![self.element(&phase).parameters()];
         parameters.retain(|parameters| !parameters.is_empty());
         parameters.push("value: f32, nan: bool".into());
-        let (nan, value) = (self.nan(&phase, "nan"), self.call(code, "behind_y", &["value".into()]));
+        let (nan, value) = (
+            self.nan(&phase, "nan"),
+            self.call(code, "behind_y", &["value".into()]),
+        );
         for Output { dtype, .. } in &self.form.outputs {
             _ = writeln!(
                 out,
@@ -475,7 +490,11 @@ impl RowText<'_> {
             "    let before = {};\n",
             self.call(back, function, &[x, "dz".into()])
         );
-        let dx = if back.gradients().is_empty() { "before" } else { "before.dx" };
+        let dx = if back.gradients().is_empty() {
+            "before"
+        } else {
+            "before.dx"
+        };
         if let Some(code) = learned {
             let first = ["value".to_owned(), self.value("dy")];
             let read = self.phase(&["dy"], &[Some(code)]);
@@ -489,16 +508,22 @@ impl RowText<'_> {
         let (mut fields, mut results) = (String::new(), Vec::new());
         for Output { name, dtype, .. } in &self.form.outputs {
             _ = writeln!(fields, "    {name}: u32,");
-            results.push(match name.strip_prefix("d_").and_then(|n| self.part_of(n)) {
-                None => format!("{dtype}_bits({dx}, nan)"),
-                Some("before") => format!("{dtype}_bits(before.{name}, nan)"),
-                Some(_) => format!("{dtype}_bits(behind.{name}, behind_nan)"),
-            });
+            results.push(
+                match name.strip_prefix("d_").and_then(|n| self.part_of(n)) {
+                    None => format!("{dtype}_bits({dx}, nan)"),
+                    Some("before") => format!("{dtype}_bits(before.{name}, nan)"),
+                    Some(_) => format!("{dtype}_bits(behind.{name}, behind_nan)"),
+                },
+            );
         }
         for name in &self.form.sums {
             if let Some(part) = self.part_of(name) {
                 _ = writeln!(fields, "    sum_{name}: f32,\n    nan_{name}: bool,");
-                let nan = if part == "before" { "nan" } else { "behind_nan" };
+                let nan = if part == "before" {
+                    "nan"
+                } else {
+                    "behind_nan"
+                };
                 results.push(format!("{part}.d_{name}, {nan}"));
             }
         }
@@ -523,7 +548,12 @@ impl RowText<'_> {
             _ = writeln!(
                 out,
                 "struct Back {{\n{fields}    nan: bool,\n}}\n\nfn back_one({own}) -> Back {{\n{lines}    return Back({});\n}}\n",
-                results.iter().map(String::as_str).chain(["nan"]).collect::<Vec<_>>().join(", ")
+                results
+                    .iter()
+                    .map(String::as_str)
+                    .chain(["nan"])
+                    .collect::<Vec<_>>()
+                    .join(", ")
             );
         }
     }
@@ -565,7 +595,9 @@ impl RowText<'_> {
         let mut terms = Vec::new();
         let mut nan = vec!["false".to_owned()];
         for (name, _) in self.sums(&[SumOf::Row]) {
-            let all: Vec<_> = (0..lanes).map(|lane| format!("e{lane}.sum_{name}")).collect();
+            let all: Vec<_> = (0..lanes)
+                .map(|lane| format!("e{lane}.sum_{name}"))
+                .collect();
             terms.push(match all.as_slice() {
                 [a, b, c, d] => format!("({a} + {b}) + ({c} + {d})"),
                 all => all.join(" + "),
@@ -579,14 +611,20 @@ impl RowText<'_> {
     /// `struct Terms`, what a row's words add up to; how two are added, and how a row's are stored.
     fn terms(&self, out: &mut String) {
         let sums = self.sums(&[SumOf::Row]);
-        let fields: String = sums.iter().map(|(n, _)| format!("    d_{n}: f32,\n")).collect();
+        let fields: String = sums
+            .iter()
+            .map(|(n, _)| format!("    d_{n}: f32,\n"))
+            .collect();
         let added = sums.iter().map(|(n, _)| format!("a.d_{n} + b.d_{n}, "));
         let added: String = added.collect();
         let puts = sums.iter().map(|(name, _)| {
             format!("    partials[args.sum_{name} + args.first_row + row] = f32_bits(sum.d_{name}, sum.nan > 0u);\n")
         });
         let puts: String = puts.collect();
-        let own = self.code.parameter.filter(|name| self.form.sums.iter().any(|s| s == name));
+        let own = self
+            .code
+            .parameter
+            .filter(|name| self.form.sums.iter().any(|s| s == name));
         let own_put = own.map_or_else(String::new, |name| {
             format!("    partials[args.sum_{name} + args.first_row + row] = f32_bits(term, nan);\n")
         });
@@ -606,7 +644,9 @@ fn put_parameter(row: u32, term: f32, nan: bool) {{\n{own_put}}}
 const HAS_SUMS: bool = {has_sums}; // Whether a row's words are added up."
         );
         if !matches!(self.code.place.row, Row::Softmax) {
-            out.push_str("\nfn row_parameter_back(product: f32, s: Stats) -> f32 {\n    return 0.0;\n}\n");
+            out.push_str(
+                "\nfn row_parameter_back(product: f32, s: Stats) -> f32 {\n    return 0.0;\n}\n",
+            );
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::found::{Checked, Comparison};
 use crate::Result;
 use crate::seeded::noise;
-use crate::subject::{Lengths, Broadcast, Taken, is_elementwise, taken};
+use crate::subject::{Broadcast, Lengths, Taken, is_elementwise, taken};
 use nonlin::check::{self, Expected};
 use nonlin::{Chain, Element, Gpu, Layout, Pass, Values};
 

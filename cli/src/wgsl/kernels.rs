@@ -2,7 +2,7 @@
 
 use super::Args;
 use crate::layers::Known;
-use crate::subject::{Lengths, Broadcast, refuse};
+use crate::subject::{Broadcast, Lengths, refuse};
 use crate::{Failure, Result};
 use nonlin::layers::{Images, Layer};
 use nonlin::{Chain, DType, LayerOperands, Limits, Memory, Operand, Operands, Pass, Recipe};
