@@ -90,6 +90,13 @@ impl Eval {
         let names = chain.operands();
         let layout = chain.laid_out(values.layout, len as u64);
         let given: Vec<(&Value, Broadcast)> = values.of(&names, layout, pass, len as u64)?;
+        if let Some(at) = chain
+            .row_parameter()
+            .and_then(|p| names.iter().position(|n| *n == p))
+        {
+            let (value, spread) = given[at];
+            layout.check_of_rows(names[at], value.values.len() as u64, spread)?;
+        }
         let nodes = chain.nodes();
         let draws = chain.draws();
         let source = |source: Source<'_>| match source {

@@ -117,6 +117,9 @@ const COMPARED: u64 = 1 << 15;
 /// Elements, if neither --len nor --shape is given.
 const LEN: u64 = 1 << 24;
 
+/// Elements in a row, if --shape is not given, of steps over whole rows.
+const ROW: u64 = 1024;
+
 pub(crate) fn bench(args: &Args) -> Result<Verdict> {
     if let (Some(known), false) = (Known::by_name(&args.chain), args.all) {
         return layer::bench(args, known);
@@ -137,6 +140,11 @@ pub(crate) fn bench(args: &Args) -> Result<Verdict> {
 fn bench_as<T: Element>(args: &Args) -> Result<Verdict> {
     let chain = subject::chain(&args.chain, "bench")?;
     let layout = match &args.shape {
+        None if chain.row().is_some() => Layout {
+            outer: args.len.unwrap_or(LEN).div_ceil(ROW),
+            channels: ROW,
+            inner: 1,
+        },
         None => Layout {
             outer: 1,
             channels: 1,
@@ -158,7 +166,7 @@ fn bench_as<T: Element>(args: &Args) -> Result<Verdict> {
     };
     let (timed, wrong) = bench.guarded(|| match args.all {
         true => bench.catalogue(),
-        false if chain.is_random() || !chain.operands().is_empty() => {
+        false if chain.is_random() || !chain.operands().is_empty() || chain.row().is_some() => {
             bench.with_operands(&chain, layout)
         }
         false => bench.passes(&chain),

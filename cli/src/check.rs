@@ -28,6 +28,9 @@ use std::path::PathBuf;
 /// the gradient of each operand that has one. Operands have a value for each channel, or what --arg
 /// says. Errors of sums are in units of 2^-24 of the sum of their terms' magnitudes.
 ///
+/// Steps over whole rows, such as softmax, are compared on rows along the middle axis of such a shape, 32x1000x1 if not
+/// given.
+///
 /// Layers (frelu, meta_acon, dyrelu_a, dyrelu_b, dyrelu_c) are compared likewise, on images of
 /// 4x16x28x28 if no shape is given: y and new running statistics, dx and the gradient of each
 /// parameter. For each tensor the largest error is told, what is allowed to each element (32
@@ -205,10 +208,15 @@ impl Job {
         };
         let why = format!("is for layers, such as frelu; {chain} is a chain");
         refuse(&of_layers, &why)?;
-        if !chain.operands().is_empty() || (chain.is_random() && args.shape.is_some()) {
+        let is_of_rows = chain.row().is_some();
+        let is_shaped = chain.is_random() && args.shape.is_some();
+        if is_of_rows || !chain.operands().is_empty() || is_shaped {
             let why = format!("is for chains without operands; {chain} is compared on a --shape");
             refuse(&[count], &why)?;
-            let shape = shape(&operands::SHAPE)?;
+            let shape = match is_of_rows {
+                true => shape(&operands::ROWS)?,
+                false => shape(&operands::SHAPE)?,
+            };
             let job = operands::Job::new(chain, shape, &args.arg)?;
             return Ok(Job::Operands(job));
         }

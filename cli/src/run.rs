@@ -2,6 +2,7 @@
 
 mod layer;
 mod packed;
+mod rows;
 
 use crate::arguments::{Channels, Named, check_names};
 use crate::layers::{Given, Known};
@@ -34,6 +35,10 @@ use std::path::{Path, PathBuf};
 /// --channel-axis was not given. Gradients of operands are f32, of the shape and order of their
 /// operand's file. With operands or random steps, all has to fit on the device at one time.
 ///
+/// Of a chain with a step over whole rows, such as softmax, these lie along x's last axis, or that of --axis, or of the
+/// chain's text, as in 'softmax(axis=1)'. Operands are broadcast to x as NumPy does it: a mask of (N, 1, L, L), a
+/// weight of (C,), a sink of (H, 1, 1).
+///
 /// A layer stands in the place of a chain, alone: frelu, meta_acon, dyrelu_a, dyrelu_b or dyrelu_c.
 /// x is images of N x C x H x W, or N x H x W x C with --channel-axis -1. --set changes its settings.
 /// --arg gives each of its parameters, of PyTorch's name and shape, such as (C, 1, 3, 3); those of
@@ -56,6 +61,7 @@ Examples:
     nonlin run 'bias(@b) | silu' --x nhwc.npy --arg b=b.npy --channel-axis -1 --y y.npy
     nonlin run swiglu_oai --x x.npy --packed alternating --y y.npy --dy dy.npy --dx dx.npy
     nonlin run 'dropout(0.1) | residual(@r)' --x x.npy --arg r=r.npy --y y.npy --seed 7
+    nonlin run 'scale(0.125) | residual(@mask) | softmax' --x x.npy --arg mask=mask.npy --y y.npy
     nonlin run frelu --set kernel=5x3 --set norm=none --x x.npy --arg weight=w.npy --y y.npy
     nonlin run frelu --set norm=none --x nhwc.npy --channel-axis -1 --arg weight=w.npy \\
         --dy dy.npy --dx dx.npy --grad weight=dw.npy
@@ -101,6 +107,10 @@ pub(crate) struct Args {
     /// negative ones count from the end [default: 1]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     channel_axis: Option<i64>,
+    /// The axis that rows lie along, of softmax and other steps over whole rows; negative ones count from the end
+    /// [default: -1]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    axis: Option<i64>,
     /// What dropout and rrelu draw depends on the seed, the offset and an element's place in C order
     /// [default: 0]
     #[arg(long, value_name = "N")]
@@ -159,7 +169,7 @@ fn run_as<T: Element>(args: &Args) -> Result<Verdict> {
     let chain = if args.eval { &evaluated } else { &chain };
     let x = read::<T>(&args.x)?;
     // Channels and random numbers go by an element's place in C order, and by that in all of x.
-    let whole = chain.is_random() || !chain.operands().is_empty();
+    let whole = chain.is_random() || !chain.operands().is_empty() || chain.row().is_some();
     let order = if whole { Order::C } else { x.shape.order };
     let (shape, x, packed, gate) = match args.packed.zip(gate) {
         None => (x.shape.clone(), x.in_order(order).data, None, Vec::new()),
@@ -168,7 +178,7 @@ fn run_as<T: Element>(args: &Args) -> Result<Verdict> {
             (packed.half(), x, Some(packed), gate)
         }
     };
-    let (mut values, operands) = read_operands::<T>(args, &shape)?;
+    let (mut values, operands) = read_operands::<T>(args, chain, &shape)?;
     if let Some(packed) = &packed {
         values = values.arg(packed.gate, &gate);
     }
@@ -410,12 +420,13 @@ fn read_like<T: Element>(shape: &Shape, of: &Path, path: &Path) -> Result<Array<
 /// Reads the chain's operands: all that it needs beside x and dy, and the shapes of their files by name.
 fn read_operands<'a, T: Element>(
     args: &'a Args,
+    chain: &Chain,
     x: &Shape,
 ) -> Result<(Values, HashMap<&'a str, Shape>)> {
     let (seed, offset) = (args.seed.unwrap_or(0), args.offset.unwrap_or(0));
     let mut values = Values::new().random(seed, offset);
     let mut shapes = HashMap::new();
-    if args.arg.is_empty() {
+    if args.arg.is_empty() && chain.row().is_none() {
         return Ok((values, shapes));
     }
     let arrays = args
@@ -423,6 +434,9 @@ fn read_operands<'a, T: Element>(
         .iter()
         .map(|named| Ok((named, read::<T>(&named.path)?)));
     let arrays = arrays.collect::<Result<Vec<_>>>()?;
+    if chain.row().is_some() {
+        return rows::with_operands(args, chain, x, values, arrays);
+    }
     let given = arrays.iter().map(|(_, array)| &array.shape.dimensions[..]);
     let channels = Channels::new(&x.dimensions, &args.x, args.channel_axis)?;
     let channels = channels.with_samples(&given.collect::<Vec<_>>());
@@ -477,6 +491,7 @@ fn refuse_useless(args: &Args, chain: &Chain) -> Result<()> {
 fn refuse(args: &Args, chain: &Chain, gate: Option<&str>) -> Result<()> {
     check_names(chain, &args.arg, &args.grad, gate)?;
     refuse_packed(args, gate)?;
+    rows::refuse(args, chain)?;
     refuse_useless(args, chain)?;
     refuse_same_files(args)
 }

@@ -156,6 +156,7 @@ impl Broadcast {
             let given = given.iter().find(|given| given.name == name);
             let whose = match given {
                 Some(given) => given.whose,
+                _ if is_of_rows(chain, name) => Whose::Shared,
                 _ if is_elementwise(chain, name) => Whose::Element,
                 None => Whose::Channel,
             };
@@ -176,6 +177,12 @@ pub(crate) fn is_elementwise(chain: &Chain, name: &str) -> bool {
     taken(chain).into_iter().any(|taken| {
         matches!(taken.step.function(), Function::Gate | Function::Residual) && taken.name == name
     })
+}
+
+/// Whether an operand is that of a step over whole rows, which has a value for each row at most.
+pub(crate) fn is_of_rows(chain: &Chain, name: &str) -> bool {
+    let mut all = taken(chain).into_iter();
+    all.any(|taken| matches!(taken.step.function(), Function::Row(_)) && taken.name == name)
 }
 
 /// An argument that comes from an operand.

@@ -1,62 +1,56 @@
 // Backward over whole rows: their statistics, then the sums of the gradients of the values, then every element's gradient.
-//#use rows/lane_counts.wgsl
 //#use rows/place.wgsl
 //#use rows/statistics.wgsl
-//#use rows/back.wgsl
-override LANES: u32 = 64u; //#stub
+//#use rows/strip_back.wgsl
+//#use rows/strip_put.wgsl
+//#use rows/lane_counts.wgsl
 override BESIDE: u32 = 64u; //#stub
+override WORDS: u32 = 4u; //#stub
 alias V = vec4<f32>; //#stub
 alias C = vec4<u32>; //#stub
+override LANES: u32 = 64u; //#stub
+struct Strip { a: V, b: V, c: V, d: V } //#stub
 struct Stats { by: f32 } //#stub
-struct Known { centre: f32, stats: Stats, nan: bool } //#stub
 struct Place { row: u32, words: u32, first: u32, step: u32 } //#stub
-fn known(lane: u32, place: Place) -> Known { return Known(f32(lane + place.row), Stats(1.0), false); } //#stub
 fn place_of(group: u32, lane: u32, turn: u32) -> Place { return Place(group, lane, turn, 1u); } //#stub
-fn columns_of(k: u32) -> C { return C(k); } //#stub
-fn seen(i: u32, place: Place, k: u32) -> V { return V(f32(i)); } //#stub
-fn row_kept(z: V, column: C, centre: f32) -> V { return z - V(centre); } //#stub
-fn row_value(kept: V, column: C, s: Stats) -> V { return kept * V(s.by); } //#stub
-struct Part { a: f32, b: f32, nan: u32 } //#stub
-fn part_joined(lane: u32, own: Part) -> Part { return own; } //#stub
-fn part_of(value: V, gradient: V) -> Part { return Part(value.x, gradient.x, 0u); } //#stub
-fn part_plus(x: Part, y: Part) -> Part { return Part(x.a + y.a, x.b + y.b, x.nan | y.nan); } //#stub
-fn unseen(gradient: V, place: Place, k: u32) -> V { return gradient; } //#stub
-fn row_back(value: V, gradient: V, sum: f32, product: f32, s: Stats) -> V { return value * gradient; } //#stub
-fn row_parameter_back(product: f32, s: Stats) -> f32 { return product * s.by; } //#stub
 struct Args { row: u32, block: u32 } //#stub
 @group(0) @binding(0) var<uniform> args: Args; //#stub
+struct Known { centre: f32, stats: Stats, nan: bool } //#stub
+fn known(lane: u32, place: Place) -> Known { return Known(1.0, Stats(1.0), lane == place.row); } //#stub
+fn strip_seen(place: Place, k: u32) -> Strip { return Strip(); } //#stub
+fn strip_kept(place: Place, k: u32, z: Strip, centre: f32) -> Strip { return z; } //#stub
+fn strip_value(k: u32, kept: Strip, stats: Stats) -> Strip { return kept; } //#stub
+struct Part { a: f32, b: f32, nan: u32 } //#stub
+fn part_joined(lane: u32, own: Part) -> Part { return own; } //#stub
+fn strip_gradient(place: Place, k: u32, value: Strip) -> Strip { return value; } //#stub
+fn strip_part(value: Strip, gradient: Strip) -> Part { return Part(value.a.x, gradient.a.x, 0u); } //#stub
+fn strip_back(place: Place, k: u32, value: Strip, gradient: Strip, sums: Part, stats: Stats) -> Strip { return value; } //#stub
+fn row_parameter_back(product: f32, s: Stats) -> f32 { return product * s.by; } //#stub
 struct Terms { nan: u32 } //#stub
-fn terms_plus(a: Terms, b: Terms) -> Terms { return Terms(a.nan | b.nan); } //#stub
-fn gradient(i: u32, value: V) -> V { return value; } //#stub
-fn back(i: u32, column: u32, turn: Turn, dz: V, value: V, lost: bool, nan: bool) -> Terms { return Terms(i); } //#stub
+fn terms_joined(lane: u32, own: Terms) -> Terms { return own; } //#stub
+struct Turn { slot: u32, is_first: bool, lost: bool, nan: bool } //#stub
+fn strip_put(place: Place, k: u32, turn: Turn, dz: Strip, value: Strip) -> Terms { return Terms(k); } //#stub
 fn put(row: u32, sum: Terms) { _ = row; } //#stub
 fn put_parameter(row: u32, term: f32, nan: bool) { _ = row; } //#stub
-fn terms_joined(lane: u32, own: Terms) -> Terms { return own; } //#stub
-const WIDTH: u32 = 4u; //#stub
 fn slot_of(group: u32, lane: u32) -> u32 { return group + lane; } //#stub
 const HAS_SUMS: bool = true; //#stub
+fn part_plus(x: Part, y: Part) -> Part { return Part(x.a + y.a, x.b + y.b, x.nan | y.nan); } //#stub
+fn terms_plus(a: Terms, b: Terms) -> Terms { return Terms(a.nan | b.nan); } //#stub
 
-// Which of the rows that are summed together a lane is at, and whether it is the first of them.
-struct Turn {
-    slot: u32,
-    is_first: bool,
+fn strip_at(place: Place, k: u32, row: Known) -> Strip {
+    return strip_value(k, strip_kept(place, k, strip_seen(place, k), row.centre), row.stats);
 }
 
-fn value_at(i: u32, k: u32, place: Place, row: Known) -> V {
-    return row_value(row_kept(seen(i, place, k), columns_of(k), row.centre), columns_of(k), row.stats);
-}
-
-// No running sum is long: sixteen terms are added to a part, parts to the total.
+// No running sum is long: eight strips are added to a part, parts to the total.
 fn sums_of_row(lane: u32, place: Place, row: Known) -> Part {
     var total = Part();
     var part = Part();
     var count = 0u;
-    for (var k = lane & (BESIDE - 1u); k < place.words; k += BESIDE) {
-        let i = place.first + k * place.step;
-        let value = value_at(i, k, place, row);
-        part = part_plus(part, part_of(value, gradient(i, value)));
+    for (var k = lane & (BESIDE - 1u); k < place.words; k += WORDS * BESIDE) {
+        let value = strip_at(place, k, row);
+        part = part_plus(part, strip_part(value, strip_gradient(place, k, value)));
         count += 1u;
-        if (count & 15u) == 0u {
+        if (count & 7u) == 0u {
             total = part_plus(total, part);
             part = Part();
         }
@@ -76,13 +70,13 @@ fn main(
         let row = known(lane, place);
         let sums = sums_of_row(lane, place, row);
         let nan = row.nan | (sums.nan > 0u);
-        let here = Turn(slot_of(group, lane), turn == 0u);
+        let here = Turn(slot_of(group, lane), turn == 0u, row.nan, nan);
         var terms = Terms();
-        for (var k = own; k < place.words; k += BESIDE) {
-            let i = place.first + k * place.step;
-            let value = value_at(i, k, place, row);
-            let dz = unseen(row_back(value, gradient(i, value), sums.a, sums.b, row.stats), place, k);
-            terms = terms_plus(terms, back(i, k * WIDTH, here, dz, value, row.nan, nan));
+        for (var k = own; k < place.words; k += WORDS * BESIDE) {
+            let value = strip_at(place, k, row);
+            let gradient = strip_gradient(place, k, value);
+            let dz = strip_back(place, k, value, gradient, sums, row.stats);
+            terms = terms_plus(terms, strip_put(place, k, here, dz, value));
         }
         if HAS_SUMS {
             terms = terms_joined(lane, terms);

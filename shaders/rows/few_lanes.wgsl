@@ -9,16 +9,19 @@ struct It { nan: u32 } //#stub
 fn it_plus(a: It, b: It) -> It { return It(a.nan | b.nan); } //#stub
 
 var<workgroup> it_lanes: array<It, 64>;
+var<workgroup> it_rows: array<It, 64>;
 
 fn it_joined(lane: u32, own: It) -> It {
     it_lanes[lane] = own;
     workgroupBarrier();
-    let begin = lane & ~(BESIDE - 1u);
-    var all = it_lanes[begin];
-    for (var k = 1u; k < args.joined; k += 1u) {
-        all = it_plus(all, it_lanes[begin + k]);
+    if (lane & (BESIDE - 1u)) == 0u {
+        var all = own;
+        for (var k = 1u; k < args.joined; k += 1u) {
+            all = it_plus(all, it_lanes[lane + k]);
+        }
+        it_rows[lane / BESIDE] = all;
     }
-    // The next of these calls writes where others still read.
+    // The next call writes one array before each of its barriers, which all have read before the barrier before.
     workgroupBarrier();
-    return all;
+    return it_rows[lane / BESIDE];
 }

@@ -1,23 +1,25 @@
 // Forward over whole rows: their statistics, then every element's value.
-//#use rows/lane_counts.wgsl
 //#use rows/place.wgsl
 //#use rows/statistics.wgsl
-override LANES: u32 = 64u; //#stub
+//#use rows/strip_forward.wgsl
+//#use rows/lane_counts.wgsl
 override BESIDE: u32 = 64u; //#stub
+override WORDS: u32 = 4u; //#stub
 alias V = vec4<f32>; //#stub
 alias C = vec4<u32>; //#stub
+override LANES: u32 = 64u; //#stub
+struct Strip { a: V, b: V, c: V, d: V } //#stub
 struct Stats { by: f32 } //#stub
-struct Known { centre: f32, stats: Stats, nan: bool } //#stub
 struct Place { row: u32, words: u32, first: u32, step: u32 } //#stub
-fn known(lane: u32, place: Place) -> Known { return Known(f32(lane + place.row), Stats(1.0), false); } //#stub
 fn place_of(group: u32, lane: u32, turn: u32) -> Place { return Place(group, lane, turn, 1u); } //#stub
-fn columns_of(k: u32) -> C { return C(k); } //#stub
-fn seen(i: u32, place: Place, k: u32) -> V { return V(f32(i)); } //#stub
-fn row_kept(z: V, column: C, centre: f32) -> V { return z - V(centre); } //#stub
-fn row_value(kept: V, column: C, s: Stats) -> V { return kept * V(s.by); } //#stub
-fn behind(i: u32, value: V, nan: bool) { _ = i; } //#stub
 struct Args { row: u32, block: u32 } //#stub
 @group(0) @binding(0) var<uniform> args: Args; //#stub
+struct Known { centre: f32, stats: Stats, nan: bool } //#stub
+fn known(lane: u32, place: Place) -> Known { return Known(1.0, Stats(1.0), lane == place.row); } //#stub
+fn strip_seen(place: Place, k: u32) -> Strip { return Strip(); } //#stub
+fn strip_kept(place: Place, k: u32, z: Strip, centre: f32) -> Strip { return z; } //#stub
+fn strip_value(k: u32, kept: Strip, stats: Stats) -> Strip { return kept; } //#stub
+fn strip_behind(place: Place, k: u32, value: Strip, nan: bool) { _ = k; } //#stub
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -25,13 +27,10 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let group = workgroup.y * args.row + workgroup.x;
-    for (var turn = 0u; turn < args.block; turn += 1u) {
-        let place = place_of(group, lane, turn);
-        let row = known(lane, place);
-        for (var k = lane & (BESIDE - 1u); k < place.words; k += BESIDE) {
-            let i = place.first + k * place.step;
-            let kept = row_kept(seen(i, place, k), columns_of(k), row.centre);
-            behind(i, row_value(kept, columns_of(k), row.stats), row.nan);
-        }
+    let place = place_of(group, lane, 0u);
+    let row = known(lane, place);
+    for (var k = lane & (BESIDE - 1u); k < place.words; k += WORDS * BESIDE) {
+        let kept = strip_kept(place, k, strip_seen(place, k), row.centre);
+        strip_behind(place, k, strip_value(k, kept, row.stats), row.nan);
     }
 }

@@ -11,6 +11,7 @@ struct Stats {
 const HAS_FIRST: bool = true; // Whether something must be known of the row before its terms.
 const FIRST_NOTHING: f32 = -3.4028234e38;
 const NOTHING: f32 = -3.4028234e38;
+const KEPT_NOTHING: f32 = -3.4028234e38; // What of an element that is not there adds nothing.
 
 fn row_first(z: V) -> f32 {
     return max_of(z);

@@ -1,2 +1,3 @@
 override LANES: u32 = 64u; // Of a workgroup.
 override BESIDE: u32 = 64u; // Those of one row, one beside the other: a power of two.
+override WORDS: u32 = 4u; // Words that a lane has of a strip of a row: 1 to 4.

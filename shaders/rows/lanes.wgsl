@@ -10,23 +10,27 @@ fn it_plus(a: It, b: It) -> It { return It(a.nan | b.nan); } //#stub
 
 var<workgroup> it_lanes: array<It, 64>;
 var<workgroup> it_eights: array<It, 8>;
+var<workgroup> it_rows: array<It, 4>;
 
 fn it_joined(lane: u32, own: It) -> It {
     it_lanes[lane] = own;
     workgroupBarrier();
-    if lane < 8u {
-        var eight = it_lanes[lane * 8u];
+    if (lane & 7u) == 0u {
+        var eight = own;
         for (var k = 1u; k < args.joined; k += 1u) {
-            eight = it_plus(eight, it_lanes[lane * 8u + k]);
+            eight = it_plus(eight, it_lanes[lane + k]);
         }
-        it_eights[lane] = eight;
+        it_eights[lane / 8u] = eight;
     }
     workgroupBarrier();
-    // The next call writes it_lanes, which all have read by now, and comes to a barrier before it writes it_eights.
-    let begin = (lane & ~(BESIDE - 1u)) / 8u;
-    var all = it_eights[begin];
-    for (var k = 1u; k < args.joined_again; k += 1u) {
-        all = it_plus(all, it_eights[begin + k]);
+    if (lane & (BESIDE - 1u)) == 0u {
+        var all = it_eights[lane / 8u];
+        for (var k = 1u; k < args.joined_again; k += 1u) {
+            all = it_plus(all, it_eights[lane / 8u + k]);
+        }
+        it_rows[lane / BESIDE] = all;
     }
-    return all;
+    // The next call writes one array before each of its barriers, which all have read before the barrier before.
+    workgroupBarrier();
+    return it_rows[lane / BESIDE];
 }

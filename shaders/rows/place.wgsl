@@ -22,8 +22,10 @@ fn slot_of(group: u32, lane: u32) -> u32 {
 }
 
 fn place_of(group: u32, lane: u32, turn: u32) -> Place {
-    let row = slot_of(group * args.block + turn, lane);
+    let counted = slot_of(group * args.block + turn, lane);
+    // Past the last row lanes go along with it, and store nothing.
+    let row = min(counted, args.rows - 1u);
     let sample = m_divide(row, args.inner_magic, args.inner_shift);
     let first = sample * args.words * args.inner + row - sample * args.inner;
-    return Place(row, select(0u, args.words, row < args.rows), first, args.inner);
+    return Place(row, select(0u, args.words, counted < args.rows), first, args.inner);
 }

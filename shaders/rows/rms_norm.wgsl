@@ -12,6 +12,7 @@ struct Stats {
 const HAS_FIRST: bool = false; // Whether something must be known of the row before its terms.
 const FIRST_NOTHING: f32 = 0.0;
 const NOTHING: f32 = 0.0;
+const KEPT_NOTHING: f32 = 0.0; // What of an element that is not there adds nothing.
 
 fn row_first(z: V) -> f32 {
     return 0.0;

@@ -17,6 +17,7 @@ const HAS_FIRST: bool = true; // Whether something must be known of the row befo
 // Less than all. With it in the place of -inf, z - m is -inf and no NaN where a row is wholly masked.
 const FIRST_NOTHING: f32 = -3.4028234e38;
 const NOTHING: f32 = 0.0;
+const KEPT_NOTHING: f32 = 0.0; // What of an element that is not there adds nothing.
 
 fn row_first(z: V) -> f32 {
     return max_of(z);

@@ -127,6 +127,9 @@ impl Preset {
             &[("scale", Some("@scale")), ("gate", Some("@g"))],
             "silu | gate({gate}) | scale({scale})",
         ),
+        preset("softmin", &["Softmin"], &[], "scale(-1) | softmax"),
+        // Softmax with one more column, of zero, that is dropped.
+        preset("quiet_softmax", &["softmax_one"], &[], "softmax(sink=0)"),
         preset("gelu_10", &[], &[], "gelu | hardtanh(-10, 10)"),
         preset(
             "softcap",

@@ -76,6 +76,13 @@ impl Chain {
         self.steps().iter().find_map(row_of)
     }
 
+    /// The axis that the text of a step over whole rows says these lie along, as in `softmax(axis=1)`; negative ones count
+    /// from the end. It is for those who know x's shape and make the [`Layout`] of it: the library goes by that alone.
+    pub fn axis(&self) -> Option<i64> {
+        let mut steps = self.steps().iter();
+        steps.find(|step| row_of(step).is_some())?.axis
+    }
+
     /// How x's elements are grouped, where that may be said: without, they are of one channel, or of one row.
     pub(crate) fn laid_out(&self, given: Option<Layout>, len: u64) -> Layout {
         let one_row = Layout {
@@ -86,6 +93,16 @@ impl Chain {
         given.unwrap_or(match self.row() {
             Some(_) => one_row,
             None => Layout::flat(len),
+        })
+    }
+
+    /// The operand of the row step's parameter.
+    pub(crate) fn row_parameter(&self) -> Option<&str> {
+        let mut steps = self.steps().iter();
+        let step = steps.find(|step| row_of(step).is_some())?;
+        step.arguments().iter().find_map(|argument| match argument {
+            Argument::Operand(name) => Some(name.as_str()),
+            _ => None,
         })
     }
 

@@ -282,6 +282,8 @@ impl Function {
 pub struct Step {
     pub(super) function: Function,
     pub(super) arguments: Vec<Argument>,
+    /// Over whole rows, the axis that text said they lie along.
+    pub(super) axis: Option<i64>,
 }
 
 impl Step {
@@ -340,6 +342,7 @@ impl Step {
         Step {
             function,
             arguments,
+            axis: None,
         }
     }
 

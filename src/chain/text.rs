@@ -1,5 +1,7 @@
 //! The text form of chains: what prints them, and what reads them.
 
+mod rows;
+
 use super::Chain;
 use super::custom::Custom;
 use super::preset::Preset;
@@ -7,6 +9,7 @@ use super::step::{Argument, Branch, Function, PLAIN, Step};
 use crate::act::Activation;
 use crate::error::{ChainError, Error};
 use crate::tensor::dtype::DType;
+use rows::{parse_row, row_by_name};
 use std::fmt;
 use std::str::FromStr;
 
@@ -23,12 +26,19 @@ impl fmt::Display for Argument {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())?;
+        if let Function::Row(row) = &self.function {
+            return self.fmt_row(*row, f);
+        }
         if self.arguments.is_empty() {
             return Ok(());
         }
         let positional = matches!(
             self.function,
-            Function::Scale | Function::Bias | Function::Gate | Function::Residual
+            Function::Scale
+                | Function::Bias
+                | Function::Gate
+                | Function::Residual
+                | Function::Causal
         );
         let pairs = self.parameters().into_iter().zip(&self.arguments);
         let arguments: Vec<_> = pairs
@@ -174,6 +184,9 @@ fn parse_steps(step: usize, text: &str, own: &[Custom]) -> Result<Vec<Step>, Err
         return Ok(vec![round(step, dtype)?]);
     }
     let name = as_printed(name, &mut given);
+    if let Some(row) = row_by_name(name) {
+        return parse_row(step, text, row, given, own);
+    }
     let Some(preset) = Preset::by_name(name) else {
         return Ok(vec![parse_step(step, text, name, &given, own)?]);
     };

@@ -247,7 +247,6 @@ impl Rows<'_> {
     fn held(&self, z: &[About], values: &RowValues) -> Held {
         let n = z.len() as f64;
         let depth = self.depth(z.len());
-        let nothing = About { at: 1.0, off: 0.0 };
         let largest = z.iter().map(|z| z.at).fold(f64::NEG_INFINITY, f64::max);
         let m = largest.max(values.parameter);
         // Relative errors of the terms, and of their sum.
@@ -256,6 +255,10 @@ impl Rows<'_> {
             shares.map(|(share, off)| share * off).sum::<f64>() + depth * U
         };
         let pairs = || z.iter().zip(&values.value);
+        let values_of = |values: Vec<About>| Held {
+            values,
+            by: About { at: 1.0, off: 0.0 },
+        };
         match self.lines.place.row {
             Row::Softmax => {
                 let sum = of_sum(&mut pairs().map(|(z, v)| (*v, of_term(z))));
@@ -270,53 +273,28 @@ impl Rows<'_> {
                     at: *v,
                     off: v * (of_term(z) + sum + QUOTIENT + U) * 1.01,
                 });
-                Held {
-                    values: about.collect(),
-                    by: nothing,
-                }
+                values_of(about.collect())
             }
             Row::LogSoftmax => {
                 let sum = of_sum(&mut pairs().map(|(z, v)| (v.exp(), of_term(z))));
-                let log = n.ln();
-                let about = pairs().map(|(z, v)| match v.is_infinite() {
-                    true => About { at: *v, off: 0.0 },
-                    false => About {
-                        at: *v,
-                        off: z.off
-                            + (z.at - m).abs() * U
-                            + sum * 1.01
-                            + 4.0 * U * log
-                            + v.abs() * U,
-                    },
+                let about = pairs().map(|(z, v)| {
+                    let rounded = (z.at - m).abs() * U + 4.0 * U * n.ln() + v.abs() * U;
+                    match v.is_infinite() {
+                        true => About { at: *v, off: 0.0 },
+                        false => About {
+                            at: *v,
+                            off: z.off + sum * 1.01 + rounded,
+                        },
+                    }
                 });
-                Held {
-                    values: about.collect(),
-                    by: nothing,
-                }
+                values_of(about.collect())
             }
-            Row::Hardmax => {
-                let least = z
-                    .iter()
-                    .map(|z| z.at - z.off)
-                    .fold(f64::NEG_INFINITY, f64::max);
-                let exact = z.iter().all(|z| z.off == 0.0);
-                let about = pairs().map(|(z, v)| match !exact && z.at + z.off >= least {
-                    true => About { at: 0.5, off: 0.5 },
-                    false => About { at: *v, off: 0.0 },
-                });
-                Held {
-                    values: about.collect(),
-                    by: nothing,
-                }
-            }
+            Row::Hardmax => values_of(largest_of(z, &values.value)),
             Row::RmsNorm => normed(z, values, [0.0, 0.0], depth),
             Row::LayerNorm => {
                 let mean = z.iter().map(|z| z.at).sum::<f64>() / n;
-                let off = z
-                    .iter()
-                    .map(|z| z.off + depth * U * z.at.abs())
-                    .sum::<f64>()
-                    / n;
+                let off = z.iter().map(|z| z.off + depth * U * z.at.abs());
+                let off = off.sum::<f64>() / n;
                 normed(z, values, [mean, off + QUOTIENT * mean.abs()], depth)
             }
         }
@@ -337,41 +315,21 @@ impl Rows<'_> {
             finite(off) + (depth + 1.0) * U * finite(v.most() * g.most())
         });
         let product_off: f64 = terms.sum();
+        let sums = [
+            About {
+                at: sum,
+                off: sum_off,
+            },
+            About {
+                at: product,
+                off: product_off,
+            },
+        ];
         let row = self.lines.place.row;
         let about = exact.iter().zip(pairs()).map(|(dz, (v, g))| {
             let off = match row {
-                Row::Softmax => {
-                    let less = (g.at - product).abs();
-                    v.off * less + v.most() * (g.off + product_off + U * less)
-                }
-                Row::LogSoftmax => {
-                    let p = v.at.exp();
-                    let share = p * (v.off.exp_m1() + EXPONENTIAL + U);
-                    let share = if v.at == f64::NEG_INFINITY {
-                        0.0
-                    } else {
-                        share
-                    };
-                    g.off + p * sum_off + (sum.abs() + sum_off) * share
-                }
-                Row::Hardmax => 0.0,
-                Row::RmsNorm | Row::LayerNorm => {
-                    let mean = if row == Row::LayerNorm { sum / n } else { 0.0 };
-                    let mean_off = if row == Row::LayerNorm {
-                        sum_off / n
-                    } else {
-                        0.0
-                    };
-                    let share = (product / n).abs();
-                    let off = g.off
-                        + mean_off
-                        + QUOTIENT * mean.abs()
-                        + v.most() * (product_off / n + QUOTIENT * share)
-                        + v.off * share
-                        + 3.0 * U * (g.most() + mean.abs() + v.most() * share);
-                    let by = held.by.at;
-                    off * (by + held.by.off) + dz.abs() / by * held.by.off
-                }
+                Row::Softmax | Row::LogSoftmax | Row::Hardmax => off_of_softmax(row, *v, *g, sums),
+                Row::RmsNorm | Row::LayerNorm => off_of_norm(row, *v, *g, sums, n, held.by, *dz),
             };
             About {
                 at: *dz,
@@ -400,9 +358,65 @@ impl Rows<'_> {
     }
 }
 
+/// What the gradient of what softmax is applied to is off by: of a value, its gradient, and the sums over the row of the
+/// gradients and of their products with the values.
+fn off_of_softmax(row: Row, v: About, g: About, [sum, product]: [About; 2]) -> f64 {
+    match row {
+        Row::Softmax => {
+            let less = (g.at - product.at).abs();
+            v.off * less + v.most() * (g.off + product.off + U * less)
+        }
+        Row::LogSoftmax => {
+            let p = v.at.exp();
+            let share = match v.at == f64::NEG_INFINITY {
+                true => 0.0,
+                false => p * (v.off.exp_m1() + EXPONENTIAL + U),
+            };
+            g.off + p * sum.off + sum.most() * share
+        }
+        _ => 0.0,
+    }
+}
+
+/// The same of a norm of n elements, given one over the deviation and the gradient itself.
+fn off_of_norm(
+    row: Row,
+    v: About,
+    g: About,
+    [sum, product]: [About; 2],
+    n: f64,
+    by: About,
+    dz: f64,
+) -> f64 {
+    let (mean, mean_off) = match row {
+        Row::LayerNorm => (sum.at / n, sum.off / n),
+        _ => (0.0, 0.0),
+    };
+    let share = (product.at / n).abs();
+    let of_mean = mean_off + QUOTIENT * mean.abs();
+    let of_share = v.most() * (product.off / n + QUOTIENT * share) + v.off * share;
+    let rounded = 3.0 * U * (g.most() + mean.abs() + v.most() * share);
+    (g.off + of_mean + of_share + rounded) * by.most() + dz.abs() / by.at * by.off
+}
+
 /// Zero times infinity is nothing here: masked columns have no gradient.
 fn finite(v: f64) -> f64 {
     if v.is_finite() { v } else { 0.0 }
+}
+
+/// Hardmax of values that may be off: several may be the largest.
+fn largest_of(z: &[About], values: &[f64]) -> Vec<About> {
+    let least = z.iter().map(|z| z.at - z.off);
+    let least = least.fold(f64::NEG_INFINITY, f64::max);
+    let exact = z.iter().all(|z| z.off == 0.0);
+    let about = z
+        .iter()
+        .zip(values)
+        .map(|(z, v)| match !exact && z.at + z.off >= least {
+            true => About { at: 0.5, off: 0.5 },
+            false => About { at: *v, off: 0.0 },
+        });
+    about.collect()
 }
 
 /// What may be held of a norm's values, given the mean and what that is off by.

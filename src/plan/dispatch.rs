@@ -8,7 +8,7 @@ use super::work::{Cut, Piece, WORD, Work};
 use crate::chain::Chain;
 use crate::error::{DeviceError, Error};
 use crate::tensor::layout::Whose;
-use crate::wgsl::{self, Access, Args, At, Form, Place};
+use crate::wgsl::{self, Access, Args, At, Form, Input, Place};
 use std::ops::Range;
 
 /// What wgpu binds whole: bindings begin and end at multiples of so many bytes.
@@ -39,11 +39,7 @@ impl<'a> Work<'a> {
         };
         let mut bindings = Vec::new();
         for slot in &self.slots.inputs {
-            let at = self.at(&slot.placed, cut);
-            let (place, binding) = self.reach(slot, at, cut.access, piece)?;
-            let mut input = slot.input(at);
-            let spread = self.layout.spread(slot.placed.whose, self.len);
-            input.has_periods = spread.period < self.len;
+            let (input, place, binding) = self.read(slot, cut, piece)?;
             args.inputs.push(place);
             bindings.extend(input.beside.is_none().then_some(binding));
             form.inputs.push(input);
@@ -77,6 +73,21 @@ impl<'a> Work<'a> {
             random,
             grid: [row, rows, 1],
         })
+    }
+
+    /// What the kernel's text says of an operand that is read, its numbers and its binding.
+    fn read(
+        &self,
+        slot: &Slot<'a>,
+        cut: &Cut<'_, 'a>,
+        piece: &Piece,
+    ) -> Result<(Input, Place, Binding<'a>), Error> {
+        let at = self.at(&slot.placed, cut);
+        let (place, binding) = self.reach(slot, at, cut.access, piece)?;
+        let mut input = slot.input(at);
+        let spread = self.layout.spread(slot.placed.whose, self.len);
+        input.has_periods = spread.period < self.len;
+        Ok((input, place, binding))
     }
 
     /// The words of `struct Args`, with the chain's constants behind them, and where among them the seed is.

@@ -4,17 +4,18 @@ use super::launch::Launches;
 use super::placed::Placed;
 use super::slots::Slot;
 use super::work::{Cut, Piece, WORD, Work};
+use crate::chain::Chain;
 use crate::error::{DeviceError, Error};
 use crate::tensor::layout::Broadcast;
-use crate::wgsl::{Access, RowArgs, SumOf, Sweep};
+use crate::wgsl::{self, Access, RowArgs, Strips, SumOf, Sweep};
 
-/// Words that a lane has of a row, before another lane joins it.
+/// Words that a lane has of a row, before another lane joins it, and of a strip of a longer one.
 const WORDS_OF_LANE: u64 = 4;
 
-/// Lanes of a workgroup; rows of more words than this many lanes hold in turn get the larger one.
+/// Lanes of a workgroup; rows of more words than the lanes hold get the larger one.
 const LANES: u32 = 64;
 const MOST_LANES: u32 = 256;
-const LONG: u64 = 16 * LANES as u64;
+const LONG: u64 = WORDS_OF_LANE * LANES as u64;
 
 /// Rows whose columns' sums a lane adds up at most, eight at least; and workgroups that there are before it is more.
 const BLOCK: u64 = 64;
@@ -54,6 +55,16 @@ impl Lines {
         }
     }
 
+    fn strips(&self) -> Strips {
+        let words = self.words().div_ceil(u64::from(self.beside));
+        Strips {
+            lanes: self.lanes,
+            beside: self.beside,
+            words: words.clamp(1, WORDS_OF_LANE) as u32,
+            held: words <= WORDS_OF_LANE,
+        }
+    }
+
     /// Rows in a workgroup at a time.
     fn slots(&self) -> u64 {
         u64::from(self.lanes / self.beside)
@@ -67,7 +78,8 @@ impl Lines {
 impl<'a> Work<'a> {
     /// The dispatches of a chain with a step over whole rows.
     pub(super) fn rows(&self, launches: &mut Launches<'a>) -> Result<(), Error> {
-        let lines = self.lines()?;
+        let lines = self.lines();
+        self.check_parameter()?;
         let samples = lines.rows / lines.inner;
         let outputs: Vec<&Slot<'a>> = self.slots.outputs.iter().collect();
         let sample = lines.columns * lines.inner;
@@ -85,15 +97,12 @@ impl<'a> Work<'a> {
             }));
         }
         // A dispatch has whole blocks of rows, as far as what they leave is joined.
-        let left = self.left(&lines)?;
+        let left = self.left(&lines);
         let scratch = left.iter().map(|left| left.count * 4).sum();
         self.check_scratch(scratch)?;
         let cut = Cut {
             access: lines.access,
-            sweep: Sweep::Whole {
-                lanes: lines.lanes,
-                beside: lines.beside,
-            },
+            sweep: Sweep::Whole(lines.strips()),
             holds: false,
             outputs,
             scratch,
@@ -150,7 +159,23 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn lines(&self) -> Result<Lines, Error> {
+    /// Refuses values of the row step's parameter that are not one for all of a row.
+    fn check_parameter(&self) -> Result<(), Error> {
+        let parameter = self.task.chain.as_ref().and_then(Chain::row_parameter);
+        let variable = parameter.map(wgsl::arg);
+        let mut inputs = self.slots.inputs.iter();
+        let slot = inputs.find(|input| Some(&input.variable) == variable.as_ref());
+        slot.map_or(Ok(()), |slot| {
+            let p = &slot.placed;
+            self.layout.check_of_rows(
+                &p.name,
+                p.operand.len(),
+                self.layout.spread(p.whose, self.len),
+            )
+        })
+    }
+
+    fn lines(&self) -> Lines {
         let inner = self.layout.inner.max(1);
         let columns = self.layout.channels;
         let access = self.row_access();
@@ -165,7 +190,8 @@ impl<'a> Work<'a> {
         };
         // Rows between the elements of a row are best gone over side by side.
         let beside = match inner {
-            1 => (words / WORDS_OF_LANE)
+            1 => words
+                .div_ceil(WORDS_OF_LANE)
                 .max(1)
                 .next_power_of_two()
                 .min(u64::from(lanes)) as u32,
@@ -177,7 +203,7 @@ impl<'a> Work<'a> {
             [] => 1,
             _ => rows.div_ceil(slots * GROUPS).clamp(BLOCK / 8, BLOCK),
         };
-        Ok(Lines {
+        Lines {
             access,
             rows,
             columns,
@@ -185,7 +211,7 @@ impl<'a> Work<'a> {
             lanes,
             beside,
             block,
-        })
+        }
     }
 
     /// Whether words of four columns can be loaded of every operand.
@@ -199,9 +225,9 @@ impl<'a> Work<'a> {
     }
 
     /// What is left of each summed gradient.
-    fn left(&self, lines: &Lines) -> Result<Vec<Left>, Error> {
+    fn left(&self, lines: &Lines) -> Vec<Left> {
         let sums = self.slots.sums.iter();
-        Ok(sums.map(|sum| self.left_of_row(sum, lines)).collect())
+        sums.map(|sum| self.left_of_row(sum, lines)).collect()
     }
 
     fn left_of_row(&self, sum: &Placed<'_>, lines: &Lines) -> Left {
@@ -212,10 +238,9 @@ impl<'a> Work<'a> {
         } = self.layout.spread(sum.whose, self.len);
         let columns = lines.columns;
         let in_row = columns * lines.inner;
-        let is_of_row = inner.is_multiple_of(in_row)
-            || ((inner * count) <= lines.inner
-                && lines.inner.is_multiple_of(inner * count)
-                && period.is_multiple_of(in_row));
+        let is_of_row = self
+            .layout
+            .is_of_rows(self.layout.spread(sum.whose, self.len));
         // Of elements, or of rows, which are fewer by the columns.
         let left = |of, inner: u64, period: u64, all: u64| Left {
             of,

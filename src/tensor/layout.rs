@@ -61,6 +61,39 @@ impl Layout {
         Err(self.bad_length(operand, len, elements.into_iter().collect()))
     }
 
+    /// Whether all elements of a row along the channels have the same value.
+    pub(crate) fn is_of_rows(self, spread: Broadcast) -> bool {
+        let Broadcast {
+            inner,
+            count,
+            period,
+        } = spread;
+        let sample = (self.channels * self.inner).max(1);
+        let run = inner * count;
+        inner.is_multiple_of(sample)
+            || (run <= self.inner
+                && self.inner.is_multiple_of(run)
+                && period.is_multiple_of(sample))
+    }
+
+    /// Refuses an operand of so many values that has several for one row.
+    pub(crate) fn check_of_rows(
+        self,
+        operand: &str,
+        len: u64,
+        spread: Broadcast,
+    ) -> Result<(), Error> {
+        if self.is_of_rows(spread) {
+            return Ok(());
+        }
+        let allowed = if self.inner == 1 {
+            vec![1]
+        } else {
+            vec![1, self.outer * self.inner]
+        };
+        Err(self.bad_length(operand, len, allowed))
+    }
+
     /// How the values of an operand are spread over `len` elements.
     pub(crate) fn spread(self, whose: Whose, len: u64) -> Broadcast {
         let (inner, count) = match whose {

@@ -6,11 +6,10 @@
 //! channel, `fn hold` and `fn hold_sample` load them into `struct Held`; where gradients are summed, `word` returns
 //! `struct Terms`, `fn plus` adds two of them, and `fn put` stores one.
 
-use super::chain::{arg, random, scalar};
+use super::chain::{arg, random};
 use super::form::{Access, At, Form, Input, Output, Sweep};
+use super::places::{drawn, fetch, of_pairs, pairs, place, vec4};
 use crate::chain::Chain;
-use crate::chain::step::Function;
-use crate::tensor::dtype::DType;
 use std::fmt::Write;
 
 /// What is generated for a form.
@@ -25,71 +24,6 @@ pub(super) struct Element<'a> {
     pub(super) has_scalars: bool,
     /// The whole kernel's form, where `form` is that of one of its functions.
     pub(super) whole: &'a Form,
-}
-
-/// The element of index `at` (an identifier, or in parentheses) as bits.
-fn fetch(name: &str, dtype: DType, at: &str, is_atomic: bool) -> String {
-    match dtype.size() {
-        4 => format!("{name}[{at}]"),
-        _ if is_atomic => {
-            format!("(atomicLoad(&{name}[{at} >> 1u]) >> (16u * ({at} & 1u))) & 0xffffu")
-        }
-        _ => format!("({name}[{at} >> 1u] >> (16u * ({at} & 1u))) & 0xffffu"),
-    }
-}
-
-/// `vec4(..)` of text for each of four lanes.
-fn vec4(text: impl Fn(usize) -> String) -> String {
-    let lanes = [0, 1, 2, 3].map(text);
-    format!("vec4({})", lanes.join(", "))
-}
-
-/// Where the element or word `i` of an operand lies.
-pub(super) fn place(name: &str, rows: bool, i: &str) -> String {
-    if rows {
-        format!(
-            "args.{name} + {i} + m_divide({i}, args.row_magic_{name}, args.row_shift_{name}) * \
-             args.gap_{name}"
-        )
-    } else {
-        format!("args.{name} + {i}")
-    }
-}
-
-/// Where the words of the i-th four pairs begin: of 32 bits two, of 16 bits one.
-fn pairs(name: &str, dtype: DType, i: &str) -> String {
-    match dtype.size() {
-        4 => format!("args.{name} + 2u * {i}"),
-        _ => format!("args.{name} + {i}"),
-    }
-}
-
-/// Four elements that alternate with others, as bits, of the words that were loaded under another operand's name.
-fn of_pairs(loaded: &str, input: &Input) -> String {
-    let is_odd = input.at == At::Odd;
-    if input.dtype.size() == 4 {
-        let parts = if is_odd { "yw" } else { "xz" };
-        return format!("vec4(low_{loaded}.{parts}, high_{loaded}.{parts})");
-    }
-    match is_odd {
-        true => format!("low_{loaded} >> vec4(16u)"),
-        false => format!("low_{loaded} & vec4(0xffffu)"),
-    }
-}
-
-/// What a random step makes of the bits that it drew.
-pub(super) fn drawn(chain: &Chain, index: usize) -> String {
-    let nodes = chain.nodes();
-    let step = nodes[index].step;
-    let function = match step.function() {
-        Function::Rrelu => "m_uniform",
-        _ => "m_keep",
-    };
-    let constants = step.scalars().into_iter();
-    let constants: String = constants
-        .map(|(p, _)| format!(", args.scalars.{}", scalar(index, p)))
-        .collect();
-    format!("{function}({}_bits{constants})", random(index))
 }
 
 impl Element<'_> {

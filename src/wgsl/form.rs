@@ -83,8 +83,21 @@ pub(crate) enum Sweep {
     Rows,
     /// An invocation has a channel (or four beside each other) of some rows, likewise.
     Columns,
-    /// A workgroup of so many lanes has whole rows, of which so many lanes beside each other share one.
-    Whole { lanes: u32, beside: u32 },
+    /// A workgroup has whole rows, strip by strip.
+    Whole(Strips),
+}
+
+/// How a workgroup goes over whole rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Strips {
+    /// Of the workgroup.
+    pub(crate) lanes: u32,
+    /// Lanes beside each other that share a row.
+    pub(crate) beside: u32,
+    /// Words that a lane has of a strip.
+    pub(crate) words: u32,
+    /// Whether a row is one strip, which its lanes hold.
+    pub(crate) held: bool,
 }
 
 /// What a kernel over whole rows leaves as partial sums of a gradient.
@@ -151,10 +164,12 @@ impl Form {
             sums: Vec::new(),
             sums_of: Vec::new(),
             sweep: match body.chain().and_then(Chain::row) {
-                Some(_) => Sweep::Whole {
+                Some(_) => Sweep::Whole(Strips {
                     lanes: LANES,
                     beside: LANES,
-                },
+                    words: 4,
+                    held: true,
+                }),
                 None => Sweep::Each,
             },
             words: 1,
@@ -164,7 +179,7 @@ impl Form {
 
     /// Whether a variable is written half a word at a time by lanes that know nothing of each other.
     pub(super) fn is_atomic(&self, variable: &str) -> bool {
-        let is_here = self.access == Access::Scalar && matches!(self.sweep, Sweep::Whole { .. });
+        let is_here = self.access == Access::Scalar && matches!(self.sweep, Sweep::Whole(_));
         let narrow = self.outputs.iter().filter(|output| output.dtype.size() < 4);
         let mut targets = narrow.map(|output| match output.in_place {
             Some(input) => &self.inputs[input].name,

@@ -3,15 +3,15 @@
 use super::chain;
 use super::element::Element;
 use super::files::Text;
-use super::form::{Access, Args, At, Body, Form, RowArgs, Sweep, SweepArgs, fields};
+use super::form::{Access, Args, At, Body, Form, RowArgs, Strips, Sweep, SweepArgs, fields};
 use super::rows::{self, RowText};
 use crate::tensor::dtype::DType;
 use std::fmt::Write;
 
 /// A chain's kernel, or a copy's.
 pub(crate) fn kernel(body: Body<'_>, form: &Form) -> String {
-    if let Sweep::Whole { lanes, beside } = form.sweep {
-        return over_rows(body, form, [lanes, beside]);
+    if let Sweep::Whole(strips) = form.sweep {
+        return over_rows(body, form, strips);
     }
     let gradients = form.gradients();
     let code = body.code(&gradients);
@@ -54,7 +54,7 @@ pub(crate) fn kernel(body: Body<'_>, form: &Form) -> String {
         (Sweep::Rows, false) => "sweep/row_sums.wgsl",
         (Sweep::Columns, true) => "sweep/columns.wgsl",
         (Sweep::Columns, false) => "sweep/column_sums.wgsl",
-        (Sweep::Whole { .. }, _) => unreachable!("rows have a kernel of their own"),
+        (Sweep::Whole(_), _) => unreachable!("rows have a kernel of their own"),
     });
     text.finish(&[])
 }
@@ -74,7 +74,7 @@ fn arguments(form: &Form, args: &Args, has_scalars: bool) -> String {
 }
 
 /// The kernel of a chain with a step over whole rows.
-fn over_rows(body: Body<'_>, form: &Form, [lanes, beside]: [u32; 2]) -> String {
+fn over_rows(body: Body<'_>, form: &Form, strips: Strips) -> String {
     let mut text = Text::default();
     let Some(code) = body.rows(&form.gradients()) else {
         unreachable!("a chain without a step over rows");
@@ -95,7 +95,7 @@ fn over_rows(body: Body<'_>, form: &Form, [lanes, beside]: [u32; 2]) -> String {
     text.file("math/divide.wgsl");
     text.file("rows/added.wgsl");
     text.push(&own);
-    rows::sweep(&mut text, &code, lanes, beside);
+    rows::sweep(&mut text, &code, strips);
     text.finish(&[])
 }
 

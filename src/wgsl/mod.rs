@@ -10,7 +10,9 @@ mod items;
 mod kernel;
 #[cfg(test)]
 mod lint;
+mod places;
 mod printed;
+mod row_gradients;
 mod rows;
 mod steps;
 mod stores;
@@ -20,8 +22,8 @@ pub(crate) mod tests;
 pub(crate) use chain::arg;
 pub(crate) use files::{Kernel, Text, all_written};
 pub(crate) use form::{
-    Access, Args, At, Body, Form, Input, LANES, Output, Place, RowArgs, SumOf, Sweep, SweepArgs,
-    divisor, fields,
+    Access, Args, At, Body, Form, Input, LANES, Output, Place, RowArgs, Strips, SumOf, Sweep,
+    SweepArgs, divisor, fields,
 };
 pub(crate) use items::mentions;
 pub(crate) use kernel::{finish, kernel};

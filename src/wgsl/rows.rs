@@ -2,30 +2,30 @@
 //! work is in shaders/rows.
 
 use super::chain::{ChainCode, arg, rooms, scalar, scalars};
-use super::element::{Element, drawn, place};
+use super::element::Element;
 use super::files::Text;
-use super::form::{Access, Form, Input, Output, SumOf, Sweep};
+use super::form::{Access, Form, Input, Output, Strips, Sweep};
+use super::places::{drawn, place};
 use crate::chain::Chain;
-use crate::chain::nodes::Source;
 use crate::chain::row::{Row, RowPlace};
 use crate::pass::Pass;
 use std::fmt::Write;
 
 /// A chain's pass over whole rows, as code before the row step and behind it.
 pub(crate) struct RowCode<'a> {
-    chain: &'a Chain,
-    pass: Pass,
-    place: RowPlace,
+    pub(super) chain: &'a Chain,
+    pub(super) pass: Pass,
+    pub(super) place: RowPlace,
     /// The operand of the row step's parameter.
-    parameter: Option<&'a str>,
+    pub(super) parameter: Option<&'a str>,
     /// The values that the row step is applied to; none where the pass is from y.
-    before: Option<ChainCode<'a>>,
+    pub(super) before: Option<ChainCode<'a>>,
     /// Forward, what becomes of the row step's values; backward, the gradients of these.
-    behind: ChainCode<'a>,
+    pub(super) behind: ChainCode<'a>,
     /// Backward before the row step, with gradients.
-    back: Option<ChainCode<'a>>,
+    pub(super) back: Option<ChainCode<'a>>,
     /// Backward behind it, if gradients of operands there are asked for.
-    learned: Option<ChainCode<'a>>,
+    pub(super) learned: Option<ChainCode<'a>>,
 }
 
 impl<'a> RowCode<'a> {
@@ -43,15 +43,10 @@ impl<'a> RowCode<'a> {
             Pass::Backward
         };
         let learned = part(behind, "behind", Pass::Backward, gradients);
-        let node = chain.nodes().swap_remove(place.node);
-        let parameter = match node.arguments.first() {
-            Some(Some(Source::Operand(name))) => Some(*name),
-            _ => None,
-        };
         Some(RowCode {
             chain,
             pass,
-            parameter,
+            parameter: chain.row_parameter(),
             before: (pass != Pass::BackwardFromY)
                 .then(|| part(before, "before", Pass::Forward, &[])),
             behind: part(behind, "behind", toward, &[]),
@@ -119,9 +114,19 @@ pub(super) fn functions(text: &mut Text, code: &RowCode<'_>, form: &Form) -> boo
 }
 
 /// Adds the order of work.
-pub(super) fn sweep(text: &mut Text, code: &RowCode<'_>, lanes: u32, beside: u32) {
+pub(super) fn sweep(
+    text: &mut Text,
+    code: &RowCode<'_>,
+    Strips {
+        lanes,
+        beside,
+        words,
+        held,
+    }: Strips,
+) {
     text.set("LANES", format!("{lanes}u"));
     text.set("BESIDE", format!("{beside}u"));
+    text.set("WORDS", format!("{words}u"));
     let joining = match beside {
         1 => "rows/alone.wgsl",
         2..=8 => "rows/few_lanes.wgsl",
@@ -136,10 +141,13 @@ pub(super) fn sweep(text: &mut Text, code: &RowCode<'_>, lanes: u32, beside: u32
         Some(_) => "rows/causal.wgsl",
         None => "rows/seen.wgsl",
     });
-    text.file(match code.pass {
-        Pass::Forward => "rows/forward.wgsl",
-        Pass::Backward => "rows/backward.wgsl",
-        Pass::BackwardFromY => "rows/backward_from_y.wgsl",
+    text.file(match (code.pass, held) {
+        (Pass::Forward, true) => "rows/held_forward.wgsl",
+        (Pass::Forward, false) => "rows/forward.wgsl",
+        (Pass::Backward, true) => "rows/held_backward.wgsl",
+        (Pass::Backward, false) => "rows/backward.wgsl",
+        (Pass::BackwardFromY, true) => "rows/held_backward_from_y.wgsl",
+        (Pass::BackwardFromY, false) => "rows/backward_from_y.wgsl",
     });
 }
 
@@ -151,13 +159,13 @@ pub(super) struct RowText<'a> {
 }
 
 /// What a function of a word reads and draws, and the form of that alone.
-struct Phase {
-    form: Form,
+pub(super) struct Phase {
+    pub(super) form: Form,
     draws: Vec<usize>,
 }
 
 impl RowText<'_> {
-    fn element<'e>(&'e self, phase: &'e Phase) -> Element<'e> {
+    pub(super) fn element<'e>(&'e self, phase: &'e Phase) -> Element<'e> {
         Element {
             form: &phase.form,
             chain: Some(self.code.chain),
@@ -169,7 +177,7 @@ impl RowText<'_> {
     }
 
     /// The operands of a pass with these names, and those of arguments that these codes read.
-    fn phase(&self, passed: &[&str], codes: &[Option<&ChainCode<'_>>]) -> Phase {
+    pub(super) fn phase(&self, passed: &[&str], codes: &[Option<&ChainCode<'_>>]) -> Phase {
         let codes = || codes.iter().copied().flatten();
         let read: Vec<String> = codes().flat_map(ChainCode::operands).collect();
         let is_read = |input: &&Input| {
@@ -191,7 +199,7 @@ impl RowText<'_> {
     }
 
     /// A call of a part's function, with what stands before the operands.
-    fn call(&self, code: &ChainCode<'_>, function: &str, first: &[String]) -> String {
+    pub(super) fn call(&self, code: &ChainCode<'_>, function: &str, first: &[String]) -> String {
         let mut all = first.to_vec();
         let operands = code.operands();
         all.extend(operands.iter().map(|name| self.value(&arg(name))));
@@ -202,7 +210,7 @@ impl RowText<'_> {
     }
 
     /// An input's value, of its bits.
-    fn value(&self, name: &str) -> String {
+    pub(super) fn value(&self, name: &str) -> String {
         let mut inputs = self.form.inputs.iter();
         let found = inputs.find(|input| input.name == name);
         found.map_or_else(String::new, |input| {
@@ -211,7 +219,7 @@ impl RowText<'_> {
     }
 
     /// What makes an element NaN of what a phase reads.
-    fn nan(&self, phase: &Phase, more: &str) -> String {
+    pub(super) fn nan(&self, phase: &Phase, more: &str) -> String {
         let tests = self.element(phase).nan();
         match (more, tests.as_str()) {
             ("", "") => "false".into(),
@@ -235,8 +243,8 @@ impl RowText<'_> {
                 self.terms(out);
             }
             Pass::BackwardFromY => {
-                self.given(out, "value", "y");
-                self.given(out, "gradient", "dy");
+                self.given(out, "given", "y", None);
+                self.given(out, "gradient", "dy", Some("value"));
                 self.back(out);
             }
         }
@@ -353,10 +361,10 @@ impl RowText<'_> {
     }
 
     /// A function that loads an operand of the pass.
-    fn given(&self, out: &mut String, name: &str, operand: &str) {
+    fn given(&self, out: &mut String, name: &str, operand: &str, extra: Option<&str>) {
         let phase = self.phase(&[operand], &[]);
-        self.of_one(out, name, &phase, None, &self.value(operand));
-        self.of_word(out, name, &phase, None);
+        self.of_one(out, name, &phase, extra, &self.value(operand));
+        self.of_word(out, name, &phase, extra);
     }
 
     /// `fn behind`: makes the chain's value of the row step's, and stores it.
@@ -384,7 +392,14 @@ impl RowText<'_> {
     }
 
     /// Statements that load what a phase reads, call a function for each element, and store what it returns.
-    fn store(&self, out: &mut String, phase: &Phase, function: &str, each: &[&str], all: &str) {
+    pub(super) fn store(
+        &self,
+        out: &mut String,
+        phase: &Phase,
+        function: &str,
+        each: &[&str],
+        all: &str,
+    ) {
         let element = self.element(phase);
         let call = |bits: String, each: Vec<String>| {
             let mut arguments = vec![bits];
@@ -423,230 +438,7 @@ impl RowText<'_> {
             }
         }
     }
-
-    /// Which part's function has a gradient: `before` or `behind`; none has the row step's own.
-    fn part_of(&self, gradient: &str) -> Option<&'static str> {
-        let has = |code: &Option<ChainCode<'_>>| {
-            let mut codes = code.iter().flat_map(|code| code.gradients());
-            codes.any(|name| name == gradient)
-        };
-        if has(&self.code.back) {
-            return Some("before");
-        }
-        has(&self.code.learned).then_some("behind")
-    }
-
-    /// `fn back`: from the gradient of what the row step is applied to, those of x and of operands.
-    fn back(&self, out: &mut String) {
-        let (Some(back), learned) = (&self.code.back, self.code.learned.as_ref()) else {
-            return;
-        };
-        let from_x = self.code.pass == Pass::Backward;
-        let dy = learned.map(|_| "dy");
-        let mut phase = self.phase(
-            &[dy, back.reads_x().then_some("x")]
-                .into_iter()
-                .flatten()
-                .collect::<Vec<_>>(),
-            &[Some(back), learned],
-        );
-        phase.form.outputs = self.form.outputs.clone();
-        phase.form.sums = self.form.sums.clone();
-        self.back_one(out, &phase, back, learned);
-        let (parameters, each, all) = match from_x {
-            true => (
-                "i: u32, column: u32, turn: Turn, dz: V, value: V, lost: bool, nan: bool",
-                &["dz", "value"][..],
-                "lost, nan",
-            ),
-            false => ("i: u32, dz: V, nan: bool", &["dz"][..], "nan"),
-        };
-        let returned = if from_x { " -> Terms" } else { "" };
-        _ = writeln!(out, "fn back({parameters}){returned} {{");
-        self.store(out, &phase, "back_one", each, all);
-        if from_x {
-            self.add_up(out);
-        }
-        out.push_str("}\n\n");
-    }
-
-    /// The function of one element's gradients.
-    fn back_one(
-        &self,
-        out: &mut String,
-        phase: &Phase,
-        back: &ChainCode<'_>,
-        learned: Option<&ChainCode<'_>>,
-    ) {
-        let x = match back.reads_x() {
-            true => self.value("x"),
-            false => "0.0".into(),
-        };
-        let function = match back.gradients() {
-            [] => "before_dx",
-            _ => "before_gradients",
-        };
-        let mut lines = format!(
-            "    let before = {};\n",
-            self.call(back, function, &[x, "dz".into()])
-        );
-        let dx = if back.gradients().is_empty() {
-            "before"
-        } else {
-            "before.dx"
-        };
-        if let Some(code) = learned {
-            let first = ["value".to_owned(), self.value("dy")];
-            let read = self.phase(&["dy"], &[Some(code)]);
-            _ = writeln!(
-                lines,
-                "    let behind = {};\n    let behind_nan = {};",
-                self.call(code, "behind_gradients", &first),
-                self.nan(&read, "lost")
-            );
-        }
-        let (mut fields, mut results) = (String::new(), Vec::new());
-        for Output { name, dtype, .. } in &self.form.outputs {
-            _ = writeln!(fields, "    {name}: u32,");
-            results.push(
-                match name.strip_prefix("d_").and_then(|n| self.part_of(n)) {
-                    None => format!("{dtype}_bits({dx}, nan)"),
-                    Some("before") => format!("{dtype}_bits(before.{name}, nan)"),
-                    Some(_) => format!("{dtype}_bits(behind.{name}, behind_nan)"),
-                },
-            );
-        }
-        for name in &self.form.sums {
-            if let Some(part) = self.part_of(name) {
-                _ = writeln!(fields, "    sum_{name}: f32,\n    nan_{name}: bool,");
-                let nan = if part == "before" {
-                    "nan"
-                } else {
-                    "behind_nan"
-                };
-                results.push(format!("{part}.d_{name}, {nan}"));
-            }
-        }
-        let own = [
-            self.element(phase).parameters(),
-            match self.code.pass {
-                Pass::Backward => "dz: f32, value: f32, lost: bool, nan: bool".into(),
-                _ => "dz: f32, nan: bool".into(),
-            },
-        ];
-        let own: Vec<_> = own.into_iter().filter(|p| !p.is_empty()).collect();
-        let own = own.join(", ");
-        let is_plain = self.form.outputs.len() == 1 && self.form.gradients().is_empty();
-        if is_plain {
-            _ = writeln!(
-                out,
-                "fn back_one({own}) -> u32 {{\n{lines}    return {};\n}}\n",
-                results.join(", ")
-            );
-        } else {
-            // A struct has at least one field.
-            _ = writeln!(
-                out,
-                "struct Back {{\n{fields}    nan: bool,\n}}\n\nfn back_one({own}) -> Back {{\n{lines}    return Back({});\n}}\n",
-                results
-                    .iter()
-                    .map(String::as_str)
-                    .chain(["nan"])
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            );
-        }
-    }
-
-    fn lanes(&self) -> usize {
-        match self.form.access {
-            Access::Vec4 => 4,
-            Access::Scalar => 1,
-        }
-    }
-
-    /// The sums, of this kind, of operands that stand before the row step or behind it.
-    fn sums(&self, wanted: &[SumOf]) -> Vec<(&String, SumOf)> {
-        let sums = self.form.sums.iter().zip(&self.form.sums_of);
-        let sums = sums.filter(|(name, of)| wanted.contains(of) && self.part_of(name).is_some());
-        sums.map(|(name, of)| (name, *of)).collect()
-    }
-
-    /// Statements that add terms to columns' sums, and return those of the row.
-    fn add_up(&self, out: &mut String) {
-        let lanes = self.lanes();
-        for (name, of) in self.sums(&[SumOf::Column, SumOf::Element]) {
-            for lane in 0..lanes {
-                let (at, is_first) = match of {
-                    SumOf::Column => (
-                        format!("turn.slot * args.columns + column + {lane}u"),
-                        "turn.is_first",
-                    ),
-                    _ => (format!("args.start + {lanes}u * i + {lane}u"), "true"),
-                };
-                _ = writeln!(
-                    out,
-                    "    let at_{name}_{lane} = args.sum_{name} + {at};
-    partials[at_{name}_{lane}] = added(partials[at_{name}_{lane}], {is_first}, e{lane}.sum_{name}, \
-                     e{lane}.nan_{name});"
-                );
-            }
-        }
-        let mut terms = Vec::new();
-        let mut nan = vec!["false".to_owned()];
-        for (name, _) in self.sums(&[SumOf::Row]) {
-            let all: Vec<_> = (0..lanes)
-                .map(|lane| format!("e{lane}.sum_{name}"))
-                .collect();
-            terms.push(match all.as_slice() {
-                [a, b, c, d] => format!("({a} + {b}) + ({c} + {d})"),
-                all => all.join(" + "),
-            });
-            nan.extend((0..lanes).map(|lane| format!("e{lane}.nan_{name}")));
-        }
-        terms.push(format!("select(0u, 1u, {})", nan.join(" | ")));
-        _ = writeln!(out, "    return Terms({});", terms.join(", "));
-    }
-
-    /// `struct Terms`, what a row's words add up to; how two are added, and how a row's are stored.
-    fn terms(&self, out: &mut String) {
-        let sums = self.sums(&[SumOf::Row]);
-        let fields: String = sums
-            .iter()
-            .map(|(n, _)| format!("    d_{n}: f32,\n"))
-            .collect();
-        let added = sums.iter().map(|(n, _)| format!("a.d_{n} + b.d_{n}, "));
-        let added: String = added.collect();
-        let puts = sums.iter().map(|(name, _)| {
-            format!("    partials[args.sum_{name} + args.first_row + row] = f32_bits(sum.d_{name}, sum.nan > 0u);\n")
-        });
-        let puts: String = puts.collect();
-        let own = self
-            .code
-            .parameter
-            .filter(|name| self.form.sums.iter().any(|s| s == name));
-        let own_put = own.map_or_else(String::new, |name| {
-            format!("    partials[args.sum_{name} + args.first_row + row] = f32_bits(term, nan);\n")
-        });
-        let has_sums = !sums.is_empty() || own.is_some();
-        _ = writeln!(
-            out,
-            "struct Terms {{\n{fields}    nan: u32,\n}}
-
-fn terms_plus(a: Terms, b: Terms) -> Terms {{
-    return Terms({added}a.nan | b.nan);
-}}
-
-fn put(row: u32, sum: Terms) {{\n{puts}}}
-
-fn put_parameter(row: u32, term: f32, nan: bool) {{\n{own_put}}}
-
-const HAS_SUMS: bool = {has_sums}; // Whether a row's words are added up."
-        );
-        if !matches!(self.code.place.row, Row::Softmax) {
-            out.push_str(
-                "\nfn row_parameter_back(product: f32, s: Stats) -> f32 {\n    return 0.0;\n}\n",
-            );
-        }
-    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,8 @@
 //! How an element's kernel stores: words of four elements, the last of which may not be whole, and pairs that share 32 bits.
 
-use super::element::{Element, place};
+use super::element::Element;
 use super::form::{At, Output};
+use super::places::place;
 use std::fmt::Write;
 
 impl Element<'_> {

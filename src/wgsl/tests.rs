@@ -246,6 +246,7 @@ fn learned_forms(body: Body<'_>, names: &[&str], access: Access, at: At) -> Vec<
     };
     let needs = body.needs(names).into_iter();
     let inputs = needs.map(|name| Input {
+        has_periods: false,
         name: arg(&name),
         dtype: DType::F16,
         at,
@@ -476,11 +477,19 @@ fn sweeps() -> Vec<String> {
 /// What stands in for Rust's part in the files of shaders/sweep is declared as Rust writes it.
 #[test]
 fn stubs_of_sweeps_are_what_rust_writes() {
-    let kernels = sweeps();
+    stubs_are_written("sweep/", &sweeps());
+}
+
+/// What stubs in a folder's files stand for is in some of these kernels.
+pub(crate) fn stubs_are_written(folder: &str, kernels: &[String]) {
     let is_written = |declaration: &str| kernels.iter().any(|text| text.contains(declaration));
     for (name, text) in super::files::FILES {
         let stubs = text.lines().filter(|line| line.ends_with("//#stub"));
-        for stub in stubs.filter(|_| name.starts_with("sweep/")) {
+        // Names that Rust gives are not known here.
+        let is_named = |stub: &&str| stub.contains("it_") || stub.contains("struct It");
+        let stubs = stubs.filter(|stub| name.starts_with(folder) && !is_named(stub));
+        for stub in stubs {
+            let stub = &stub.replace("override ", "const ");
             let (head, inside) = stub.split_once('{').unwrap_or((stub, ""));
             if let Some(name) = head.strip_prefix("struct ") {
                 // Rust writes more fields, which no file names.

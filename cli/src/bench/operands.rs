@@ -4,7 +4,7 @@ use super::timed::{Subject, Timed, Variant};
 use super::{Bench, Outcome, WARM_UP, dy_at, x_at};
 use crate::Result;
 use crate::output::Progress;
-use crate::subject::{is_elementwise, taken};
+use crate::subject::{is_elementwise, is_of_rows, taken};
 use nonlin::check::{self, Expected, Report};
 use nonlin::wgpu;
 use nonlin::{
@@ -164,8 +164,13 @@ impl<'a, T: Element> Set<'a, T> {
             } else {
                 // About its default, which suits every function; where there is none, about one.
                 let default = found.step.function().defaults()[found.parameter];
+                // A sink, which a row has one of, has no number for a default.
+                let default = default.filter(|default| default.is_finite());
                 let value = |channel| default.unwrap_or(1.0) * (1.0 + 0.25 * dy_at(channel));
-                let len = layout.channels;
+                let len = match is_of_rows(chain, found.name) {
+                    true => 1,
+                    false => layout.channels,
+                };
                 tensor(bench.filled("argument", len, value)?, len)
             };
             if chain.learnable().contains(&found.name) {
@@ -199,7 +204,10 @@ impl<'a, T: Element> Set<'a, T> {
             .args
             .iter()
             .filter(|arg| is_elementwise(self.chain, &arg.name));
-        let [gate] = gates.collect::<Vec<_>>()[..] else {
+        let [gate] = gates
+            .filter(|_| self.chain.row().is_none())
+            .collect::<Vec<_>>()[..]
+        else {
             return Ok(None);
         };
         let (bench, len) = (self.bench, 2 * self.bench.len);

@@ -10,6 +10,9 @@ use nonlin::{Chain, Element, Gpu, Layout, Pass, Values};
 /// The shape, if --shape is not given: some samples and channels, long enough for several workgroups.
 pub(super) const SHAPE: [u64; 3] = [4, 16, 1024];
 
+/// The same of a step over whole rows, which are the channels.
+pub(super) const ROWS: [u64; 3] = [32, 1000, 1];
+
 /// A chain, and what it is compared on.
 pub(super) struct Job {
     chain: Chain,
@@ -61,10 +64,18 @@ impl Job {
         let y = gpu.forward_with(chain, &x, &values)?;
         let expected = Expected::forward_with(chain, &x, &values)?;
         add(Pass::Forward, "y", expected.compare(&y)?);
+        if chain.supports(Pass::Backward).is_err() {
+            return Ok(all);
+        }
         let names = chain.learnable();
         let (dx, gradients) = gpu.backward_with(chain, &x, &dy, &values, &names)?;
         let expected = Expected::backward_with(chain, &x, &dy, &values)?;
         add(Pass::Backward, "dx", expected.compare(&dx)?);
+        if chain.supports(Pass::BackwardFromY).is_ok() {
+            let dx = gpu.backward_from_y_with(chain, &y, &dy, &values)?;
+            let expected = Expected::backward_from_y_with(chain, &y, &dy, &values)?;
+            add(Pass::BackwardFromY, "dx", expected.compare(&dx)?);
+        }
         for (name, gradient) in names.iter().zip(&gradients) {
             let report = check::gradient(chain, &x, &dy, &values, name, gradient)?;
             add(Pass::Backward, name, report);
@@ -84,7 +95,8 @@ fn about(chain: &Chain, name: &str, noise: f32) -> f32 {
     }
     let default = |taken: Taken<'_>| taken.step.function().defaults()[taken.parameter];
     match found.map(|taken| default(taken).unwrap_or(1.0)) {
-        None | Some(0.0) => 0.25 * noise,
+        // A sink, whose default is that there is none.
+        None | Some(0.0 | f32::NEG_INFINITY) => 0.25 * noise,
         Some(default) => default * (1.0 + 0.25 * noise),
     }
 }

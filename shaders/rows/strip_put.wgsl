@@ -1,0 +1,40 @@
+// Stores a strip's gradients, and adds up what is summed.
+//#use rows/lane_counts.wgsl
+override BESIDE: u32 = 64u; //#stub
+override WORDS: u32 = 4u; //#stub
+alias V = vec4<f32>; //#stub
+alias C = vec4<u32>; //#stub
+struct Strip { a: V, b: V, c: V, d: V } //#stub
+struct Place { row: u32, words: u32, first: u32, step: u32 } //#stub
+struct Terms { nan: u32 } //#stub
+fn terms_plus(a: Terms, b: Terms) -> Terms { return Terms(a.nan | b.nan); } //#stub
+fn word_of(k: u32, i: u32) -> u32 { return k + i; } //#stub
+fn has_word(place: Place, k: u32, i: u32) -> bool { return k < i; } //#stub
+fn back(i: u32, column: u32, turn: Turn, dz: V, value: V, lost: bool, nan: bool) -> Terms { return Terms(i); } //#stub
+const WIDTH: u32 = 4u; //#stub
+
+// Which of the rows that are summed together a lane is at, whether it is the first of them, and whether the row's values, or
+// its gradients, are NaN.
+struct Turn {
+    slot: u32,
+    is_first: bool,
+    lost: bool,
+    nan: bool,
+}
+
+fn word_put(place: Place, k: u32, i: u32, turn: Turn, dz: V, value: V) -> Terms {
+    var terms = Terms();
+    if has_word(place, k, i) {
+        let there = word_of(k, i);
+        terms = back(place.first + there * place.step, there * WIDTH, turn, dz, value, turn.lost, turn.nan);
+    }
+    return terms;
+}
+
+fn strip_put(place: Place, k: u32, turn: Turn, dz: Strip, value: Strip) -> Terms {
+    var terms = word_put(place, k, 0u, turn, dz.a, value.a);
+    if WORDS > 1u { terms = terms_plus(terms, word_put(place, k, 1u, turn, dz.b, value.b)); }
+    if WORDS > 2u { terms = terms_plus(terms, word_put(place, k, 2u, turn, dz.c, value.c)); }
+    if WORDS > 3u { terms = terms_plus(terms, word_put(place, k, 3u, turn, dz.d, value.d)); }
+    return terms;
+}
