@@ -146,7 +146,7 @@ fn special(gpu: &Gpu) -> Result<(), Failed> {
         [-200.0, 0.0, -88.0, -87.0, -100.0, -103.0, -104.0, -3e38],
     ];
     let x = rows.concat();
-    for n in [8, 4, 2] {
+    for n in [8, 2] {
         let shape = (x.len() as u64 / n, n, 1);
         for text in [
             "softmax",
@@ -238,10 +238,9 @@ fn broadcast(gpu: &Gpu) -> Result<(), Failed> {
 /// The same bits where a dispatch reaches some rows only, and in place.
 fn pieces(gpu: &Gpu) -> Result<(), Failed> {
     let small = small_bindings(gpu)?;
-    for shape in [(100, 36, 1), (90, 33, 1), (20, 9, 7), (1000, 2, 1)] {
+    for shape in [(100, 36, 1), (20, 9, 7), (1000, 2, 1)] {
         let (x, dy) = inputs::<f32>(shape);
         for text in [
-            "softmax",
             "scale(@s) | rms_norm",
             "rms_norm | scale(@w)",
             "causal(0) | softmax | dropout(0.5)",
@@ -361,10 +360,13 @@ fn teeth(_: &Gpu) -> Result<(), Failed> {
 fn add(trials: &mut Trials) {
     let share = Share::of(trials);
     let mut number = 0;
-    for text in CHAINS {
+    for (chain, text) in CHAINS.into_iter().enumerate() {
         let mut own: Vec<(Shape, usize)> = Vec::new();
-        for shape in SHAPES {
-            // Each case is one adapter's, in one dtype, which all of them have in turns.
+        for (at, shape) in SHAPES.into_iter().enumerate() {
+            // Each chain has one shape in four, in one dtype each: all have their turns. Kernels take long to compile.
+            if !share.is_whole() && (chain + at) % 4 > 0 {
+                continue;
+            }
             if share.has(number) {
                 own.push((shape, number / 3 % 3));
             }

@@ -55,7 +55,8 @@ impl Fused {
     }
 
     /// The axis along which values per channel lie, from the last one if it is negative. Axis 1 where nothing
-    /// else is said, as in `[N, C, H, W]`; axis 0 of tensors that have but one.
+    /// else is said, as in `[N, C, H, W]`; axis 0 of tensors that have but one. It is the axis of rows too, where the chain has
+    /// a step over whole rows, such as softmax: the last one then, where nothing else is said.
     #[must_use]
     pub fn channel_axis(mut self, axis: isize) -> Self {
         self.channel_axis = Some(axis);
@@ -85,7 +86,10 @@ impl Fused {
             mut operands,
         } = self;
         let [seed, offset] = random;
-        let call = ChainCall::new(chain, axis(channel_axis, D)?).random(seed, offset);
+        // Rows lie along the last axis, where nothing else is said.
+        let of_rows = chain.row().map(|_| chain.axis().unwrap_or(-1) as isize);
+        let asked = channel_axis.or(of_rows);
+        let call = ChainCall::new(chain, axis(asked, D)?).random(seed, offset);
         let client = client("x", &x)?;
         let names = call.chain.operands();
         if names.len() > MOST {

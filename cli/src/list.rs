@@ -13,7 +13,7 @@ use std::fmt::Write;
 /// "formula", "budget_ulp", "source"}], "presets": [{"name", "aliases", "parameters": [{"name",
 /// "default"}], "chain"}], "layers": [{"name", "settings": [{"key", "takes",
 /// "default"}], "parameters": [{"name", "shape", "when", "learned"}], "formula", "source"}]}. Of
-/// steps, kind is scale or activation, a default of null means that the value must be given, and the
+/// steps, kind is the step's name, or row, or activation, a default of null means that the value must be given, and the
 /// formula is in x and the parameters. Of layers, takes, shape and when are text for people; a
 /// parameter whose when is null is always needed.
 #[derive(clap::Args)]
@@ -26,6 +26,7 @@ pub(crate) struct Args {
 pub(crate) fn list(args: &Args) -> Result<Verdict> {
     if args.json {
         let steps: Vec<_> = plain()
+            .chain(rows())
             .chain(Activation::ALL.iter().map(activation))
             .collect();
         let layers = Known::ALL.iter().map(layer).collect::<Result<Vec<_>>>()?;
@@ -39,6 +40,14 @@ pub(crate) fn list(args: &Args) -> Result<Verdict> {
                 names => format!("({})", names.join(", ")),
             };
             _ = writeln!(text, "{name}{parameters} = {formula}\n    rounded once");
+        }
+        for (name, parameters, formula) in ROWS {
+            let parameters = match parameters {
+                [] => String::new(),
+                names => format!("({})", names.join(", ")),
+            };
+            let bounds = "over whole rows, along the last axis or --axis";
+            _ = writeln!(text, "{name}{parameters} = {formula}\n    {bounds}");
         }
         for activation in Activation::ALL {
             _ = writeln!(text, "{activation} = {}", activation.formula());
@@ -85,6 +94,59 @@ const PLAIN: [(&str, &[&str], &str); 8] = [
     ("round(f16)", &[], "x rounded to f16"),
     ("round(bf16)", &[], "x rounded to bf16"),
 ];
+
+/// Steps over whole rows, and the mask that stands before two of them.
+const ROWS: [(&str, &[&str], &str); 6] = [
+    (
+        "causal",
+        &["offset"],
+        "x, but -inf in columns above the row's number + offset; softmax or log_softmax stands behind it",
+    ),
+    (
+        "softmax",
+        &["sink"],
+        "e^(x - m) / (the row's sum of e^(x - m), and e^(sink - m)); m is the row's largest",
+    ),
+    (
+        "log_softmax",
+        &[],
+        "x - m less the logarithm of the row's sum of e^(x - m)",
+    ),
+    (
+        "hardmax",
+        &[],
+        "1 where the row is largest, the first place if there are several; 0 elsewhere",
+    ),
+    (
+        "rms_norm",
+        &["eps"],
+        "x over the root of the row's mean of x^2, + eps; weight=@w is a scale behind it",
+    ),
+    (
+        "layer_norm",
+        &["eps"],
+        "x less the row's mean, over the root of the row's variance + eps; weight and bias are steps behind it",
+    ),
+];
+
+fn rows() -> impl Iterator<Item = Value> {
+    ROWS.into_iter().map(|(name, parameters, formula)| {
+        let described = parameters
+            .iter()
+            .map(|name| json!({ "name": name, "default": null }));
+        json!({
+            "name": name,
+            "kind": "row",
+            "aliases": [],
+            "parameters": described.collect::<Vec<_>>(),
+            "formula": formula,
+            "budget_ulp": null,
+            "source": null,
+            "backward_from_y": name == "softmax" || name == "log_softmax",
+            "learnable": if name == "softmax" { parameters } else { &[] },
+        })
+    })
+}
 
 fn plain() -> impl Iterator<Item = Value> {
     PLAIN.into_iter().map(|(name, parameters, formula)| {

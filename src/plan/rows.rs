@@ -6,16 +6,19 @@ use super::slots::Slot;
 use super::work::{Cut, Piece, WORD, Work};
 use crate::chain::Chain;
 use crate::error::{DeviceError, Error};
+use crate::pass::Pass;
 use crate::tensor::layout::Broadcast;
 use crate::wgsl::{self, Access, RowArgs, Strips, SumOf, Sweep};
 
-/// Words that a lane has of a row, before another lane joins it, and of a strip of a longer one.
-const WORDS_OF_LANE: u64 = 4;
+/// Words that a lane has of a row, before another lane joins it, and of a strip of a longer one. Backward from x has the code
+/// of both directions for each of them, which compilers take long for.
+fn words_of_lane(pass: Pass) -> u64 {
+    if pass == Pass::Backward { 2 } else { 4 }
+}
 
 /// Lanes of a workgroup; rows of more words than the lanes hold get the larger one.
 const LANES: u32 = 64;
 const MOST_LANES: u32 = 256;
-const LONG: u64 = WORDS_OF_LANE * LANES as u64;
 
 /// Rows whose columns' sums a lane adds up at most, eight at least; and workgroups that there are before it is more.
 const BLOCK: u64 = 64;
@@ -43,6 +46,8 @@ struct Lines {
     inner: u64,
     lanes: u32,
     beside: u32,
+    /// Words that a lane has at a time.
+    most: u64,
     block: u64,
 }
 
@@ -60,8 +65,8 @@ impl Lines {
         Strips {
             lanes: self.lanes,
             beside: self.beside,
-            words: words.clamp(1, WORDS_OF_LANE) as u32,
-            held: words <= WORDS_OF_LANE,
+            words: words.clamp(1, self.most) as u32,
+            held: words <= self.most,
         }
     }
 
@@ -183,15 +188,17 @@ impl<'a> Work<'a> {
             Access::Vec4 => columns / WORD,
             Access::Scalar => columns,
         };
-        let lanes = if words > LONG && inner == 1 {
+        let most = words_of_lane(self.task.pass);
+        let lanes = if words > most * u64::from(LANES) && inner == 1 {
             MOST_LANES
         } else {
             LANES
         };
         // Rows between the elements of a row are best gone over side by side.
         let beside = match inner {
+            1 if lanes == MOST_LANES => lanes,
             1 => words
-                .div_ceil(WORDS_OF_LANE)
+                .div_ceil(most)
                 .max(1)
                 .next_power_of_two()
                 .min(u64::from(lanes)) as u32,
@@ -210,6 +217,7 @@ impl<'a> Work<'a> {
             inner,
             lanes,
             beside,
+            most,
             block,
         }
     }

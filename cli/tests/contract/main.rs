@@ -9,6 +9,7 @@ mod onnx;
 mod operands;
 mod packed;
 mod plot;
+mod rows;
 mod shaders;
 mod wgsl;
 

@@ -24,7 +24,7 @@ FOLDER = pathlib.Path(__file__).parent / "onnx"
 
 OPERATORS = [
     "Celu", "Clip", "Elu", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish", "PRelu", "Relu", "Selu", "Shrink",
-    "Sigmoid", "Softplus", "Softsign", "Swish", "Tanh", "ThresholdedRelu",
+    "Hardmax", "LogSoftmax", "Sigmoid", "Softmax", "Softplus", "Softsign", "Swish", "Tanh", "ThresholdedRelu",
 ]  # fmt: skip
 
 # ONNX's names are taken by the command; those whose attributes have defaults of ONNX's own need them said.
@@ -35,6 +35,8 @@ DEFAULTS = {
 
 
 def text(value):
+    if isinstance(value, int):
+        return str(value)
     return f"'{value.decode()}'" if isinstance(value, bytes) else repr(float(np.float32(value)))
 
 
