@@ -8,10 +8,11 @@ fn m_divide(n: u32, magic: u32, shift: u32) -> u32 { return n / (magic >> shift)
 struct Args { row: u32, rows: u32, words: u32, inner: u32, inner_magic: u32, inner_shift: u32, block: u32 } //#stub
 @group(0) @binding(0) var<uniform> args: Args; //#stub
 
+// The row's words, none where there is no such row; the first of them, and how far it is from one to the next.
 struct Place {
     row: u32,
-    words: u32, // Of the row; none where there is no such row.
-    first: u32, // The first word, and from one to the next.
+    words: u32,
+    first: u32,
     step: u32,
 }
 

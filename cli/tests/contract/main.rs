@@ -198,6 +198,12 @@ fn list_as_json() {
         "rrelu",
         "round(f16)",
         "round(bf16)",
+        "causal",
+        "softmax",
+        "log_softmax",
+        "hardmax",
+        "rms_norm",
+        "layer_norm",
     ];
     assert_eq!(names, plain.into_iter().chain(known).collect::<Vec<_>>());
     for step in steps {

@@ -84,7 +84,7 @@ fn kernels() -> Vec<String> {
                 // In the place of x, or of dy.
                 let in_place = Form {
                     outputs: vec![Output {
-                        in_place: Some(form.inputs.len().min(2) - 1),
+                        in_place: Some(if pass == Pass::Forward { 0 } else { 1 }),
                         ..form.outputs[0].clone()
                     }],
                     ..form
