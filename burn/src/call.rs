@@ -1,5 +1,6 @@
 //! What is asked of a backend beside tensors.
 
+use burn::tensor::Shape;
 use nonlin::layers::{Images, Layer};
 use nonlin::{Chain, Error, Function};
 use std::sync::Arc;
@@ -32,6 +33,19 @@ impl ChainCall {
             channel_axis,
             random: [0, 0],
         }
+    }
+
+    /// Whether rows of matrices are masked by their number.
+    pub(crate) fn is_causal(&self) -> bool {
+        let mut steps = self.chain.steps().iter();
+        steps.any(|step| *step.function() == Function::Causal)
+    }
+
+    /// How many rows a matrix has whose rows are masked so; none where they are not.
+    pub(crate) fn queries(&self, shape: &Shape) -> u64 {
+        let before = self.channel_axis.checked_sub(1);
+        let rows = before.map_or(1, |axis| shape[axis] as u64);
+        if self.is_causal() { rows } else { 0 }
     }
 
     /// With seed and offset of what random steps draw.

@@ -146,9 +146,9 @@ fn gather(
         let by_sample = count == samples * channels && count != channels;
         count != 1 && own != &shape && (by_sample || count == len)
     });
-    // And what is drawn for an element depends on its index in the shape, wherever it lies.
+    // And what is drawn for an element depends on its index in the shape, wherever it lies; so does what a row masks.
     let order = match dense(&x) {
-        Some(order) if !by_sample && !call.chain.is_random() => order,
+        Some(order) if !by_sample && !call.chain.is_random() && !call.is_causal() => order,
         _ => identity(&x),
     };
     let mut key = Key::new(Call::Chain(call), pass, &x.client);
@@ -171,7 +171,7 @@ fn gather(
     let at = order.iter().position(|known| *known == axis).unwrap_or(0);
     let product = |axes: &[usize]| axes.iter().map(|axis| shape[*axis] as u64).product();
     let (outer, inner) = (product(&order[..at]), product(&order[at + 1..]));
-    key.layout = [outer, channels as u64, inner, 0];
+    key.layout = [outer, channels as u64, inner, call.queries(&shape)];
     Gathered {
         tensors,
         order,
@@ -355,7 +355,13 @@ pub(crate) fn check_chain(
         let mut key = Key::new(Call::Chain(call), pass, client);
         let flat = |(len, dtype): &(u64, DType)| (*dtype, View::Flat(*len));
         key.operands = operands.iter().map(flat).collect();
-        key.layout = [product(before), product(&rest[..1]), product(&rest[1..]), 0];
+        let queries = call.queries(shape);
+        key.layout = [
+            product(before),
+            product(&rest[..1]),
+            product(&rest[1..]),
+            queries,
+        ];
         key
     };
     prepare(Call::Chain(call), key(Pass::Forward))?;

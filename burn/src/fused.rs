@@ -158,7 +158,8 @@ pub fn gated<const D: usize>(chain: &Chain, x: Tensor<D>) -> Result<Tensor<D>, E
     whole.validate()?;
     let (half, rows) = (last / 2, shape.iter().product::<usize>() / last.max(1));
     let size = cube::dtype(x.dtype()).map_or(0, DType::size) as usize;
-    if rows > 1 && !(half * size).is_multiple_of(4) {
+    let is_ragged = rows > 1 && !(half * size).is_multiple_of(4);
+    if is_ragged || chain.row().is_some() {
         let part = |range| x.clone().slice_dim(D - 1, range);
         return Fused::new(whole)
             .operand("gate", part(half..last))

@@ -136,7 +136,7 @@ pub(crate) fn prepare(call: Call<'_>, key: Key) -> Result<Arc<Prepared>, Error> 
 
 fn chain(call: &ChainCall, key: &Key) -> Result<Recipe, Error> {
     let is_forward = key.pass == Pass::Forward;
-    let [outer, channels, inner, _] = key.layout;
+    let [outer, channels, inner, queries] = key.layout;
     let (x_dtype, x_view) = key.operands[0];
     let mut dtypes = DTypes::from(x_dtype);
     let mut operands = Operands::new().x(key.operand(0)).layout(Layout {
@@ -144,6 +144,9 @@ fn chain(call: &ChainCall, key: &Key) -> Result<Recipe, Error> {
         channels,
         inner,
     });
+    if queries > 0 {
+        operands = operands.queries(queries);
+    }
     let first = if is_forward { 1 } else { 2 };
     if !is_forward {
         dtypes.dy = key.operands[1].0;

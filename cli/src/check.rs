@@ -262,6 +262,11 @@ fn walk(args: &Args, subjects: Vec<Subject>) -> Result<Verdict> {
         ))),
     });
     let chains: Vec<Chain> = chains.collect::<Result<_>>()?;
+    if let Some(chain) = chains.iter().find(|chain| chain.row().is_some()) {
+        return Err(Failure(format!(
+            "--exhaustive is for chains that go element by element; {chain} has a step over whole rows"
+        )));
+    }
     let mut wanted: Vec<_> = args
         .adapter
         .iter()

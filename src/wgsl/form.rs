@@ -263,6 +263,10 @@ impl<'a> Body<'a> {
 
     /// The operands of arguments that the pass reads, if these gradients are asked for.
     pub(crate) fn needs(self, gradients: &[&str]) -> Vec<String> {
+        // Without any there is no need for code to see which.
+        if self.chain().is_none_or(|chain| chain.operands().is_empty()) {
+            return Vec::new();
+        }
         match self.rows(gradients) {
             Some(rows) => rows.operands(),
             None => self
@@ -273,6 +277,9 @@ impl<'a> Body<'a> {
 
     /// The random steps, as indices of nodes, whose numbers the pass draws.
     pub(crate) fn draws(self, gradients: &[&str]) -> Vec<usize> {
+        if !self.chain().is_some_and(Chain::is_random) {
+            return Vec::new();
+        }
         match self.rows(gradients) {
             Some(rows) => rows.draws(),
             None => self

@@ -360,6 +360,42 @@ fn checkpointed(device: &Device) -> Result {
     near("dx", &again, &kept, 1e-6)
 }
 
+/// Softmax along the last axis and log_softmax along another, beside burn's own, wherever x lies; and what is ahead masked.
+fn rows(device: &Device) -> Result {
+    let device = device.clone().autodiff();
+    for lies in [Lies::Plain, Lies::ChannelsLast, Lies::Half] {
+        let dy: Tensor<4> = tensor(&values(SHAPE.iter().product(), 3), SHAPE, &device);
+        for (text, axis) in [("softmax", -1), ("log_softmax", 1)] {
+            let run = |own: bool| -> Result<[Vec<f32>; 2]> {
+                let x = laid(lies, SHAPE, 1, &device);
+                let y = match (own, axis) {
+                    (true, _) => Fused::new(text.parse()?)
+                        .channel_axis(axis)
+                        .forward(x.clone())?,
+                    (_, 1) => activation::log_softmax(x.clone(), 1),
+                    _ => activation::softmax(x.clone(), 3),
+                };
+                let gradients = (y.clone() * dy.clone()).sum().backward();
+                let dx = x.grad(&gradients).ok_or("x has a gradient")?;
+                Ok([host(y.inner())?, host(dx)?])
+            };
+            let (got, want) = (run(true)?, run(false)?);
+            near(text, &got[0], &want[0], 1e-5)?;
+            near("dx", &got[1], &want[1], 1e-5)?;
+        }
+        let x = laid(lies, [2, 3, 4, 4], 1, &device);
+        let y = Fused::new("causal(0) | softmax".parse()?).forward(x)?;
+        let y = host(y.inner())?;
+        for (index, y) in y.iter().enumerate() {
+            let (query, key) = (index / 4 % 4, index % 4);
+            if (*y == 0.0) != (key > query) {
+                return Err(format!("{lies:?}: y[{index}] = {y}").into());
+            }
+        }
+    }
+    Ok(())
+}
+
 /// No gradient is computed for what is not tracked, and what is tracked gets it.
 fn partly_tracked(device: &Device) -> Result {
     let device = device.clone().autodiff();
@@ -380,6 +416,7 @@ fn partly_tracked(device: &Device) -> Result {
 }
 
 pub(crate) fn add(on: &mut Trials) {
+    on.add("tensors::rows", rows);
     let each = |lies| Whose::Each(lies);
     let chains: [(&str, Vec<Whose>); 8] = [
         ("silu", vec![]),

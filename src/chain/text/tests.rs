@@ -252,3 +252,57 @@ fn values_that_are_not_finite_are_refused() {
         Err(Error::Chain(ChainError::BadValue { step: 1, .. }))
     ));
 }
+
+/// Steps over whole rows print as they are read; a norm's weight and bias are steps behind it.
+#[test]
+fn rows() {
+    for (text, printed) in [
+        ("softmax", "softmax"),
+        ("Softmax(axis=1)", "softmax(axis=1)"),
+        ("nn.Softmax(dim=-1)", "softmax(axis=-1)"),
+        ("Softmax2d", "softmax(axis=-3)"),
+        ("softmax(sink=@s, axis=2)", "softmax(sink=@s, axis=2)"),
+        ("quiet_softmax", "softmax(sink=0)"),
+        ("softmin", "scale(-1) | softmax"),
+        ("causal | LogSoftmax()", "causal(0) | log_softmax"),
+        (
+            "rms_norm(weight=@w, eps=0.5) | gate(@g | silu)",
+            "rms_norm(eps=0.5) | scale(@w) | gate(@g | silu)",
+        ),
+        (
+            "LayerNorm(weight=@w, bias=@b)",
+            "layer_norm(eps=0.00001) | scale(@w) | bias(@b)",
+        ),
+    ] {
+        let chain: Chain = text.parse().unwrap();
+        assert_eq!(chain.to_string(), printed);
+        assert_eq!(printed.parse::<Chain>().unwrap(), chain, "{text}");
+    }
+    for (text, message) in [
+        (
+            "softmax(axis=x)",
+            "step 1: axis of softmax must be a whole number, not x",
+        ),
+        ("softmax(1, 2)", "step 1: softmax has no parameter \"2\""),
+        (
+            "softmax(weight=@w)",
+            "step 1: softmax has no parameter \"weight\"",
+        ),
+        (
+            "softmax(sink=@s | exp)",
+            "step 1: sink of softmax must be a number or an operand",
+        ),
+        ("silu | causal(1)", "step 2: causal cannot stand here"),
+        (
+            "softmax | tanh | softmax",
+            "step 3: softmax cannot stand here",
+        ),
+        (
+            "gate(@g | scale(@s | rms_norm))",
+            "step 1: gate cannot stand here",
+        ),
+    ] {
+        let error = text.parse::<Chain>().unwrap_err().to_string();
+        assert!(error.starts_with(message), "{text}: {error}");
+    }
+}
