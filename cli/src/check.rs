@@ -252,8 +252,8 @@ fn passes(chain: &Chain) -> impl Iterator<Item = Pass> {
     passes.filter(|pass| chain.supports(*pass).is_ok())
 }
 
-/// `check --exhaustive`.
-fn walk(args: &Args, subjects: Vec<Subject>) -> Result<Verdict> {
+/// The chains among these: all of them, and each goes element by element.
+fn elementwise(subjects: Vec<Subject>) -> Result<Vec<Chain>> {
     let chains = subjects.into_iter().map(|subject| match subject {
         Subject::Chain(chain) => Ok(chain),
         Subject::Layer(known) => Err(Failure(format!(
@@ -267,6 +267,12 @@ fn walk(args: &Args, subjects: Vec<Subject>) -> Result<Verdict> {
             "--exhaustive is for chains that go element by element; {chain} has a step over whole rows"
         )));
     }
+    Ok(chains)
+}
+
+/// `check --exhaustive`.
+fn walk(args: &Args, subjects: Vec<Subject>) -> Result<Verdict> {
+    let chains = elementwise(subjects)?;
     let mut wanted: Vec<_> = args
         .adapter
         .iter()
