@@ -9,7 +9,7 @@ fn it_plus(a: It, b: It) -> It { return It(a.nan | b.nan); } //#stub
 var<workgroup> it_lanes: array<It, 256>;
 var<workgroup> it_eights: array<It, 32>;
 var<workgroup> it_all: array<It, 4>;
-var<workgroup> it_row: It;
+var<workgroup> it_sum: It;
 
 fn it_joined(lane: u32, own: It) -> It {
     it_lanes[lane] = own;
@@ -32,8 +32,8 @@ fn it_joined(lane: u32, own: It) -> It {
     // The next call writes one array before each of its barriers, which all have read before the barrier before.
     workgroupBarrier();
     if lane == 0u {
-        it_row = it_plus(it_plus(it_all[0], it_all[1]), it_plus(it_all[2], it_all[3]));
+        it_sum = it_plus(it_plus(it_all[0], it_all[1]), it_plus(it_all[2], it_all[3]));
     }
     workgroupBarrier();
-    return it_row;
+    return it_sum;
 }
