@@ -10,9 +10,12 @@ use crate::pass::Pass;
 use crate::tensor::layout::Broadcast;
 use crate::wgsl::{self, Access, RowArgs, Strips, SumOf, Sweep};
 
-/// Words that a lane has of a row, before another lane joins it, and of a strip of a longer one. Backward from x has the code
-/// of both directions for each of them, which compilers take long for.
-fn words_of_lane(pass: Pass) -> u64 {
+/// Words that a lane has of a row, before another lane joins it.
+const WORDS_OF_LANE: u64 = 4;
+
+/// Words that a lane has of a strip of a row that is too long for that. Backward from x has the code of both directions for
+/// each of them, which compilers take long for.
+fn words_of_strip(pass: Pass) -> u64 {
     if pass == Pass::Backward { 2 } else { 4 }
 }
 
@@ -46,8 +49,8 @@ struct Lines {
     inner: u64,
     lanes: u32,
     beside: u32,
-    /// Words that a lane has at a time.
-    most: u64,
+    /// Words that a lane has of a longer row at a time.
+    strip: u64,
     block: u64,
 }
 
@@ -65,8 +68,11 @@ impl Lines {
         Strips {
             lanes: self.lanes,
             beside: self.beside,
-            words: words.clamp(1, self.most) as u32,
-            held: words <= self.most,
+            words: match words {
+                0..=WORDS_OF_LANE => words.max(1) as u32,
+                _ => self.strip as u32,
+            },
+            held: words <= WORDS_OF_LANE,
         }
     }
 
@@ -188,8 +194,7 @@ impl<'a> Work<'a> {
             Access::Vec4 => columns / WORD,
             Access::Scalar => columns,
         };
-        let most = words_of_lane(self.task.pass);
-        let lanes = if words > most * u64::from(LANES) && inner == 1 {
+        let lanes = if words > WORDS_OF_LANE * u64::from(LANES) && inner == 1 {
             MOST_LANES
         } else {
             LANES
@@ -198,7 +203,7 @@ impl<'a> Work<'a> {
         let beside = match inner {
             1 if lanes == MOST_LANES => lanes,
             1 => words
-                .div_ceil(most)
+                .div_ceil(WORDS_OF_LANE)
                 .max(1)
                 .next_power_of_two()
                 .min(u64::from(lanes)) as u32,
@@ -217,7 +222,7 @@ impl<'a> Work<'a> {
             inner,
             lanes,
             beside,
-            most,
+            strip: words_of_strip(self.task.pass),
             block,
         }
     }
