@@ -235,6 +235,27 @@ fn broadcast(gpu: &Gpu) -> Result<(), Failed> {
     Ok(())
 }
 
+/// Without a step over whole rows, values that are broadcast are read, and their gradients refused.
+fn broadcast_elements(gpu: &Gpu) -> Result<(), Failed> {
+    let shape = (6, 20, 1);
+    let (x, dy) = inputs::<f32>(shape);
+    let chain: Chain = "silu | gate(@g)".parse()?;
+    let broadcast = Broadcast::of_shapes(&[2, 3, 20], &[2, 1, 20]).ok_or("no such broadcast")?;
+    let gates: Vec<f32> = (0..40).map(|i| noise(9, i)).collect();
+    let values = Values::new()
+        .layout(layout(shape))
+        .arg("g", &gates)
+        .broadcast("g", broadcast);
+    let y = gpu.forward_with(&chain, &x, &values)?;
+    verdict(&Expected::forward_with(&chain, &x, &values)?.compare(&y)?)?;
+    let (dx, _) = gpu.backward_with(&chain, &x, &dy, &values, &[])?;
+    verdict(&Expected::backward_with(&chain, &x, &dy, &values)?.compare(&dx)?)?;
+    match gpu.backward_with(&chain, &x, &dy, &values, &["g"]) {
+        Err(error) if error.to_string().contains("gradient of @g cannot be had") => Ok(()),
+        other => Err(format!("{other:?}").into()),
+    }
+}
+
 /// The same bits where a dispatch reaches some rows only, and in place.
 fn pieces(gpu: &Gpu) -> Result<(), Failed> {
     let small = small_bindings(gpu)?;
@@ -386,6 +407,7 @@ fn add(trials: &mut Trials) {
     trials.add("special", special);
     trials.add("one_nan", one_nan);
     trials.add("broadcast", broadcast);
+    trials.add("broadcast_elements", broadcast_elements);
     trials.add("places::f32", places::<f32>);
     // What no driver decides, each on one of the adapters.
     if share.has(0) {

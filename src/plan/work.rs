@@ -9,7 +9,7 @@ use super::placed::{Given, Placed};
 use super::slots::{Slot, Slots};
 use super::task::Task;
 use crate::chain::Chain;
-use crate::error::{DeviceError, Error};
+use crate::error::{ChainError, DeviceError, Error};
 use crate::tensor::layout::{Broadcast, Layout, Whose};
 use crate::wgsl::{Access, Body, RowArgs, SumOf, Sweep, SweepArgs};
 
@@ -140,6 +140,7 @@ impl<'a> Work<'a> {
             self.rows(&mut launches)?;
             return Ok(launches);
         }
+        self.refuse_broadcast_sums()?;
         let access = self.access();
         let outputs: Vec<_> = self.slots.outputs.iter().collect();
         let small = outputs.iter().any(|output| output.placed.dtype.size() < 4);
@@ -156,6 +157,19 @@ impl<'a> Work<'a> {
             self.each(&mut launches, access, small)?;
         }
         Ok(launches)
+    }
+
+    /// Sweeps sum for channels, and for all; of what is broadcast otherwise, only kernels over whole rows leave shares.
+    fn refuse_broadcast_sums(&self) -> Result<(), Error> {
+        let mut sums = self.slots.sums.iter();
+        let found = sums.find(|sum| matches!(sum.whose, Whose::Broadcast(_)));
+        found.map_or(Ok(()), |sum| {
+            Err(Error::Chain(ChainError::NoGradient {
+                operand: sum.name.replacen("d_", "@", 1),
+                why: "its values are broadcast in a way that only chains with a step over whole rows sum for"
+                    .into(),
+            }))
+        })
     }
 
     /// The dispatches that write what is written element by element.
