@@ -7,7 +7,7 @@ mod operands;
 use crate::exhaustive::{self, Adapter, Table};
 use crate::layers::Given;
 use crate::output::{Progress, dtypes, files, orders, show, show_json};
-use crate::subject::{Broadcast, Lengths, Subject, refuse};
+use crate::subject::{Lengths, Spread, Subject, refuse};
 use crate::{Failure, Result, Verdict, adapters};
 use found::{Checked, Comparison, passed, text};
 use nonlin::check::{self, Expected, Report};
@@ -80,8 +80,8 @@ pub(crate) struct Args {
     shape: Option<Lengths>,
     /// Whose the values of the operand @NAME are: one for all (shared), for each channel (channel), for
     /// each sample and channel (sample), or for each element (element)
-    #[arg(long, value_name = "NAME=WHOSE", value_parser = Broadcast::parse, conflicts_with = "exhaustive")]
-    arg: Vec<Broadcast>,
+    #[arg(long, value_name = "NAME=WHOSE", value_parser = Spread::parse, conflicts_with = "exhaustive")]
+    arg: Vec<Spread>,
     /// A setting of the layers, such as kernel=3x1; once for each
     #[arg(long, value_name = "KEY=VALUE", value_parser = Given::parse, conflicts_with = "exhaustive")]
     set: Vec<Given>,

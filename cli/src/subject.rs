@@ -97,7 +97,7 @@ impl std::fmt::Display for Lengths {
 
 /// Whose the values of a chain's operand are, as the user says it: `w=element`.
 #[derive(Clone, Debug)]
-pub(crate) struct Broadcast {
+pub(crate) struct Spread {
     name: String,
     whose: Whose,
 }
@@ -110,7 +110,7 @@ enum Whose {
     Element,
 }
 
-impl Broadcast {
+impl Spread {
     pub(crate) fn parse(text: &str) -> std::result::Result<Self, &'static str> {
         const NEEDS: &str =
             "a name, = and shared, channel, sample or element are needed, as in w=sample";
@@ -118,7 +118,7 @@ impl Broadcast {
         let whose = Whose::from_str(whose, false).map_err(|_| NEEDS)?;
         match name {
             "" => Err(NEEDS),
-            name => Ok(Broadcast {
+            name => Ok(Spread {
                 name: name.into(),
                 whose,
             }),
@@ -130,10 +130,10 @@ impl Broadcast {
     pub(crate) fn lengths(
         chain: &Chain,
         layout: Layout,
-        given: &[Broadcast],
+        given: &[Spread],
     ) -> Result<Vec<(String, u64)>> {
         let operands = chain.operands();
-        for (index, Broadcast { name, .. }) in given.iter().enumerate() {
+        for (index, Spread { name, .. }) in given.iter().enumerate() {
             let problem = if !operands.contains(&name.as_str()) {
                 let known = match operands.as_slice() {
                     [] => "it has none".into(),
@@ -260,9 +260,9 @@ mod tests {
     fn operands_have_lengths() {
         let layout = Lengths::parse("2x3x4").unwrap().layout().unwrap();
         let lengths = |chain: &str, given: &[&str]| {
-            let given = given.iter().map(|text| Broadcast::parse(text).unwrap());
+            let given = given.iter().map(|text| Spread::parse(text).unwrap());
             let given: Vec<_> = given.collect();
-            let lengths = Broadcast::lengths(&chain.parse().unwrap(), layout, &given);
+            let lengths = Spread::lengths(&chain.parse().unwrap(), layout, &given);
             let lengths = lengths.map_err(|f| f.0)?;
             Ok::<_, String>(lengths.into_iter().map(|(_, len)| len).collect::<Vec<_>>())
         };
@@ -282,7 +282,7 @@ mod tests {
         let branches = "gate(@g | scale(@s)) | residual(@r | relu)";
         assert_eq!(lengths(branches, &["g=sample"]), Ok(vec![6, 3, 24]));
         for text in ["", "w", "w=", "=shared", "w=row"] {
-            assert!(Broadcast::parse(text).is_err(), "{text}");
+            assert!(Spread::parse(text).is_err(), "{text}");
         }
     }
 }

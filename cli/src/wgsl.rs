@@ -5,7 +5,7 @@ mod kernels;
 use crate::layers::Given;
 use crate::output::{dtypes, files, orders, passes, show, table};
 use crate::pending::{Pending, persist_all};
-use crate::subject::{Broadcast, Lengths, Subject, refuse};
+use crate::subject::{Lengths, Spread, Subject, refuse};
 use crate::{Failure, Result, Verdict};
 use clap::ValueEnum;
 use kernels::Dispatched;
@@ -61,8 +61,8 @@ pub(crate) struct Args {
     shape: Option<Lengths>,
     /// Whose the values of the operand @NAME are, with --shape: one for all (shared), for each channel
     /// (channel), for each sample and channel (sample), or for each element (element)
-    #[arg(long, value_name = "NAME=WHOSE", value_parser = Broadcast::parse)]
-    arg: Vec<Broadcast>,
+    #[arg(long, value_name = "NAME=WHOSE", value_parser = Spread::parse)]
+    arg: Vec<Spread>,
     /// A setting of the layer, such as kernel=3x1; once for each
     #[arg(long, value_name = "KEY=VALUE", value_parser = Given::parse)]
     set: Vec<Given>,

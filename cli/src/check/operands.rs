@@ -3,7 +3,7 @@
 use super::found::{Checked, Comparison};
 use crate::Result;
 use crate::seeded::noise;
-use crate::subject::{Broadcast, Lengths, Taken, is_elementwise, taken};
+use crate::subject::{Lengths, Spread, Taken, is_elementwise, taken};
 use nonlin::check::{self, Expected};
 use nonlin::{Chain, Element, Gpu, Layout, Pass, Values};
 
@@ -23,10 +23,10 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub(super) fn new(chain: Chain, shape: Lengths, given: &[Broadcast]) -> Result<Self> {
+    pub(super) fn new(chain: Chain, shape: Lengths, given: &[Spread]) -> Result<Self> {
         let layout = shape.layout()?;
         Ok(Job {
-            operands: Broadcast::lengths(&chain, layout, given)?,
+            operands: Spread::lengths(&chain, layout, given)?,
             chain,
             shape,
             layout,

@@ -2,7 +2,7 @@
 
 use super::Args;
 use crate::layers::Known;
-use crate::subject::{Broadcast, Lengths, refuse};
+use crate::subject::{Lengths, Spread, refuse};
 use crate::{Failure, Result};
 use nonlin::layers::{Images, Layer};
 use nonlin::{Chain, DType, LayerOperands, Limits, Memory, Operand, Operands, Pass, Recipe};
@@ -97,7 +97,7 @@ fn layer_recipe(args: &Args, layer: &Layer, images: &Images, dtype: DType) -> Re
 /// A chain's kernels for a shape, with the gradients of all operands that have one.
 pub(super) fn of_chain(args: &Args, chain: &Chain, shape: &Lengths) -> Result<Vec<Dispatched>> {
     let layout = shape.layout()?;
-    let lengths = Broadcast::lengths(chain, layout, &args.arg)?;
+    let lengths = Spread::lengths(chain, layout, &args.arg)?;
     let dtype = args.dtype.unwrap_or(DType::F32);
     let elements = layout.outer * layout.channels * layout.inner;
     let mut memories = Memories::new(args);
