@@ -107,7 +107,6 @@ impl<'a> Work<'a> {
                 limit: self.machine.limit(),
             }));
         }
-        // A dispatch has whole blocks of rows, as far as what they leave is joined.
         let left = self.left(&lines);
         let scratch = left.iter().map(|left| left.count * 4).sum();
         self.check_scratch(scratch)?;
@@ -244,16 +243,13 @@ impl<'a> Work<'a> {
     }
 
     fn left_of_row(&self, sum: &Placed<'_>, lines: &Lines) -> Left {
+        let spread = self.layout.spread(sum.whose, self.len);
         let Broadcast {
             inner,
             count,
             period,
-        } = self.layout.spread(sum.whose, self.len);
+        } = spread;
         let columns = lines.columns;
-        let in_row = columns * lines.inner;
-        let is_of_row = self
-            .layout
-            .is_of_rows(self.layout.spread(sum.whose, self.len));
         // Of elements, or of rows, which are fewer by the columns.
         let left = |of, inner: u64, period: u64, all: u64| Left {
             of,
@@ -264,14 +260,12 @@ impl<'a> Work<'a> {
             values: count,
             period,
         };
-        if is_of_row {
-            let shared = |of: u64| of / columns;
-            let run = if inner.is_multiple_of(in_row) {
-                shared(inner)
-            } else {
-                inner
+        if self.layout.is_of_rows(spread) {
+            let run = match inner.is_multiple_of(columns * lines.inner) {
+                true => inner / columns,
+                false => inner,
             };
-            return left(SumOf::Row, run, shared(period), lines.rows);
+            return left(SumOf::Row, run, period / columns, lines.rows);
         }
         if inner == lines.inner && count == columns && period == self.len {
             let slots = self.slots_of(lines);
