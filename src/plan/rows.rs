@@ -165,7 +165,7 @@ impl<'a> Work<'a> {
             columns: lines.columns as u32,
             block: lines.block as u32,
             beside: lines.beside,
-            queries: self.queries.unwrap_or(lines.rows) as u32,
+            queries: self.queries.unwrap_or(lines.rows).max(1) as u32,
         }
     }
 
