@@ -251,9 +251,25 @@ fn broadcast_elements(gpu: &Gpu) -> Result<(), Failed> {
     let (dx, _) = gpu.backward_with(&chain, &x, &dy, &values, &[])?;
     verdict(&Expected::backward_with(&chain, &x, &dy, &values)?.compare(&dx)?)?;
     match gpu.backward_with(&chain, &x, &dy, &values, &["g"]) {
-        Err(error) if error.to_string().contains("gradient of @g cannot be had") => Ok(()),
-        other => Err(format!("{other:?}").into()),
+        Err(error) if error.to_string().contains("gradient of @g cannot be had") => {}
+        other => return Err(format!("{other:?}").into()),
     }
+    // What a length says as well has its gradient.
+    for of in [[1, 20], [6, 20], [1, 1], [6, 1]] {
+        let broadcast = Broadcast::of_shapes(&[6, 20], &of).ok_or("no such broadcast")?;
+        let layout = match of {
+            [6, 1] => layout((1, 6, 20)),
+            _ => layout(shape),
+        };
+        let gates: Vec<f32> = (0..(of[0] * of[1]) as usize).map(|i| noise(9, i)).collect();
+        let values = Values::new().layout(layout).arg("g", &gates);
+        let plain = gpu.backward_with(&chain, &x, &dy, &values, &["g"])?;
+        let values = values.broadcast("g", broadcast);
+        if gpu.backward_with(&chain, &x, &dy, &values, &["g"])? != plain {
+            return Err(format!("{of:?}").into());
+        }
+    }
+    Ok(())
 }
 
 /// The same bits where a dispatch reaches some rows only, and in place.

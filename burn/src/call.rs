@@ -2,7 +2,7 @@
 
 use burn::tensor::Shape;
 use nonlin::layers::{Images, Layer};
-use nonlin::{Chain, Error, Function};
+use nonlin::{Broadcast, Chain, Error, Function};
 use std::sync::Arc;
 
 /// A chain, its text as a key for what is made of it, and how it is applied.
@@ -48,12 +48,52 @@ impl ChainCall {
         if self.is_causal() { rows } else { 0 }
     }
 
+    /// Whose the values of an operand of this shape are.
+    pub(crate) fn whose(&self, x: &Shape, own: &Shape) -> Whose {
+        let (x, own) = (x.as_slice(), own.as_slice());
+        let channel = self.channel_axis;
+        if own.len() < x.len() {
+            let product = |lengths: &[usize]| lengths.iter().product::<usize>();
+            let counts = [1, x[channel], product(&x[..=channel]), product(x)];
+            if counts.contains(&product(own)) {
+                return Whose::Counted;
+            }
+        }
+        let broadcasts = own.len() <= x.len()
+            && (own.iter().rev().zip(x.iter().rev())).all(|(own, x)| own == x || *own == 1);
+        let has_axes = |has: &dyn Fn(usize) -> bool| {
+            let mut axes = own.iter().zip(x).enumerate();
+            own.len() == x.len()
+                && axes.all(|(axis, (own, x))| *x == 1 || *own == if has(axis) { *x } else { 1 })
+        };
+        let is_counted = has_axes(&|_| false)
+            || has_axes(&|axis| axis == channel)
+            || has_axes(&|axis| axis <= channel)
+            || has_axes(&|_| true);
+        if is_counted || !broadcasts {
+            return Whose::Counted;
+        }
+        let lengths = |shape: &[usize]| -> Vec<u64> { shape.iter().map(|l| *l as u64).collect() };
+        Broadcast::of_shapes(&lengths(x), &lengths(own)).map_or(Whose::Unknown, Whose::Broadcast)
+    }
+
     /// With seed and offset of what random steps draw.
     #[must_use]
     pub fn random(mut self, seed: u64, offset: u64) -> Self {
         self.random = [seed, offset];
         self
     }
+}
+
+/// Whose the values of an operand are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Whose {
+    /// As the number of its elements says.
+    Counted,
+    /// As NumPy broadcasts its shape to x's.
+    Broadcast(Broadcast),
+    /// As NumPy would, but no chain reads operands that way.
+    Unknown,
 }
 
 /// Which gradients are wanted.

@@ -4,7 +4,7 @@
 //! are kept alive by them. So nothing is flushed, submitted or waited for here, and every tensor that is made
 //! is from burn's memory.
 
-use crate::call::{ChainCall, LayerCall, Wants};
+use crate::call::{ChainCall, LayerCall, Wants, Whose};
 use crate::ops::{List, NonlinOps, Tensors, half_shape};
 use crate::recipes::{Call, Key, Prepared, prepare};
 use crate::shared;
@@ -144,7 +144,8 @@ fn gather(
         let own = operand.meta.shape();
         let count = own.num_elements();
         let by_sample = count == samples * channels && count != channels;
-        count != 1 && own != &shape && (by_sample || count == len)
+        let is_broadcast = call.whose(&shape, own) != Whose::Counted;
+        count != 1 && own != &shape && (by_sample || count == len || is_broadcast)
     });
     // And what is drawn for an element depends on its index in the shape, wherever it lies; so does what a row masks.
     let order = match dense(&x) {
@@ -168,6 +169,8 @@ fn gather(
         false => View::Flat(tensor.meta.shape().num_elements() as u64),
     };
     key.operands = tensors.iter().map(|t| (dtype_of(t), view(t))).collect();
+    let whose = |t: &CubeTensor| call.whose(&shape, t.meta.shape());
+    key.whose = tensors.iter().map(whose).collect();
     let at = order.iter().position(|known| *known == axis).unwrap_or(0);
     let product = |axes: &[usize]| axes.iter().map(|axis| shape[*axis] as u64).product();
     let (outer, inner) = (product(&order[..at]), product(&order[at + 1..]));
@@ -340,21 +343,37 @@ impl NonlinOps for CubeBackend {
     }
 }
 
+/// An operand that is not there yet.
+#[derive(Clone, Copy)]
+pub(crate) struct Described {
+    pub(crate) len: u64,
+    pub(crate) dtype: DType,
+    pub(crate) whose: Whose,
+}
+
+impl Described {
+    pub(crate) fn counted(len: u64, dtype: DType) -> Self {
+        let whose = Whose::Counted;
+        Described { len, dtype, whose }
+    }
+}
+
 /// Whether the passes of a chain can be had of such operands, x first: what is wrong is told here, before anything is
 /// queued.
 pub(crate) fn check_chain(
     client: &Client,
     call: &ChainCall,
     shape: &Shape,
-    operands: &[(u64, DType)],
+    operands: &[Described],
     wants: Wants,
 ) -> Result<(), Error> {
     let product = |lengths: &[usize]| lengths.iter().map(|length| *length as u64).product();
     let (before, rest) = shape.as_slice().split_at(call.channel_axis);
     let key = |pass| {
         let mut key = Key::new(Call::Chain(call), pass, client);
-        let flat = |(len, dtype): &(u64, DType)| (*dtype, View::Flat(*len));
+        let flat = |operand: &Described| (operand.dtype, View::Flat(operand.len));
         key.operands = operands.iter().map(flat).collect();
+        key.whose = operands.iter().map(|operand| operand.whose).collect();
         let queries = call.queries(shape);
         key.layout = [
             product(before),
@@ -368,6 +387,7 @@ pub(crate) fn check_chain(
     if wants.each().any(|wanted| wanted) {
         let mut backward = key(Pass::Backward);
         backward.operands.insert(1, backward.operands[0]);
+        backward.whose.insert(1, backward.whose[0]);
         backward.wants = wants;
         prepare(Call::Chain(call), backward)?;
     }

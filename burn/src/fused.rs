@@ -1,6 +1,7 @@
 //! Chains on tensors.
 
-use crate::call::{ChainCall, LayerCall, Wants};
+use crate::call::{ChainCall, LayerCall, Wants, Whose};
+use crate::cube::Described;
 use crate::ops::{List, MOST, NonlinOps, Tensors};
 use crate::{Error, cube, shared};
 use burn::backend::{BackendTensor, Dispatch, DispatchTensor, DispatchTensorKind, TensorMetadata};
@@ -46,7 +47,9 @@ impl Fused {
 
     /// The tensor of an operand, `@name` in the chain's text. How many elements it has says whose they are: 1,
     /// one for all; as many as channels, one for each channel; as samples and channels, one for each of these;
-    /// of x's shape, one for each element.
+    /// of x's shape, one for each element. A tensor with as many axes as x, or of another number of elements, is broadcast as
+    /// NumPy does it: a mask `[N, 1, L, L]` for all heads of x `[N, H, L, L]`. Its gradient is to be had where the chain has a
+    /// step over whole rows.
     #[must_use]
     pub fn operand<const D: usize>(mut self, name: &str, tensor: Tensor<D>) -> Self {
         self.operands
@@ -83,7 +86,7 @@ impl Fused {
             chain,
             channel_axis,
             random,
-            mut operands,
+            operands,
         } = self;
         let [seed, offset] = random;
         // Rows lie along the last axis, where nothing else is said.
@@ -98,24 +101,17 @@ impl Fused {
                 limit: MOST,
             });
         }
-        let mut given = Vec::with_capacity(names.len());
-        for name in &names {
-            let at = operands.iter().position(|(known, _)| known == name);
-            let at = at.ok_or_else(|| missing(name))?;
-            given.push(operands.swap_remove(at).1);
-        }
-        if let Some((name, _)) = operands.first() {
-            return Err(unexpected(name));
-        }
+        let given = in_order(&names, operands)?;
         let x_dtype = dtype("x", &x)?;
         let tracked: Vec<bool> = std::iter::once(&x).chain(&given).map(is_tracked).collect();
-        let mut described = vec![(shape.num_elements() as u64, x_dtype)];
+        let mut described = vec![Described::counted(shape.num_elements() as u64, x_dtype)];
         for ((name, tensor), tracked) in names.iter().zip(&given).zip(&tracked[1..]) {
             let label = format!("@{name}");
             same_device(&label, tensor, &x)?;
             let own = tensor.shape();
             let is_each = own.num_elements() == shape.num_elements();
-            if is_each && !same_but_for_ones(&own, &shape) {
+            let whose = call.whose(&shape, &own);
+            if is_each && !same_but_for_ones(&own, &shape) || whose == Whose::Unknown {
                 return Err(Error::Shape {
                     operand: label,
                     shape: own.as_slice().to_vec(),
@@ -126,7 +122,11 @@ impl Fused {
                 let operand = (*name).to_owned();
                 return Err(Error::NoGradient { operand });
             }
-            described.push((own.num_elements() as u64, dtype(&label, tensor)?));
+            described.push(Described {
+                len: own.num_elements() as u64,
+                dtype: dtype(&label, tensor)?,
+                whose,
+            });
         }
         let wants = Wants::of(tracked);
         cube::check_chain(&client, &call, &shape, &described, wants)?;
@@ -170,9 +170,25 @@ pub fn gated<const D: usize>(chain: &Chain, x: Tensor<D>) -> Result<Tensor<D>, E
     let dtype = dtype("x", &packed)?;
     let call = ChainCall::new(whole, 0);
     let halves = Shape::from([rows * half]);
-    let described = vec![(halves.num_elements() as u64, dtype); 2];
+    let described = [Described::counted(halves.num_elements() as u64, dtype); 2];
     cube::check_chain(&client, &call, &halves, &described, Wants::of([true, true]))?;
     Ok(Tensor::from_dispatch(Dispatch::gated_forward(call, packed)))
+}
+
+/// The operands' tensors in the order of the chain's names.
+fn in_order(
+    names: &[&str],
+    mut operands: Vec<(String, DispatchTensor)>,
+) -> Result<Vec<DispatchTensor>, Error> {
+    let mut given = Vec::with_capacity(names.len());
+    for name in names {
+        let at = operands.iter().position(|(known, _)| known == name);
+        given.push(operands.swap_remove(at.ok_or_else(|| missing(name))?).1);
+    }
+    match operands.first() {
+        Some((name, _)) => Err(unexpected(name)),
+        None => Ok(given),
+    }
 }
 
 /// Refuses a chain that would need an operand where none can be given.

@@ -1,6 +1,6 @@
 //! Recipes for calls, kept by what they depend on, so that an operation is a look-up and a launch.
 
-use crate::call::{ChainCall, LayerCall, Wants};
+use crate::call::{ChainCall, LayerCall, Wants, Whose};
 use crate::view::View;
 use burn_cubecl::cubecl::client::Client;
 use burn_cubecl::cubecl::ir::{AddressType, ElemType, UIntKind, metadata::Info};
@@ -37,6 +37,8 @@ pub(crate) struct Key {
     pub(crate) wants: Wants,
     /// Of a chain what is read, of the others what is said in `recipe`.
     pub(crate) operands: Vec<(DType, View)>,
+    /// And whose the values of a chain's operands are.
+    pub(crate) whose: Vec<Whose>,
     /// Samples, channels and what is beside each other; images as they lie.
     pub(crate) layout: [u64; 4],
     pub(crate) order: Order,
@@ -57,6 +59,7 @@ impl Key {
             pass,
             wants: Wants::of([]),
             operands: Vec::new(),
+            whose: Vec::new(),
             layout: [1, 1, 1, 0],
             order: Order::Nchw,
             limits: [
@@ -155,6 +158,9 @@ fn chain(call: &ChainCall, key: &Key) -> Result<Recipe, Error> {
     let names = call.chain.operands();
     for (name, index) in names.iter().zip(first..) {
         operands = operands.arg(name, key.operand(index), key.operands[index].0);
+        if let Whose::Broadcast(broadcast) = key.whose[index] {
+            operands = operands.broadcast(name, broadcast);
+        }
     }
     // What is written has no gaps.
     let mut next = key.operands.len()..;

@@ -1,31 +1,29 @@
 // Backward over whole rows: their statistics, then the sums of the gradients of the values, then every element's gradient.
 //#use rows/place.wgsl
-//#use rows/statistics.wgsl
+//#use rows/strip.wgsl
 //#use rows/strip_back.wgsl
 //#use rows/strip_put.wgsl
 //#use rows/lane_counts.wgsl
 override BESIDE: u32 = 64u; //#stub
 override WORDS: u32 = 4u; //#stub
+fn first_word(lane: u32) -> u32 { return lane; } //#stub
 alias V = vec4<f32>; //#stub
 alias C = vec4<u32>; //#stub
-override LANES: u32 = 64u; //#stub
-struct Strip { a: V, b: V, c: V, d: V } //#stub
+struct Strip { a: V, b: V, c: V, d: V, e: V, f: V, g: V, h: V } //#stub
 struct Stats { by: f32 } //#stub
 struct Place { row: u32, words: u32, first: u32, step: u32 } //#stub
 fn place_of(group: u32, lane: u32, turn: u32) -> Place { return Place(group, lane, turn, 1u); } //#stub
-struct Args { row: u32, block: u32 } //#stub
-@group(0) @binding(0) var<uniform> args: Args; //#stub
 struct Known { centre: f32, stats: Stats, nan: bool } //#stub
 fn known(lane: u32, place: Place) -> Known { return Known(1.0, Stats(1.0), lane == place.row); } //#stub
 fn strip_seen(place: Place, k: u32) -> Strip { return Strip(); } //#stub
 fn strip_kept(place: Place, k: u32, z: Strip, centre: f32) -> Strip { return z; } //#stub
 fn strip_value(k: u32, kept: Strip, stats: Stats) -> Strip { return kept; } //#stub
-struct Part { a: f32, b: f32, nan: u32 } //#stub
+struct Part { nan: u32 } //#stub
 fn part_joined(lane: u32, own: Part) -> Part { return own; } //#stub
 fn strip_gradient(place: Place, k: u32, value: Strip) -> Strip { return value; } //#stub
-fn strip_part(value: Strip, gradient: Strip) -> Part { return Part(value.a.x, gradient.a.x, 0u); } //#stub
+fn strip_part(value: Strip, gradient: Strip) -> Part { return Part(u32(value.a.x)); } //#stub
 fn strip_back(place: Place, k: u32, value: Strip, gradient: Strip, sums: Part, stats: Stats) -> Strip { return value; } //#stub
-fn row_parameter_back(product: f32, s: Stats) -> f32 { return product * s.by; } //#stub
+fn row_parameter_back(sums: Part, s: Stats) -> f32 { return s.by; } //#stub
 struct Terms { nan: u32 } //#stub
 fn terms_joined(lane: u32, own: Terms) -> Terms { return own; } //#stub
 struct Turn { slot: u32, is_first: bool, lost: bool, nan: bool } //#stub
@@ -34,7 +32,7 @@ fn put(row: u32, sum: Terms) { _ = row; } //#stub
 fn put_parameter(row: u32, term: f32, nan: bool) { _ = row; } //#stub
 fn slot_of(group: u32, lane: u32) -> u32 { return group + lane; } //#stub
 const HAS_SUMS: bool = true; //#stub
-fn part_plus(x: Part, y: Part) -> Part { return Part(x.a + y.a, x.b + y.b, x.nan | y.nan); } //#stub
+fn part_plus(x: Part, y: Part) -> Part { return Part(x.nan | y.nan); } //#stub
 fn terms_plus(a: Terms, b: Terms) -> Terms { return Terms(a.nan | b.nan); } //#stub
 
 fn strip_at(place: Place, k: u32, row: Known) -> Strip {
@@ -46,7 +44,7 @@ fn sums_of_row(lane: u32, place: Place, row: Known) -> Part {
     var total = Part();
     var part = Part();
     var count = 0u;
-    for (var k = lane & (BESIDE - 1u); k < place.words; k += WORDS * BESIDE) {
+    for (var k = first_word(lane); k < place.words; k += WORDS * BESIDE) {
         let value = strip_at(place, k, row);
         part = part_plus(part, strip_part(value, strip_gradient(place, k, value)));
         count += 1u;
@@ -58,32 +56,25 @@ fn sums_of_row(lane: u32, place: Place, row: Known) -> Part {
     return part_joined(lane, part_plus(total, part));
 }
 
-@compute @workgroup_size(LANES)
-fn main(
-    @builtin(workgroup_id) workgroup: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let group = workgroup.y * args.row + workgroup.x;
-    let own = lane & (BESIDE - 1u);
-    for (var turn = 0u; turn < args.block; turn += 1u) {
-        let place = place_of(group, lane, turn);
-        let row = known(lane, place);
-        let sums = sums_of_row(lane, place, row);
-        let nan = row.nan | (sums.nan > 0u);
-        let here = Turn(slot_of(group, lane), turn == 0u, row.nan, nan);
-        var terms = Terms();
-        for (var k = own; k < place.words; k += WORDS * BESIDE) {
-            let value = strip_at(place, k, row);
-            let gradient = strip_gradient(place, k, value);
-            let dz = strip_back(place, k, value, gradient, sums, row.stats);
-            terms = terms_plus(terms, strip_put(place, k, here, dz, value));
-        }
-        if HAS_SUMS {
-            terms = terms_joined(lane, terms);
-            if (own == 0u) & (place.words > 0u) {
-                put(place.row, terms);
-                put_parameter(place.row, row_parameter_back(sums.b, row.stats), nan);
-            }
+fn go(group: u32, lane: u32, turn: u32) {
+    let own = first_word(lane);
+    let place = place_of(group, lane, turn);
+    let row = known(lane, place);
+    let sums = sums_of_row(lane, place, row);
+    let nan = row.nan | (sums.nan > 0u);
+    let here = Turn(slot_of(group, lane), turn == 0u, row.nan, nan);
+    var terms = Terms();
+    for (var k = own; k < place.words; k += WORDS * BESIDE) {
+        let value = strip_at(place, k, row);
+        let gradient = strip_gradient(place, k, value);
+        let dz = strip_back(place, k, value, gradient, sums, row.stats);
+        terms = terms_plus(terms, strip_put(place, k, here, dz, value));
+    }
+    if HAS_SUMS {
+        terms = terms_joined(lane, terms);
+        if (own == 0u) & (place.words > 0u) {
+            put(place.row, terms);
+            put_parameter(place.row, row_parameter_back(sums, row.stats), nan);
         }
     }
 }

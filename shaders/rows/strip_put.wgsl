@@ -4,7 +4,7 @@ override BESIDE: u32 = 64u; //#stub
 override WORDS: u32 = 4u; //#stub
 alias V = vec4<f32>; //#stub
 alias C = vec4<u32>; //#stub
-struct Strip { a: V, b: V, c: V, d: V } //#stub
+struct Strip { a: V, b: V, c: V, d: V, e: V, f: V, g: V, h: V } //#stub
 struct Place { row: u32, words: u32, first: u32, step: u32 } //#stub
 struct Terms { nan: u32 } //#stub
 fn terms_plus(a: Terms, b: Terms) -> Terms { return Terms(a.nan | b.nan); } //#stub
@@ -36,5 +36,9 @@ fn strip_put(place: Place, k: u32, turn: Turn, dz: Strip, value: Strip) -> Terms
     if WORDS > 1u { terms = terms_plus(terms, word_put(place, k, 1u, turn, dz.b, value.b)); }
     if WORDS > 2u { terms = terms_plus(terms, word_put(place, k, 2u, turn, dz.c, value.c)); }
     if WORDS > 3u { terms = terms_plus(terms, word_put(place, k, 3u, turn, dz.d, value.d)); }
+    if WORDS > 4u { terms = terms_plus(terms, word_put(place, k, 4u, turn, dz.e, value.e)); }
+    if WORDS > 5u { terms = terms_plus(terms, word_put(place, k, 5u, turn, dz.f, value.f)); }
+    if WORDS > 6u { terms = terms_plus(terms, word_put(place, k, 6u, turn, dz.g, value.g)); }
+    if WORDS > 7u { terms = terms_plus(terms, word_put(place, k, 7u, turn, dz.h, value.h)); }
     return terms;
 }

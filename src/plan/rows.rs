@@ -10,11 +10,13 @@ use crate::pass::Pass;
 use crate::tensor::layout::Broadcast;
 use crate::wgsl::{self, Access, RowArgs, Strips, SumOf, Sweep};
 
-/// Words that a lane has of a row, before another lane joins it.
-const WORDS_OF_LANE: u64 = 4;
+/// Words that a lane has of a row, before another lane joins it. Joining is what costs; but each word has the chain's code, which
+/// compilers take long for, and backward that of both directions.
+fn words_of_lane(pass: Pass) -> u64 {
+    if pass == Pass::Forward { 8 } else { 8 }
+}
 
-/// Words that a lane has of a strip of a row that is too long for that. Backward from x has the code of both directions for
-/// each of them, which compilers take long for.
+/// The same of a strip of a row that is too long for that, whose code stands in more than one loop.
 fn words_of_strip(pass: Pass) -> u64 {
     if pass == Pass::Backward { 2 } else { 4 }
 }
@@ -49,7 +51,8 @@ struct Lines {
     inner: u64,
     lanes: u32,
     beside: u32,
-    /// Words that a lane has of a longer row at a time.
+    /// Words that a lane has of a row at most, and of a longer row at a time.
+    most: u64,
     strip: u64,
     block: u64,
 }
@@ -63,16 +66,22 @@ impl Lines {
         }
     }
 
-    fn strips(&self) -> Strips {
+    /// How lanes go over so many rows at a time, where a grid has so many workgroups in a row.
+    fn strips(&self, at_once: u64, grid: u64) -> Strips {
         let words = self.words().div_ceil(u64::from(self.beside));
+        let held = words <= self.most;
+        let strip = if held { words.max(1) } else { self.strip };
+        let is_full = |rows: u64| rows.is_multiple_of(self.slots() * self.block);
         Strips {
             lanes: self.lanes,
             beside: self.beside,
-            words: match words {
-                0..=WORDS_OF_LANE => words.max(1) as u32,
-                _ => self.strip as u32,
-            },
-            held: words <= WORDS_OF_LANE,
+            words: strip as u32,
+            held,
+            whole: self.words().is_multiple_of(strip * u64::from(self.beside))
+                && is_full(at_once)
+                && is_full(self.rows % at_once)
+                && self.groups(at_once) <= grid,
+            turns: self.block > 1,
         }
     }
 
@@ -110,9 +119,10 @@ impl<'a> Work<'a> {
         let left = self.left(&lines);
         let scratch = left.iter().map(|left| left.count * 4).sum();
         self.check_scratch(scratch)?;
+        let grid = self.machine.limits.max_compute_workgroups_per_dimension;
         let cut = Cut {
             access: lines.access,
-            sweep: Sweep::Whole(lines.strips()),
+            sweep: Sweep::Whole(lines.strips(at_once * lines.inner, grid.into())),
             holds: false,
             outputs,
             scratch,
@@ -164,7 +174,6 @@ impl<'a> Work<'a> {
             inner: lines.inner as u32,
             columns: lines.columns as u32,
             block: lines.block as u32,
-            beside: lines.beside,
             queries: self.queries.unwrap_or(lines.rows).max(1) as u32,
         }
     }
@@ -193,7 +202,8 @@ impl<'a> Work<'a> {
             Access::Vec4 => columns / WORD,
             Access::Scalar => columns,
         };
-        let lanes = if words > WORDS_OF_LANE * u64::from(LANES) && inner == 1 {
+        let most = words_of_lane(self.task.pass);
+        let lanes = if words > most * u64::from(LANES) && inner == 1 {
             MOST_LANES
         } else {
             LANES
@@ -202,7 +212,7 @@ impl<'a> Work<'a> {
         let beside = match inner {
             1 if lanes == MOST_LANES => lanes,
             1 => words
-                .div_ceil(WORDS_OF_LANE)
+                .div_ceil(most)
                 .max(1)
                 .next_power_of_two()
                 .min(u64::from(lanes)) as u32,
@@ -210,9 +220,14 @@ impl<'a> Work<'a> {
         };
         let rows = self.layout.outer * inner;
         let slots = u64::from(lanes / beside);
-        let block = match self.slots.sums.as_slice() {
-            [] => 1,
-            _ => rows.div_ceil(slots * GROUPS).clamp(BLOCK / 8, BLOCK),
+        // Barriers in a loop are dear; only columns' sums are added up over rows.
+        let is_of_columns = |sum: &Placed<'_>| {
+            let spread = self.layout.spread(sum.whose, self.len);
+            self.is_of_columns(spread, columns, inner)
+        };
+        let block = match self.slots.sums.iter().any(is_of_columns) {
+            true => rows.div_ceil(slots * GROUPS).clamp(BLOCK / 8, BLOCK),
+            false => 1,
         };
         Lines {
             access,
@@ -221,6 +236,7 @@ impl<'a> Work<'a> {
             inner,
             lanes,
             beside,
+            most,
             strip: words_of_strip(self.task.pass),
             block,
         }
@@ -240,6 +256,16 @@ impl<'a> Work<'a> {
     fn left(&self, lines: &Lines) -> Vec<Left> {
         let sums = self.slots.sums.iter();
         sums.map(|sum| self.left_of_row(sum, lines)).collect()
+    }
+
+    /// Whether values so spread are one for each column.
+    fn is_of_columns(&self, spread: Broadcast, columns: u64, inner: u64) -> bool {
+        let columns = Broadcast {
+            inner,
+            count: columns,
+            period: self.len,
+        };
+        spread == columns && !self.layout.is_of_rows(spread)
     }
 
     fn left_of_row(&self, sum: &Placed<'_>, lines: &Lines) -> Left {
@@ -267,7 +293,7 @@ impl<'a> Work<'a> {
             };
             return left(SumOf::Row, run, period / columns, lines.rows);
         }
-        if inner == lines.inner && count == columns && period == self.len {
+        if self.is_of_columns(spread, columns, lines.inner) {
             let slots = self.slots_of(lines);
             return Left {
                 of: SumOf::Column,

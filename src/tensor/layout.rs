@@ -138,7 +138,7 @@ impl Layout {
         if let Some(broadcast) = given {
             let wanted = broadcast.fits(elements).then(|| broadcast.values(elements));
             return match wanted {
-                Some(wanted) if wanted == len => Ok(Whose::Broadcast(broadcast)),
+                Some(wanted) if wanted == len => Ok(self.plain(broadcast, elements)),
                 wanted => Err(self.bad_length(operand, len, wanted.into_iter().collect())),
             };
         }
@@ -156,6 +156,20 @@ impl Layout {
             allowed.dedup();
             self.bad_length(operand, len, allowed)
         })
+    }
+
+    /// Whose the values are that are broadcast so: what a length would say as well, where one does.
+    fn plain(self, broadcast: Broadcast, elements: u64) -> Whose {
+        let kinds = [
+            Whose::Each,
+            Whose::Shared,
+            Whose::Channel,
+            Whose::SampleChannel,
+        ];
+        let own = broadcast.simplest(elements);
+        let is_same = |whose: &Whose| self.spread(*whose, elements).simplest(elements) == own;
+        let found = kinds.into_iter().find(is_same);
+        found.unwrap_or(Whose::Broadcast(broadcast))
     }
 
     pub(crate) fn bad_length(self, operand: &str, len: u64, allowed: Vec<u64>) -> Error {
@@ -185,7 +199,7 @@ impl Layout {
 /// // Two axes with another between them that it does not have, and ones that are not the outermost:
 /// assert_eq!(Broadcast::of_shapes(&x, &[1, 8, 1, 32]), None);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Broadcast {
     /// Elements beside each other that share a value.
     pub inner: u64,
@@ -240,6 +254,23 @@ impl Broadcast {
     /// How many values there are for so many elements.
     pub(crate) fn values(self, len: u64) -> u64 {
         len / self.period.max(1) * self.count
+    }
+
+    /// The same, told in one way alone where values do not begin again.
+    fn simplest(self, len: u64) -> Broadcast {
+        let inner = if self.count == 1 {
+            self.period
+        } else {
+            self.inner
+        };
+        if inner * self.count != self.period {
+            return self;
+        }
+        Broadcast {
+            inner,
+            count: len / inner,
+            period: len,
+        }
     }
 
     /// Whether whole values belong to so many elements.

@@ -98,6 +98,10 @@ pub(crate) struct Strips {
     pub(crate) words: u32,
     /// Whether a row is one strip, which its lanes hold.
     pub(crate) held: bool,
+    /// Whether each lane has as many words of every row, and every lane has one.
+    pub(crate) whole: bool,
+    /// Whether a lane has rows one after another.
+    pub(crate) turns: bool,
 }
 
 /// What a kernel over whole rows leaves as partial sums of a gradient.
@@ -169,6 +173,8 @@ impl Form {
                     beside: LANES,
                     words: 4,
                     held: true,
+                    whole: false,
+                    turns: false,
                 }),
                 None => Sweep::Each,
             },
@@ -333,8 +339,6 @@ pub(crate) struct RowArgs {
     pub(crate) columns: u32,
     /// Rows that a lane has.
     pub(crate) block: u32,
-    /// Lanes of a row.
-    pub(crate) beside: u32,
     /// Rows of a matrix.
     pub(crate) queries: u32,
     /// Where the partial sums of each gradient begin.
@@ -416,8 +420,6 @@ fn rows_fields(put: &mut impl FnMut(&str, u32), rows: &RowArgs) {
         ("inner_shift", divisor(rows.inner)[1]),
         ("columns", rows.columns),
         ("block", rows.block),
-        ("joined", rows.beside.min(8)),
-        ("joined_again", rows.beside / 8),
         ("queries", rows.queries),
         ("queries_magic", divisor(rows.queries)[0]),
         ("queries_shift", divisor(rows.queries)[1]),

@@ -245,7 +245,7 @@ const HAS_SUMS: bool = {has_sums}; // Whether a row's words are added up."
         );
         if !matches!(self.code.place.row, Row::Softmax) {
             out.push_str(
-                "\nfn row_parameter_back(product: f32, s: Stats) -> f32 {\n    return 0.0;\n}\n",
+                "\nfn row_parameter_back(sums: Part, s: Stats) -> f32 {\n    return 0.0;\n}\n",
             );
         }
     }

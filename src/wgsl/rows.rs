@@ -122,11 +122,14 @@ pub(super) fn sweep(
         beside,
         words,
         held,
+        turns,
+        whole,
     }: Strips,
 ) {
     text.set("LANES", format!("{lanes}u"));
     text.set("BESIDE", format!("{beside}u"));
     text.set("WORDS", format!("{words}u"));
+    text.set("WHOLE", whole);
     let joining = match beside {
         1 => "rows/alone.wgsl",
         2..=8 => "rows/few_lanes.wgsl",
@@ -137,6 +140,16 @@ pub(super) fn sweep(
         text.file_as(joining, &[("it", name)]);
     }
     text.file(file(code.place.row));
+    text.file(match (held, code.place.row) {
+        (true, _) => "rows/held_statistics.wgsl",
+        (false, Row::Softmax | Row::LogSoftmax) => "rows/online_statistics.wgsl",
+        (false, _) => "rows/statistics.wgsl",
+    });
+    text.file(if turns {
+        "rows/turns.wgsl"
+    } else {
+        "rows/once.wgsl"
+    });
     text.file(match code.place.causal {
         Some(_) => "rows/causal.wgsl",
         None => "rows/seen.wgsl",

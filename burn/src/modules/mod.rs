@@ -3,6 +3,7 @@
 mod layers;
 mod learned;
 mod plain;
+mod rows;
 
 pub use layers::{
     DynamicRelu, DynamicReluConfig, DynamicReluVariant, Frelu, FreluConfig, MetaAcon,
@@ -14,3 +15,6 @@ pub use learned::{
     XieluConfig,
 };
 pub use plain::{Chained, ChainedConfig, Glu, GluConfig, SwiGlu, SwiGluConfig};
+pub use rows::{
+    AttentionWeights, AttentionWeightsConfig, RmsNormGated, RmsNormGatedConfig, masked,
+};

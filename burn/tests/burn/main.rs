@@ -6,6 +6,7 @@ mod layers;
 mod load;
 mod modules;
 mod refusals;
+mod rows;
 mod tensors;
 mod training;
 mod values;
@@ -18,6 +19,7 @@ fn main() -> ! {
             modules::add(on);
         }
         tensors::add(on);
+        rows::add(on);
         layers::add(on);
         refusals::add(on);
         load::add(on);

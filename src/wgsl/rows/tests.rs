@@ -66,7 +66,7 @@ fn kernels() -> Vec<String> {
                 continue;
             }
             for (access, lanes) in [
-                (Access::Vec4, [64, 64, 4, 1]),
+                (Access::Vec4, [64, 64, 8, 1]),
                 (Access::Scalar, [64, 1, 3, 1]),
                 (Access::Vec4, [64, 4, 1, 1]),
                 (Access::Scalar, [64, 1, 4, 0]),
@@ -78,6 +78,8 @@ fn kernels() -> Vec<String> {
                     beside,
                     words,
                     held: held == 1,
+                    whole: beside == 64,
+                    turns: pass == Pass::Backward && lanes == 256,
                 };
                 let form = form(&chain, pass, access, strips);
                 all.push(kernel(Body::Chain(&chain, pass), &form));

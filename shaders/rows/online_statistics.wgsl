@@ -1,0 +1,68 @@
+// What is known of a row of exponentials, from all of its elements, which are loaded once: sums are measured from the largest
+// so far, and moved where a larger one comes. Milakov and Gimelshein 2018, arXiv:1805.02867.
+//#use rows/strip.wgsl
+//#use rows/lane_counts.wgsl
+override BESIDE: u32 = 64u; //#stub
+override WORDS: u32 = 4u; //#stub
+fn first_word(lane: u32) -> u32 { return lane; } //#stub
+alias V = vec4<f32>; //#stub
+alias C = vec4<u32>; //#stub
+struct Strip { a: V, b: V, c: V, d: V, e: V, f: V, g: V, h: V } //#stub
+struct Stats { by: f32 } //#stub
+struct Place { row: u32, words: u32, first: u32, step: u32 } //#stub
+alias First = u32; //#stub
+alias Term = f32; //#stub
+const FIRST_NOTHING: f32 = 0.0; //#stub
+fn first_seen(first: f32, nan: bool) -> First { return select(u32(first), 1u, nan); } //#stub
+fn first_joined(lane: u32, own: First) -> First { return own; } //#stub
+fn first_value(first: First) -> f32 { return f32(first); } //#stub
+fn term_seen(sum: f32, nan: bool) -> Term { return select(sum, 1.0, nan); } //#stub
+fn term_joined(lane: u32, own: Term) -> Term { return own; } //#stub
+fn term_value(term: Term) -> f32 { return term; } //#stub
+fn strip_seen(place: Place, k: u32) -> Strip { return Strip(); } //#stub
+fn strip_has_nan(s: Strip) -> bool { return s.a.x == 0.0; } //#stub
+fn strip_first(s: Strip) -> f32 { return s.a.x; } //#stub
+fn strip_kept(place: Place, k: u32, z: Strip, centre: f32) -> Strip { return z; } //#stub
+fn strip_term(kept: Strip) -> f32 { return kept.a.x; } //#stub
+fn row_centre(first: f32, parameter: f32) -> f32 { return max(first, parameter); } //#stub
+fn row_stats(centre: f32, sum: f32, parameter: f32) -> Stats { return Stats(sum); } //#stub
+fn row_is_lost(first: First, centre: f32, sum: Term, parameter: f32) -> bool { return centre > parameter; } //#stub
+fn parameter(i: u32) -> f32 { return f32(i); } //#stub
+fn first_join(a: f32, b: f32) -> f32 { return max(a, b); } //#stub
+const NOTHING: f32 = 0.0; //#stub
+fn term_join(a: f32, b: f32) -> f32 { return a + b; } //#stub
+fn term_moved(sum: f32, before: f32, now: f32) -> f32 { return sum * (before - now); } //#stub
+
+struct Known {
+    centre: f32,
+    stats: Stats,
+    nan: bool,
+}
+
+// No running sum is long: eight strips are added to a part, parts to the total.
+fn known(lane: u32, place: Place) -> Known {
+    var largest = FIRST_NOTHING;
+    var nan = false;
+    var total = NOTHING;
+    var part = NOTHING;
+    var count = 0u;
+    for (var k = first_word(lane); k < place.words; k += WORDS * BESIDE) {
+        let z = strip_seen(place, k);
+        nan |= strip_has_nan(z);
+        let now = first_join(largest, strip_first(z));
+        part = term_join(term_moved(part, largest, now), strip_term(strip_kept(place, k, z, now)));
+        total = term_moved(total, largest, now);
+        largest = now;
+        count += 1u;
+        if (count & 7u) == 0u {
+            total = term_join(total, part);
+            part = NOTHING;
+        }
+    }
+    let p = parameter(place.first);
+    let first = first_joined(lane, first_seen(largest, nan));
+    let centre = row_centre(first_value(first), p);
+    let own = term_moved(term_join(total, part), largest, centre);
+    let sum = term_joined(lane, term_seen(own, nan));
+    return Known(centre, row_stats(centre, term_value(sum), p), row_is_lost(first, centre, sum, p));
+}
