@@ -1,5 +1,6 @@
 // What the 256 lanes of a workgroup have, joined in a fixed order; each gets the result. All of them have one row, and must
-// come here together. There is no loop, as in few_lanes.wgsl.
+// come here together. There is no loop, as in few_lanes.wgsl, but there are branches: with a place for each lane everywhere, the
+// four things that a kernel joins would not fit the memory of a workgroup.
 struct It { nan: u32 } //#stub
 fn it_plus(a: It, b: It) -> It { return It(a.nan | b.nan); } //#stub
 

@@ -5,7 +5,9 @@
 //! made of runs that are never long: it has lost [`depth`] u of the sum of the terms' magnitudes at most.
 //!
 //! - softmax: z - m is rounded, which changes e^(z - m) by |z - m| u of itself, and what z itself is off by does as much; m
-//!   cancels out, whatever it is. The sum is off by the mean of what its terms are off by, and what summing costs.
+//!   cancels out, whatever it is. The sum is off by the mean of what its terms are off by, and what summing costs. Long rows are
+//!   summed while the largest z is looked for: sums move with it, by factors whose exponents add up to z - m for each term, and
+//!   which are off by 5 u each ([`moves`]).
 //! - log_softmax: the same errors as absolute ones, since the logarithm turns relative errors into these.
 //! - norms: an error of the variance counts by half, beside that of the variance and eps together.
 //! - gradients: what the values and the gradients that come in are off by, times what they are multiplied by.
@@ -30,6 +32,24 @@ fn depth(columns: usize, beside: bool) -> f64 {
     // Sixteen to a part; parts of one lane; lanes. Lanes have rows of their own where rows lie beside each other.
     let parts = if beside { columns / 16 } else { columns / 1024 };
     40.0 + parts as f64
+}
+
+/// How often a lane's sum of exponentials is moved at most, and once more when lanes join.
+fn moves(z: &[About], beside: bool) -> f64 {
+    // Lanes that share a row have at least eight columns each at a time, 64 lanes or more.
+    let strips = z.len() / 512;
+    let mut largest = f64::NEG_INFINITY;
+    let is_larger = |z: &&About| {
+        let is_larger = z.at + z.off > largest;
+        largest = largest.max(z.at - z.off);
+        is_larger
+    };
+    let most = if beside {
+        z.iter().filter(is_larger).count()
+    } else {
+        strips
+    };
+    (most + 1) as f64
 }
 
 /// A number, and how far from it a kernel may be.
@@ -249,10 +269,11 @@ impl Rows<'_> {
         let depth = self.depth(z.len());
         let largest = z.iter().map(|z| z.at).fold(f64::NEG_INFINITY, f64::max);
         let m = largest.max(values.parameter);
+        let moved = 5.0 * moves(z, self.lines.lies_beside());
         // Relative errors of the terms, and of their sum.
         let of_term = |z: &About| EXPONENTIAL + (z.at - m).abs().min(110.0) * U + z.off.exp_m1();
         let of_sum = |shares: &mut dyn Iterator<Item = (f64, f64)>| {
-            shares.map(|(share, off)| share * off).sum::<f64>() + depth * U
+            shares.map(|(share, off)| share * off).sum::<f64>() + (depth + moved) * U
         };
         let pairs = || z.iter().zip(&values.value);
         let values_of = |values: Vec<About>| Held {

@@ -11,10 +11,8 @@ use crate::tensor::layout::Broadcast;
 use crate::wgsl::{self, Access, RowArgs, Strips, SumOf, Sweep};
 
 /// Words that a lane has of a row, before another lane joins it. Joining is what costs; but each word has the chain's code, which
-/// compilers take long for, and backward that of both directions.
-fn words_of_lane(pass: Pass) -> u64 {
-    if pass == Pass::Forward { 8 } else { 8 }
-}
+/// compilers take long for.
+const WORDS_OF_LANE: u64 = 8;
 
 /// The same of a strip of a row that is too long for that, whose code stands in more than one loop.
 fn words_of_strip(pass: Pass) -> u64 {
@@ -51,8 +49,7 @@ struct Lines {
     inner: u64,
     lanes: u32,
     beside: u32,
-    /// Words that a lane has of a row at most, and of a longer row at a time.
-    most: u64,
+    /// Words that a lane has of a longer row at a time.
     strip: u64,
     block: u64,
 }
@@ -69,7 +66,7 @@ impl Lines {
     /// How lanes go over so many rows at a time, where a grid has so many workgroups in a row.
     fn strips(&self, at_once: u64, grid: u64) -> Strips {
         let words = self.words().div_ceil(u64::from(self.beside));
-        let held = words <= self.most;
+        let held = words <= WORDS_OF_LANE;
         let strip = if held { words.max(1) } else { self.strip };
         let is_full = |rows: u64| rows.is_multiple_of(self.slots() * self.block);
         Strips {
@@ -202,8 +199,7 @@ impl<'a> Work<'a> {
             Access::Vec4 => columns / WORD,
             Access::Scalar => columns,
         };
-        let most = words_of_lane(self.task.pass);
-        let lanes = if words > most * u64::from(LANES) && inner == 1 {
+        let lanes = if words > WORDS_OF_LANE * u64::from(LANES) && inner == 1 {
             MOST_LANES
         } else {
             LANES
@@ -212,7 +208,7 @@ impl<'a> Work<'a> {
         let beside = match inner {
             1 if lanes == MOST_LANES => lanes,
             1 => words
-                .div_ceil(most)
+                .div_ceil(WORDS_OF_LANE)
                 .max(1)
                 .next_power_of_two()
                 .min(u64::from(lanes)) as u32,
@@ -236,7 +232,6 @@ impl<'a> Work<'a> {
             inner,
             lanes,
             beside,
-            most,
             strip: words_of_strip(self.task.pass),
             block,
         }
