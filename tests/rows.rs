@@ -367,6 +367,47 @@ fn large(gpu: &Gpu) -> Result<(), Failed> {
     verdict(&Expected::forward_with(&chain, &x, &Values::new())?.compare(&y)?)
 }
 
+/// A row that rises all the way, so that sums are measured from another largest element again and again.
+fn rising(gpu: &Gpu) -> Result<(), Failed> {
+    let len = 100_000;
+    let x: Vec<f32> = (0..len).map(|i| i as f32 * 1e-3 - 50.0).collect();
+    for (text, layout) in [
+        ("softmax", layout((1, len, 1))),
+        ("log_softmax", layout((1, len, 1))),
+        ("softmax", layout((1, len / 4, 4))),
+    ] {
+        let chain: Chain = text.parse()?;
+        let values = Values::new().layout(layout);
+        let y = gpu.forward_with(&chain, &x, &values)?;
+        verdict(&Expected::forward_with(&chain, &x, &values)?.compare(&y)?)?;
+    }
+    Ok(())
+}
+
+/// What softmax gives of a row adds up to one: whatever its exponentials are off by, they are divided by their own sum. That
+/// sum has lost less than 60 roundings, the quotient five, and each product one.
+fn adds_up_to_one(gpu: &Gpu) -> Result<(), Failed> {
+    for (rows, columns) in [
+        (3000u64, 7u64),
+        (500, 64),
+        (40, 1024),
+        (10, 5000),
+        (2, 20_000),
+    ] {
+        let (x, _) = inputs::<f32>((rows, columns, 1));
+        let chain: Chain = "scale(5) | softmax".parse()?;
+        let values = Values::new().layout(layout((rows, columns, 1)));
+        let y = gpu.forward_with(&chain, &x, &values)?;
+        for (row, y) in y.chunks(columns as usize).enumerate() {
+            let sum: f64 = y.iter().map(|y| f64::from(*y)).sum();
+            if (sum - 1.0).abs() > 66.0 / f64::from(1 << 24) {
+                return Err(format!("{rows} x {columns}: row {row} adds up to {sum}").into());
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The checker finds a kernel that is wrong by little: sums that leave a term out, values of a neighbour.
 fn teeth(_: &Gpu) -> Result<(), Failed> {
     let shape = (3, 50, 1);
@@ -422,6 +463,8 @@ fn add(trials: &mut Trials) {
     }
     trials.add("special", special);
     trials.add("one_nan", one_nan);
+    trials.add("rising", rising);
+    trials.add("adds_up_to_one", adds_up_to_one);
     trials.add("broadcast", broadcast);
     trials.add("broadcast_elements", broadcast_elements);
     trials.add("places::f32", places::<f32>);

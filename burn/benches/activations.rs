@@ -89,9 +89,11 @@ enum Kind {
     Swish,
     AconC,
     SwiGlu,
+    Softmax,
+    LogSoftmax,
 }
 
-const ROWS: [Row; 11] = [
+const ROWS: [Row; 13] = [
     row("relu", "relu", Kind::Relu),
     row("hard_swish", "hardswish", Kind::HardSwish),
     Row {
@@ -111,6 +113,8 @@ const ROWS: [Row; 11] = [
     row("swish, learned beta", "swish(beta=@b)", Kind::Swish),
     row("acon_c", "acon_c(p1=@p, p2=@q, beta=@b)", Kind::AconC),
     row("swiglu", "silu | gate(@g)", Kind::SwiGlu),
+    row("softmax", "softmax", Kind::Softmax),
+    row("log_softmax", "log_softmax", Kind::LogSoftmax),
 ];
 
 const fn row(name: &'static str, chain: &'static str, kind: Kind) -> Row {
@@ -159,6 +163,8 @@ fn burn<B: Backend>(kind: Kind, x: FloatTensor<B>, operands: &[FloatTensor<B>]) 
             B::float_add(B::float_mul(scaled, gate), B::float_mul(x, p2))
         }
         (Kind::SwiGlu, [gate]) => B::float_mul(silu(x), gate.clone()),
+        (Kind::Softmax, _) => B::softmax(x, 2),
+        (Kind::LogSoftmax, _) => B::log_softmax(x, 2),
         _ => unreachable!("operands are made for the row"),
     }
 }
@@ -294,7 +300,11 @@ impl<B: NonlinOps<Device = CubeDevice>> Subject<B> {
             data: data.clone(),
             kind,
             operands: operands.into_iter().cloned().collect(),
-            call: chain.map(|chain| ChainCall::new(chain, 1)),
+            call: chain.map(|chain| {
+                // Rows lie along the last axis.
+                let axis = if chain.row().is_some() { 2 } else { 1 };
+                ChainCall::new(chain, axis)
+            }),
         }
     }
 

@@ -76,6 +76,10 @@ pub(crate) fn plot(args: &Args) -> Result<Verdict> {
     } else if let (Some(chain), Some(out)) = (&args.chain, &args.out) {
         let render = renderer(out)?;
         let chain: Chain = chain.parse()?;
+        if chain.row().is_some() {
+            let problem = "depends on whole rows, so there is no curve of it";
+            return Err(Failure(format!("cannot draw {chain}: it {problem}")));
+        }
         let picture = render(&Plot::new(&chain, from, to)?)?;
         let mut file = Pending::create(out)?;
         file.write(&picture)?;

@@ -3,6 +3,7 @@
 //#use rows/strip.wgsl
 //#use rows/strip_back.wgsl
 //#use rows/strip_put.wgsl
+//#use rows/row_sums.wgsl
 //#use rows/lane_counts.wgsl
 override BESIDE: u32 = 64u; //#stub
 override WORDS: u32 = 4u; //#stub
@@ -23,17 +24,13 @@ fn part_joined(lane: u32, own: Part) -> Part { return own; } //#stub
 fn strip_gradient(place: Place, k: u32, value: Strip) -> Strip { return value; } //#stub
 fn strip_part(value: Strip, gradient: Strip) -> Part { return Part(u32(value.a.x)); } //#stub
 fn strip_back(place: Place, k: u32, value: Strip, gradient: Strip, sums: Part, stats: Stats) -> Strip { return value; } //#stub
-fn row_parameter_back(sums: Part, s: Stats) -> f32 { return s.by; } //#stub
 struct Terms { nan: u32 } //#stub
-fn terms_joined(lane: u32, own: Terms) -> Terms { return own; } //#stub
 struct Turn { slot: u32, is_first: bool, lost: bool, nan: bool } //#stub
 fn strip_put(place: Place, k: u32, turn: Turn, dz: Strip, value: Strip) -> Terms { return Terms(k); } //#stub
-fn put(row: u32, sum: Terms) { _ = row; } //#stub
-fn put_parameter(row: u32, term: f32, nan: bool) { _ = row; } //#stub
 fn slot_of(group: u32, lane: u32) -> u32 { return group + lane; } //#stub
-const HAS_SUMS: bool = true; //#stub
 fn part_plus(x: Part, y: Part) -> Part { return Part(x.nan | y.nan); } //#stub
 fn terms_plus(a: Terms, b: Terms) -> Terms { return Terms(a.nan | b.nan); } //#stub
+fn put_row(lane: u32, is_first: bool, place: Place, own: Terms, sums: Part, stats: Stats, nan: bool) { _ = lane; } //#stub
 
 fn strip_at(place: Place, k: u32, row: Known) -> Strip {
     return strip_value(k, strip_kept(place, k, strip_seen(place, k), row.centre), row.stats);
@@ -70,11 +67,5 @@ fn go(group: u32, lane: u32, turn: u32) {
         let dz = strip_back(place, k, value, gradient, sums, row.stats);
         terms = terms_plus(terms, strip_put(place, k, here, dz, value));
     }
-    if HAS_SUMS {
-        terms = terms_joined(lane, terms);
-        if (own == 0u) & (place.words > 0u) {
-            put(place.row, terms);
-            put_parameter(place.row, row_parameter_back(sums, row.stats), nan);
-        }
-    }
+    put_row(lane, own == 0u, place, terms, sums, row.stats, nan);
 }

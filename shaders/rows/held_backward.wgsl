@@ -1,52 +1,25 @@
-// Backward over rows that are held: their values and the gradients of these.
-//#use rows/place.wgsl
-//#use rows/strip.wgsl
-//#use rows/strip_back.wgsl
+// Backward over rows that are held.
+//#use rows/held_gradients.wgsl
 //#use rows/strip_put.wgsl
-//#use rows/lane_counts.wgsl
-override BESIDE: u32 = 64u; //#stub
-override WORDS: u32 = 4u; //#stub
-fn first_word(lane: u32) -> u32 { return lane; } //#stub
+//#use rows/row_sums.wgsl
 alias V = vec4<f32>; //#stub
-alias C = vec4<u32>; //#stub
-struct Strip { a: V, b: V, c: V, d: V, e: V, f: V, g: V, h: V } //#stub
-struct Stats { by: f32 } //#stub
-struct Place { row: u32, words: u32, first: u32, step: u32 } //#stub
-fn place_of(group: u32, lane: u32, turn: u32) -> Place { return Place(group, lane, turn, 1u); } //#stub
-struct Known { kept: Strip, stats: Stats, nan: bool } //#stub
-fn known(lane: u32, place: Place) -> Known { return Known(Strip(), Stats(1.0), lane == place.row); } //#stub
-fn strip_value(k: u32, kept: Strip, stats: Stats) -> Strip { return kept; } //#stub
 struct Part { nan: u32 } //#stub
-fn part_joined(lane: u32, own: Part) -> Part { return own; } //#stub
-fn strip_gradient(place: Place, k: u32, value: Strip) -> Strip { return value; } //#stub
-fn strip_part(value: Strip, gradient: Strip) -> Part { return Part(u32(value.a.x)); } //#stub
-fn strip_back(place: Place, k: u32, value: Strip, gradient: Strip, sums: Part, stats: Stats) -> Strip { return value; } //#stub
-fn row_parameter_back(sums: Part, s: Stats) -> f32 { return s.by; } //#stub
-struct Terms { nan: u32 } //#stub
-fn terms_joined(lane: u32, own: Terms) -> Terms { return own; } //#stub
-struct Turn { slot: u32, is_first: bool, lost: bool, nan: bool } //#stub
-fn strip_put(place: Place, k: u32, turn: Turn, dz: Strip, value: Strip) -> Terms { return Terms(k); } //#stub
-fn put(row: u32, sum: Terms) { _ = row; } //#stub
-fn put_parameter(row: u32, term: f32, nan: bool) { _ = row; } //#stub
+struct Stats { by: f32 } //#stub
+struct Strip { a: V, b: V, c: V, d: V, e: V, f: V, g: V, h: V } //#stub
+struct Place { row: u32, words: u32, first: u32, step: u32 } //#stub
+struct RowBack { place: Place, value: Strip, dz: Strip, sums: Part, stats: Stats, lost: bool, nan: bool } //#stub
+fn gradients(group: u32, lane: u32, turn: u32) -> RowBack { return RowBack(Place(group, lane, turn, 1u), Strip(), Strip(), Part(0u), Stats(1.0), false, false); } //#stub
+fn first_word(lane: u32) -> u32 { return lane; } //#stub
 fn slot_of(group: u32, lane: u32) -> u32 { return group + lane; } //#stub
-const HAS_SUMS: bool = true; //#stub
+struct Turn { slot: u32, is_first: bool, lost: bool, nan: bool } //#stub
+struct Terms { nan: u32 } //#stub
+fn strip_put(place: Place, k: u32, turn: Turn, dz: Strip, value: Strip) -> Terms { return Terms(k); } //#stub
+fn put_row(lane: u32, is_first: bool, place: Place, own: Terms, sums: Part, stats: Stats, nan: bool) { _ = lane; } //#stub
 
 fn go(group: u32, lane: u32, turn: u32) {
     let own = first_word(lane);
-    let place = place_of(group, lane, turn);
-    let row = known(lane, place);
-    let value = strip_value(own, row.kept, row.stats);
-    let gradient = strip_gradient(place, own, value);
-    let sums = part_joined(lane, strip_part(value, gradient));
-    let nan = row.nan | (sums.nan > 0u);
-    let dz = strip_back(place, own, value, gradient, sums, row.stats);
-    let here = Turn(slot_of(group, lane), turn == 0u, row.nan, nan);
-    var terms = strip_put(place, own, here, dz, value);
-    if HAS_SUMS {
-        terms = terms_joined(lane, terms);
-        if (own == 0u) & (place.words > 0u) {
-            put(place.row, terms);
-            put_parameter(place.row, row_parameter_back(sums, row.stats), nan);
-        }
-    }
+    let row = gradients(group, lane, turn);
+    let here = Turn(slot_of(group, lane), turn == 0u, row.lost, row.nan);
+    let terms = strip_put(row.place, own, here, row.dz, row.value);
+    put_row(lane, own == 0u, row.place, terms, row.sums, row.stats, row.nan);
 }

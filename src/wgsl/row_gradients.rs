@@ -39,13 +39,13 @@ impl RowText<'_> {
         self.back_one(out, &phase, back, learned);
         let (parameters, each, all) = match from_x {
             true => (
-                "i: u32, column: u32, turn: Turn, dz: V, value: V, lost: bool, nan: bool",
+                "i: u32, column: u32, old: ColumnSums, dz: V, value: V, lost: bool, nan: bool",
                 &["dz", "value"][..],
                 "lost, nan",
             ),
             false => ("i: u32, dz: V, nan: bool", &["dz"][..], "nan"),
         };
-        let returned = if from_x { " -> Terms" } else { "" };
+        let returned = if from_x { " -> Put" } else { "" };
         _ = writeln!(out, "fn back({parameters}){returned} {{");
         self.store(out, &phase, "back_one", each, all);
         if from_x {
@@ -172,26 +172,29 @@ impl RowText<'_> {
         sums.map(|(name, of)| (name, *of)).collect()
     }
 
-    /// Statements that add terms to columns' sums, and return those of the row.
+    /// Statements that add terms to columns' sums, and return these and the terms of the row.
     fn add_up(&self, out: &mut String) {
         let lanes = self.lanes();
-        for (name, of) in self.sums(&[SumOf::Column, SumOf::Element]) {
+        for (name, _) in self.sums(&[SumOf::Element]) {
             for lane in 0..lanes {
-                let (at, is_first) = match of {
-                    SumOf::Column => (
-                        format!("turn.slot * args.columns + column + {lane}u"),
-                        "turn.is_first",
-                    ),
-                    _ => (format!("args.start + {lanes}u * i + {lane}u"), "true"),
-                };
                 _ = writeln!(
                     out,
-                    "    let at_{name}_{lane} = args.sum_{name} + {at};
-    partials[at_{name}_{lane}] = added(partials[at_{name}_{lane}], {is_first}, e{lane}.sum_{name}, \
-                     e{lane}.nan_{name});"
+                    "    partials[args.sum_{name} + args.start + {lanes}u * i + {lane}u] = \
+                     f32_bits(e{lane}.sum_{name}, e{lane}.nan_{name});"
                 );
             }
         }
+        let columns = self.sums(&[SumOf::Column]).into_iter().map(|(name, _)| {
+            let added = (0..lanes).map(|lane| {
+                let old = match lanes {
+                    1 => format!("old.d_{name}"),
+                    _ => format!("old.d_{name}[{lane}]"),
+                };
+                format!("added({old}, e{lane}.sum_{name}, e{lane}.nan_{name})")
+            });
+            format!("C({})", added.collect::<Vec<_>>().join(", "))
+        });
+        let columns: Vec<_> = columns.chain(["0u".to_owned()]).collect();
         let mut terms = Vec::new();
         let mut nan = vec!["false".to_owned()];
         for (name, _) in self.sums(&[SumOf::Row]) {
@@ -205,7 +208,49 @@ impl RowText<'_> {
             nan.extend((0..lanes).map(|lane| format!("e{lane}.nan_{name}")));
         }
         terms.push(format!("select(0u, 1u, {})", nan.join(" | ")));
-        _ = writeln!(out, "    return Terms({});", terms.join(", "));
+        let (terms, columns) = (terms.join(", "), columns.join(", "));
+        _ = writeln!(
+            out,
+            "    return Put(Terms({terms}), ColumnSums({columns}));"
+        );
+    }
+
+    /// `struct ColumnSums`, the bits of what the columns of a word add up to, and where these lie in memory.
+    pub(super) fn column_sums(&self, out: &mut String) {
+        let sums = self.sums(&[SumOf::Column]);
+        let fields = sums.iter().map(|(name, _)| format!("    d_{name}: C,\n"));
+        let fields: String = fields.collect();
+        let lanes = self.lanes();
+        let at = |name: &str, lane| {
+            format!("partials[args.sum_{name} + slot * args.columns + column + {lane}u]")
+        };
+        let loaded = sums.iter().map(|(name, _)| {
+            let each: Vec<_> = (0..lanes).map(|lane| at(name, lane)).collect();
+            format!("C({}), ", each.join(", "))
+        });
+        let loaded: String = loaded.collect();
+        let stored = sums.iter().flat_map(|(name, _)| {
+            (0..lanes).map(move |lane| match lanes {
+                1 => format!("    {} = sums.d_{name};\n", at(name, lane)),
+                _ => format!("    {} = sums.d_{name}[{lane}];\n", at(name, lane)),
+            })
+        });
+        let stored: String = stored.collect();
+        _ = writeln!(
+            out,
+            "struct ColumnSums {{\n{fields}    nothing: u32,\n}}
+
+struct Put {{
+    terms: Terms,
+    sums: ColumnSums,
+}}
+
+fn sums_at(slot: u32, column: u32) -> ColumnSums {{
+    return ColumnSums({loaded}0u);
+}}
+
+fn sums_put(slot: u32, column: u32, sums: ColumnSums) {{\n{stored}}}\n"
+        );
     }
 
     /// `struct Terms`, what a row's words add up to; how two are added, and how a row's are stored.

@@ -157,6 +157,7 @@ pub(super) fn sweep(
     text.file(match (code.pass, held) {
         (Pass::Forward, true) => "rows/held_forward.wgsl",
         (Pass::Forward, false) => "rows/forward.wgsl",
+        (Pass::Backward, true) if turns => "rows/held_turns.wgsl",
         (Pass::Backward, true) => "rows/held_backward.wgsl",
         (Pass::Backward, false) => "rows/backward.wgsl",
         (Pass::BackwardFromY, true) => "rows/held_backward_from_y.wgsl",
@@ -254,6 +255,7 @@ impl RowText<'_> {
                 self.gradient(out);
                 self.back(out);
                 self.terms(out);
+                self.column_sums(out);
             }
             Pass::BackwardFromY => {
                 self.given(out, "given", "y", None);

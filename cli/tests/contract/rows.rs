@@ -56,6 +56,16 @@ fn along_any_axis() {
     assert_eq!(y[5], 0.0);
 }
 
+/// What depends on a whole row has no curve, and leaves no file.
+#[test]
+fn rows_have_no_curve() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = path(&dir, "softmax.svg");
+    let message = "cannot draw scale(2) | softmax: it depends on whole rows";
+    fails(&["plot", "scale(2) | softmax", "--out", &out], message);
+    assert!(!fs::exists(&out).unwrap());
+}
+
 #[test]
 fn masks_are_broadcast() {
     let dir = tempfile::tempdir().unwrap();
