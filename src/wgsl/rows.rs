@@ -145,11 +145,11 @@ pub(super) fn sweep(
         (false, Row::Softmax | Row::LogSoftmax) => "rows/online_statistics.wgsl",
         (false, _) => "rows/statistics.wgsl",
     });
-    text.file(if turns {
-        "rows/turns.wgsl"
-    } else {
-        "rows/once.wgsl"
-    });
+    match (turns, held) {
+        (true, true) => {}
+        (true, false) => text.file("rows/turns.wgsl"),
+        (false, _) => text.file("rows/once.wgsl"),
+    }
     text.file(match code.place.causal {
         Some(_) => "rows/causal.wgsl",
         None => "rows/seen.wgsl",

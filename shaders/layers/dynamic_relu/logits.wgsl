@@ -22,6 +22,29 @@ struct Args { row: u32, samples: u32, places: u32, place_blocks: u32, steps: u32
 
 var<workgroup> largests: array<f32, 64>;
 var<workgroup> sums: array<f32, 64>;
+// Of eight lanes; each lane joins eight, though eight have the same ones (layers/lanes.wgsl says why).
+var<workgroup> eights: array<f32, 64>;
+
+fn largest_of(lane: u32) -> f32 {
+    let k = lane % 8u * 8u;
+    let low = max(max(largests[k], largests[k + 1u]), max(largests[k + 2u], largests[k + 3u]));
+    let high = max(max(largests[k + 4u], largests[k + 5u]), max(largests[k + 6u], largests[k + 7u]));
+    eights[lane] = max(low, high);
+    workgroupBarrier();
+    return max(
+        max(max(eights[0], eights[1]), max(eights[2], eights[3])),
+        max(max(eights[4], eights[5]), max(eights[6], eights[7])),
+    );
+}
+
+fn sum_of_powers(lane: u32) -> f32 {
+    let k = lane % 8u * 8u;
+    let low = (sums[k] + sums[k + 1u]) + (sums[k + 2u] + sums[k + 3u]);
+    let high = (sums[k + 4u] + sums[k + 5u]) + (sums[k + 6u] + sums[k + 7u]);
+    eights[lane] = low + high;
+    workgroupBarrier();
+    return ((eights[0] + eights[1]) + (eights[2] + eights[3])) + ((eights[4] + eights[5]) + (eights[6] + eights[7]));
+}
 
 fn logits_of(n: u32, q: u32) -> Places {
     var sum = Places(0.0);
@@ -56,21 +79,15 @@ fn main(
         largests[lane] = places_largest(logits);
     }
     workgroupBarrier();
-    var largest = largests[0];
-    for (var l = 1u; l < 64u; l += 1u) {
-        largest = max(largest, largests[l]);
-    }
+    let largest = largest_of(lane);
     if inside {
         let powers = places_power(logits - largest);
         places_store(args.powers + n * args.places + q * PLACES_COUNT, 1u, powers);
         sums[lane] = places_total(powers);
     }
     workgroupBarrier();
+    let powers = sum_of_powers(lane);
     if lane == 0u {
-        var powers = 0.0;
-        for (var l = 0u; l < 64u; l += 1u) {
-            powers += sums[l];
-        }
         scratch[args.part_largest + group] = largest;
         scratch[args.part_powers + group] = powers;
     }
