@@ -44,6 +44,7 @@ impl<'a> Work<'a> {
             bindings.extend(input.beside.is_none().then_some(binding));
             form.inputs.push(input);
         }
+        self.find_likes(&mut form);
         for slot in &cut.outputs {
             let at = match self.at(&slot.placed, cut) {
                 At::Rows if slot.placed.is_ragged() => At::Ragged,
@@ -73,6 +74,25 @@ impl<'a> Work<'a> {
             random,
             grid: [row, rows, 1],
         })
+    }
+
+    /// Says of inputs whose values belong to the same elements that where one lies, the others do.
+    fn find_likes(&self, form: &mut Form) {
+        let spread = |index: usize| {
+            let whose = self.slots.inputs[index].placed.whose;
+            self.layout.spread(whose, self.len)
+        };
+        for index in 0..form.inputs.len() {
+            let (before, rest) = form.inputs.split_at_mut(index);
+            let input = &mut rest[0];
+            if input.at.is_of_channel() {
+                let mut others = before.iter().enumerate();
+                let like = others.find(|(other, before)| {
+                    before.at == input.at && spread(*other) == spread(index)
+                });
+                input.like = like.map(|(_, before)| before.name.clone());
+            }
+        }
     }
 
     /// What the kernel's text says of an operand that is read, its numbers and its binding.
@@ -116,7 +136,12 @@ impl<'a> Work<'a> {
             whose
                 if cut.access == Access::Vec4 && self.layout.spread(whose, self.len).inner == 1 =>
             {
-                At::Channels
+                // Vec4 asks for whole words of channels. Do they begin where words do?
+                let is_once = self.layout.spread(whose, self.len).period == self.len;
+                match is_once && p.bytes.start.is_multiple_of(WORD * p.dtype.size()) {
+                    true => At::ChannelWords,
+                    false => At::Channels,
+                }
             }
             _ => At::Channel,
         }
@@ -176,8 +201,17 @@ impl<'a> Work<'a> {
                 };
                 Ok((place, binding))
             }
-            At::Shared | At::Channel | At::Channels | At::Held | At::HeldSample => {
-                let (offset, binding) = self.whole(p, p.dtype.size(), COPY_ALIGNMENT)?;
+            At::Shared
+            | At::Channel
+            | At::Channels
+            | At::ChannelWords
+            | At::Held
+            | At::HeldSample => {
+                let (unit, whole) = match at {
+                    At::ChannelWords => (unit, whole),
+                    _ => (p.dtype.size(), COPY_ALIGNMENT),
+                };
+                let (offset, binding) = self.whole(p, unit, whole)?;
                 let spread = self.layout.spread(p.whose, self.len);
                 // A sweep counts samples from its own first one.
                 let before = match at {

@@ -36,6 +36,7 @@ impl<'a> Slot<'a> {
             at,
             beside: self.beside.filter(|_| matches!(at, At::Even | At::Odd)),
             has_periods: false,
+            like: None,
         }
     }
 

@@ -1,5 +1,5 @@
-//! Sweeps: dispatches that go through the elements channel by channel, so that a channel's values are loaded once, and
-//! gradients of values that elements share are summed on the way.
+//! Sweeps: dispatches that sum gradients of values that elements share, as they go through the elements channel by channel,
+//! whose values are loaded once. Loops and joined lanes are dear, so what sums nothing is not swept.
 //!
 //! A sum is taken in three stages, so that it is never long and its order depends on the shape alone. An invocation
 //! adds up `chunk` terms at a time; a workgroup adds up its invocations, which gives one partial sum for each part of
@@ -15,10 +15,9 @@ use crate::error::{DeviceError, Error};
 use crate::tensor::layout::{Layout, Whose};
 use crate::wgsl::{Access, LANES, SumOf, Sweep, SweepArgs};
 
-/// Elements of a row that a workgroup sums, and that it sweeps where it only holds a channel's values.
-/// Where an invocation has single elements, half of it, since its sum has four times as many terms.
+/// Elements of a row that a workgroup sums. Where an invocation has single elements, half of it, since its sum has four
+/// times as many terms.
 const TILE: u64 = 4096;
-const HOLDING_TILE: u64 = 2048;
 
 /// Words in one running sum.
 const CHUNK: u64 = 16;
@@ -151,11 +150,7 @@ impl<'a> Work<'a> {
         // A sweep by the operands' channels that leaves lanes idle is worth it only for their sums.
         let along = if by_rows { inner } else { channels };
         let holds = self.has_channels() && along / unit >= u64::from(LANES) / 2;
-        let tile = match (self.slots.sums.len(), unit) {
-            (0, _) => HOLDING_TILE,
-            (_, 1) => TILE / 2,
-            _ => TILE,
-        };
+        let tile = if unit == 1 { TILE / 2 } else { TILE };
         let of_channels = self.sums_for(Whose::SampleChannel) || self.sums_for(Whose::Channel);
         let access = |wide| if wide { Access::Vec4 } else { Access::Scalar };
         if !of_channels && !holds {
@@ -203,8 +198,6 @@ impl<'a> Work<'a> {
             } else {
                 1
             }
-        } else if sums == 0 {
-            CHUNK.div_ceil(inner)
         } else {
             // As many rows to a sum as keep all sums below 1/512 of x.
             let rows = (sums * 4 * 512 / self.size()).div_ceil(inner);

@@ -32,14 +32,14 @@ impl Element<'_> {
     }
 
     pub(super) fn divides(&self) -> bool {
-        let divided = |input: &Input| matches!(input.at, At::Rows | At::Channel | At::Channels);
+        let divided = |input: &Input| input.at == At::Rows || input.at.is_of_channel();
         let in_rows = |output: &Output| matches!(output.at, At::Rows | At::Ragged);
         self.form.inputs.iter().any(divided) || self.form.outputs.iter().any(in_rows)
     }
 
     /// Whether elements are counted from the beginning of x: for channels and random numbers.
     fn counts_elements(&self) -> bool {
-        let per_channel = |input: &Input| matches!(input.at, At::Channel | At::Channels);
+        let per_channel = |input: &Input| input.at.is_of_channel();
         !self.draws.is_empty() || self.form.inputs.iter().any(per_channel)
     }
 
@@ -356,6 +356,13 @@ impl Element<'_> {
         _ = writeln!(out, "    return Terms({});", terms.join(", "));
     }
 
+    /// The input that lies where this one does, if it is among those that are read here.
+    fn like<'i>(&self, input: &'i Input) -> Option<&'i str> {
+        let like = input.like.as_deref()?;
+        let mut inputs = self.form.inputs.iter();
+        inputs.any(|input| input.name == like).then_some(like)
+    }
+
     /// Statements that find the place of what an input has for element `element`; none where it is held.
     fn find(&self, out: &mut String, input: &Input, element: &str) {
         let Input { name, at, .. } = input;
@@ -367,6 +374,22 @@ impl Element<'_> {
             At::Each | At::Rows | At::Ragged => {
                 let place = place(name, *at != At::Each, element);
                 writeln!(out, "    let at_{name} = {place};")
+            }
+            _ if at.is_of_channel() && self.like(input).is_some() => {
+                let like = self.like(input).unwrap_or_default();
+                writeln!(
+                    out,
+                    "    let at_{name} = args.{name} + (at_{like} - args.{like});"
+                )
+            }
+            At::ChannelWords => {
+                let words = "args.words_NAME * \
+                             m_divide(first >> 2u, args.words_magic_NAME, args.words_shift_NAME)";
+                let words = words.replace("NAME", name);
+                writeln!(
+                    out,
+                    "    let at_{name} = args.{name} + (first >> 2u) - {words};"
+                )
             }
             At::Channel | At::Channels => {
                 let row = "m_divide(row_NAME, args.channels_magic_NAME, args.channels_shift_NAME)";
@@ -437,7 +460,7 @@ impl Element<'_> {
                 self.find(out, input, "i");
             }
             let word = match input.at {
-                At::Each | At::Rows => format!("{name}[at_{name}]"),
+                At::Each | At::Rows | At::ChannelWords => format!("{name}[at_{name}]"),
                 At::Even | At::Odd => {
                     self.load_pairs(out, input);
                     of_pairs(self.source(input), input)

@@ -198,12 +198,10 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "rows/turns.wgsl",
     "rows/words.wgsl",
     "sweep/column_sums.wgsl",
-    "sweep/columns.wgsl",
     "sweep/each.wgsl",
     "sweep/finish.wgsl",
     "sweep/lanes.wgsl",
     "sweep/row_sums.wgsl",
-    "sweep/rows.wgsl",
 ];
 
 /// Text under construction, and the names of the files in it.

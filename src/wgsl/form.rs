@@ -34,6 +34,8 @@ pub(crate) enum At {
     Channel,
     /// That of its channel, four in a row for the four elements of a word.
     Channels,
+    /// The same, where these are words too.
+    ChannelWords,
     /// That of the channel, or the channels of a word, that the sweep is at.
     Held,
     /// The same of the sample that the sweep is at.
@@ -41,6 +43,11 @@ pub(crate) enum At {
 }
 
 impl At {
+    /// Whether the element's channel says which it is.
+    pub(crate) fn is_of_channel(self) -> bool {
+        matches!(self, At::Channel | At::Channels | At::ChannelWords)
+    }
+
     /// Whether its elements lie in rows with gaps between them.
     pub(super) fn has_rows(self) -> bool {
         matches!(self, At::Rows | At::Ragged)
@@ -58,6 +65,8 @@ pub(crate) struct Input {
     pub(crate) beside: Option<usize>,
     /// Whether other values follow after some elements, and so on.
     pub(crate) has_periods: bool,
+    /// The input before it, by name, whose values belong to the same elements.
+    pub(crate) like: Option<String>,
 }
 
 /// An operand that is written, element by element.
@@ -79,7 +88,7 @@ pub(crate) struct Output {
 pub(crate) enum Sweep {
     /// Each invocation has its words, and sums nothing.
     Each,
-    /// A workgroup has a part of some rows of one channel, loads the channel's values once, and may sum.
+    /// A workgroup has a part of some rows of one channel, loads the channel's values once, and sums.
     Rows,
     /// An invocation has a channel (or four beside each other) of some rows, likewise.
     Columns,
@@ -148,6 +157,7 @@ impl Form {
             at: At::Each,
             beside: None,
             has_periods: false,
+            like: None,
         };
         let args = body.needs(&[]).into_iter();
         Form {
@@ -442,6 +452,12 @@ fn input_fields(put: &mut impl FnMut(&str, u32), input: &Input, place: Place) {
     match at {
         At::Each | At::Even | At::Odd | At::Shared | At::Held | At::HeldSample => {}
         At::Rows | At::Ragged => row_fields(put, name, place),
+        At::ChannelWords => {
+            let [magic, shift] = divisor(place.channels / 4);
+            put(&format!("words_{name}"), place.channels / 4);
+            put(&format!("words_magic_{name}"), magic);
+            put(&format!("words_shift_{name}"), shift);
+        }
         At::Channel | At::Channels => {
             for (what, d) in [("inner", place.inner), ("channels", place.channels)] {
                 let [magic, shift] = divisor(d);

@@ -48,13 +48,11 @@ pub(crate) fn kernel(body: Body<'_>, form: &Form) -> String {
         _ = writeln!(own, "\nconst WIDTH: u32 = {width}u; // Elements in a word.");
     }
     text.push(&own);
-    text.file(match (form.sweep, form.sums.is_empty()) {
-        (Sweep::Each, _) => "sweep/each.wgsl",
-        (Sweep::Rows, true) => "sweep/rows.wgsl",
-        (Sweep::Rows, false) => "sweep/row_sums.wgsl",
-        (Sweep::Columns, true) => "sweep/columns.wgsl",
-        (Sweep::Columns, false) => "sweep/column_sums.wgsl",
-        (Sweep::Whole(_), _) => unreachable!("rows have a kernel of their own"),
+    text.file(match form.sweep {
+        Sweep::Each => "sweep/each.wgsl",
+        Sweep::Rows => "sweep/row_sums.wgsl",
+        Sweep::Columns => "sweep/column_sums.wgsl",
+        Sweep::Whole(_) => unreachable!("rows have a kernel of their own"),
     });
     text.finish(&[])
 }
@@ -133,7 +131,9 @@ fn bindings(out: &mut String, form: &Form) {
     // An input is reached in words only where its elements lie as x's do.
     let word = |name: &str, at: At, dtype: DType| match (form.access, at) {
         _ if form.is_atomic(name) => "atomic<u32>".to_owned(),
-        (Access::Vec4, At::Each | At::Rows) => format!("vec{}<u32>", dtype.size()),
+        (Access::Vec4, At::Each | At::Rows | At::ChannelWords) => {
+            format!("vec{}<u32>", dtype.size())
+        }
         (Access::Vec4, At::Even | At::Odd) => "vec4<u32>".to_owned(),
         _ => "u32".to_owned(),
     };

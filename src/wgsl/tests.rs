@@ -247,6 +247,7 @@ fn learned_forms(body: Body<'_>, names: &[&str], access: Access, at: At) -> Vec<
     let needs = body.needs(names).into_iter();
     let inputs = needs.map(|name| Input {
         has_periods: false,
+        like: None,
         name: arg(&name),
         dtype: DType::F16,
         at,

@@ -25,7 +25,7 @@ var<workgroup> sums: array<f32, 64>;
 // Of eight lanes; each lane joins eight, though eight have the same ones (layers/lanes.wgsl says why).
 var<workgroup> eights: array<f32, 64>;
 
-fn largest_of(lane: u32) -> f32 {
+fn largest_logit(lane: u32) -> f32 {
     let k = lane % 8u * 8u;
     let low = max(max(largests[k], largests[k + 1u]), max(largests[k + 2u], largests[k + 3u]));
     let high = max(max(largests[k + 4u], largests[k + 5u]), max(largests[k + 6u], largests[k + 7u]));
@@ -79,7 +79,7 @@ fn main(
         largests[lane] = places_largest(logits);
     }
     workgroupBarrier();
-    let largest = largest_of(lane);
+    let largest = largest_logit(lane);
     if inside {
         let powers = places_power(logits - largest);
         places_store(args.powers + n * args.places + q * PLACES_COUNT, 1u, powers);

@@ -71,6 +71,7 @@ fn kernels() -> Vec<String> {
                 (Access::Vec4, [64, 4, 1, 1]),
                 (Access::Scalar, [64, 1, 4, 0]),
                 (Access::Vec4, [256, 256, 4, 0]),
+                (Access::Vec4, [64, 16, 2, 1]),
             ] {
                 let [lanes, beside, words, held] = lanes;
                 let strips = Strips {
@@ -79,7 +80,7 @@ fn kernels() -> Vec<String> {
                     words,
                     held: held == 1,
                     whole: beside == 64,
-                    turns: pass == Pass::Backward && lanes == 256,
+                    turns: pass == Pass::Backward && (lanes == 256 || beside == 16),
                 };
                 let form = form(&chain, pass, access, strips);
                 all.push(kernel(Body::Chain(&chain, pass), &form));
