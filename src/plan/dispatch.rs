@@ -201,33 +201,37 @@ impl<'a> Work<'a> {
                 };
                 Ok((place, binding))
             }
-            At::Shared
-            | At::Channel
-            | At::Channels
-            | At::ChannelWords
-            | At::Held
-            | At::HeldSample => {
-                let (unit, whole) = match at {
-                    At::ChannelWords => (unit, whole),
-                    _ => (p.dtype.size(), COPY_ALIGNMENT),
-                };
-                let (offset, binding) = self.whole(p, unit, whole)?;
-                let spread = self.layout.spread(p.whose, self.len);
-                // A sweep counts samples from its own first one.
-                let before = match at {
-                    At::HeldSample => piece.start / spread.inner,
-                    _ => 0,
-                };
-                let place = Place {
-                    offset: offset + before as u32,
-                    inner: spread.inner as u32,
-                    channels: spread.count as u32,
-                    period: spread.period as u32,
-                    ..Place::default()
-                };
-                Ok((place, binding))
-            }
+            _ => self.reach_values(p, at, piece, unit, whole),
         }
+    }
+
+    /// The same of values that elements share, all of which are bound.
+    fn reach_values(
+        &self,
+        p: &Placed<'a>,
+        at: At,
+        piece: &Piece,
+        unit: u64,
+        whole: u64,
+    ) -> Result<(Place, Binding<'a>), Error> {
+        let (offset, binding) = match at {
+            At::ChannelWords => self.whole(p, unit, whole)?,
+            _ => self.whole(p, p.dtype.size(), COPY_ALIGNMENT)?,
+        };
+        let spread = self.layout.spread(p.whose, self.len);
+        // A sweep counts samples from its own first one.
+        let before = match at {
+            At::HeldSample => piece.start / spread.inner,
+            _ => 0,
+        };
+        let place = Place {
+            offset: offset + before as u32,
+            inner: spread.inner as u32,
+            channels: spread.count as u32,
+            period: spread.period as u32,
+            ..Place::default()
+        };
+        Ok((place, binding))
     }
 
     /// A binding of a piece of an operand, and where in it the piece begins, in units.

@@ -237,17 +237,19 @@ fn a_chain_of_everything_and_the_copies_translate() {
 }
 
 /// The forms of a backward pass with all gradients whose operands' values are at these places: element by element, and
-/// swept, with and without sums.
+/// swept, with dx and without.
 fn learned_forms(body: Body<'_>, names: &[&str], access: Access, at: At) -> Vec<Form> {
     let plain = |body| Form::plain(body, DType::F32.into());
     let mut form = Form {
         access,
         ..plain(body)
     };
-    let needs = body.needs(names).into_iter();
-    let inputs = needs.map(|name| Input {
+    let needs = body.needs(names).into_iter().enumerate();
+    let first = body.needs(names).first().map(|name| arg(name));
+    let inputs = needs.map(|(index, name)| Input {
         has_periods: false,
-        like: None,
+        // The second lies where the first does, and others where they will.
+        like: first.clone().filter(|_| index == 1 && at.is_of_channel()),
         name: arg(&name),
         dtype: DType::F16,
         at,
@@ -268,19 +270,16 @@ fn learned_forms(body: Body<'_>, names: &[&str], access: Access, at: At) -> Vec<
         forms.push(each);
     }
     for sweep in [Sweep::Rows, Sweep::Columns] {
-        let swept = Form {
-            sweep,
-            ..form.clone()
-        };
         let with_sums = Form {
+            sweep,
             sums: names.iter().map(ToString::to_string).collect(),
-            ..swept.clone()
+            ..form.clone()
         };
         let sums_alone = Form {
             outputs: Vec::new(),
             ..with_sums.clone()
         };
-        forms.extend([swept, with_sums, sums_alone]);
+        forms.extend([with_sums, sums_alone]);
     }
     forms
 }
@@ -350,8 +349,17 @@ fn learned_and_random_chains_translate() {
         }
         let body = Body::Chain(&chain, Pass::Backward);
         for access in [Access::Vec4, Access::Scalar] {
-            for at in [Each, Rows, Shared, Channel, Channels, Held, HeldSample] {
-                if (access, at) == (Access::Scalar, Channels) {
+            for at in [
+                Each,
+                Rows,
+                Shared,
+                Channel,
+                Channels,
+                ChannelWords,
+                Held,
+                HeldSample,
+            ] {
+                if access == Access::Scalar && matches!(at, Channels | ChannelWords) {
                     continue;
                 }
                 for form in learned_forms(body, &chain.operands(), access, at) {
@@ -450,7 +458,7 @@ fn each_file_is_in_a_kernel_once() {
     assert!(!text.contains("//#"));
 }
 
-/// Every kernel of the sweeps that there are, with and without sums, wide and not; and what finishes.
+/// Every kernel of the sweeps that there are, wide and not, and of elements one by one; and what finishes.
 fn sweeps() -> Vec<String> {
     let chain: Chain = "prelu(weight=@w)".parse().unwrap();
     let body = Body::Chain(&chain, Pass::Backward);
@@ -465,11 +473,10 @@ fn sweeps() -> Vec<String> {
             if sweep != Sweep::Each {
                 form.inputs[2].at = At::Held;
             }
-            all.push(kernel(body, &form));
-            form.sums = vec!["w".into()];
             if sweep != Sweep::Each {
-                all.push(kernel(body, &form));
+                form.sums = vec!["w".into()];
             }
+            all.push(kernel(body, &form));
         }
     }
     all

@@ -35,7 +35,8 @@ fn form(chain: &Chain, pass: Pass, access: Access, strips: Strips) -> Form {
     };
     let of = |name: &str| match name {
         "s" | "k" => (At::Shared, SumOf::Row),
-        "w" | "b" if access == Access::Vec4 => (At::Channels, SumOf::Column),
+        "w" if access == Access::Vec4 => (At::ChannelWords, SumOf::Column),
+        "b" if access == Access::Vec4 => (At::Channels, SumOf::Column),
         "w" | "b" => (At::Channel, SumOf::Column),
         _ => (At::Each, SumOf::Element),
     };
