@@ -1,4 +1,10 @@
-// The sweep of rows.wgsl where gradients are summed as well: each workgroup leaves one partial sum of each.
+// Where the elements of a channel lie beside each other: a workgroup has a tile of one channel's rows, in the samples of
+// one block, loads the channel's values once for all of them, and leaves one partial sum of each gradient. Lengths are in
+// words of WIDTH elements.
+//
+// Eight lanes have a stretch of the tile, and go along it eight words at a time, which is one transaction of a GPU's memory. A
+// processor, which runs the lanes one after another, goes along memory so; with the words of all 64 lanes beside each other it
+// would come by each page eight times, and take twice as long.
 //
 // No running sum is long, and the order is fixed by the shape alone: a lane adds the terms of a chunk of samples to a
 // part, parts to its total; the lanes' totals are added by a tree.
@@ -33,6 +39,9 @@ fn main(
     let held = hold(channel);
     let begin = block * args.block;
     let end = min(begin + args.block, args.outer);
+    let here = min(args.inner - tile * args.tile, args.tile);
+    let stretch = (here + 63u) / 64u * 8u;
+    let start = tile * args.tile + lane / 8u * stretch;
     var total = Terms();
     for (var chunk = begin; chunk < end; chunk += args.chunk) {
         var part = Terms();
@@ -40,8 +49,8 @@ fn main(
             let place = sample * args.channels + channel;
             let all = hold_sample(held, place);
             let first = place * args.inner;
-            let stop = min(min(args.inner, (tile + 1u) * args.tile), args.len / WIDTH - first);
-            for (var at = tile * args.tile + lane; at < stop; at += 64u) {
+            let stop = min(min(tile * args.tile + here, start + stretch), args.len / WIDTH - first);
+            for (var at = start + lane % 8u; at < stop; at += 8u) {
                 part = plus(part, word(first + at, all));
             }
         }

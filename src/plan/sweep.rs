@@ -1,5 +1,6 @@
-//! Sweeps: dispatches that sum gradients of values that elements share, as they go through the elements channel by channel,
-//! whose values are loaded once. Loops and joined lanes are dear, so what sums nothing is not swept.
+//! Sweeps: dispatches that go through the elements channel by channel, so that a channel's values are loaded once, and
+//! gradients of values that elements share are summed on the way. Where channels lie beside each other, what sums nothing is not
+//! swept: a word's channels are found by one division.
 //!
 //! A sum is taken in three stages, so that it is never long and its order depends on the shape alone. An invocation
 //! adds up `chunk` terms at a time; a workgroup adds up its invocations, which gives one partial sum for each part of
@@ -28,7 +29,7 @@ const SHORT_ROW: u64 = 32;
 /// How elements are swept, and how the summed gradients' partial sums lie: `blocks` times `channels` times
 /// `tiles` of each.
 pub(super) struct Partials {
-    sweep: Sweep,
+    pub(super) sweep: Sweep,
     /// Whether channels are the operands' own, so that their values can be held.
     pub(super) holds: bool,
     pub(super) access: Access,
@@ -187,8 +188,8 @@ impl<'a> Work<'a> {
     fn block(&self, by_rows: bool) -> u64 {
         let Layout { outer, inner, .. } = self.layout;
         let sums = self.slots.sums.len() as u64;
-        if self.sums_for(Whose::SampleChannel) {
-            // Each sample has sums of its own.
+        if sums == 0 || self.sums_for(Whose::SampleChannel) {
+            // Each sample has sums of its own, or there are none.
             1
         } else if by_rows {
             // Of a long tensor, 1024 workgroups or more remain.

@@ -144,16 +144,17 @@ impl<'a> Work<'a> {
         let access = self.access();
         let outputs: Vec<_> = self.slots.outputs.iter().collect();
         let small = outputs.iter().any(|output| output.placed.dtype.size() < 4);
-        if self.slots.sums.is_empty() {
-            self.each(&mut launches, access, small)?;
-            return Ok(launches);
-        }
         let partials = self.partials(access);
         // What is summed goes along with what is written, but where two elements that share 32 bits
         // may come to different workgroups: then x is read once more.
         let apart = small && partials.access == Access::Scalar;
-        self.swept(&mut launches, &partials, apart)?;
-        if apart {
+        let holds_rows = partials.holds && partials.sweep == Sweep::Rows;
+        let sweeps = !self.slots.sums.is_empty()
+            || (holds_rows && !apart && self.blocks_at_once(&partials, &outputs).is_some());
+        if sweeps {
+            self.swept(&mut launches, &partials, apart)?;
+        }
+        if apart || !sweeps {
             self.each(&mut launches, access, small)?;
         }
         Ok(launches)

@@ -202,6 +202,7 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "sweep/finish.wgsl",
     "sweep/lanes.wgsl",
     "sweep/row_sums.wgsl",
+    "sweep/rows.wgsl",
 ];
 
 /// Text under construction, and the names of the files in it.

@@ -88,7 +88,7 @@ pub(crate) struct Output {
 pub(crate) enum Sweep {
     /// Each invocation has its words, and sums nothing.
     Each,
-    /// A workgroup has a part of some rows of one channel, loads the channel's values once, and sums.
+    /// A workgroup has a part of some rows of one channel, loads the channel's values once, and may sum.
     Rows,
     /// An invocation has a channel (or four beside each other) of some rows, likewise.
     Columns,

@@ -50,6 +50,7 @@ pub(crate) fn kernel(body: Body<'_>, form: &Form) -> String {
     text.push(&own);
     text.file(match form.sweep {
         Sweep::Each => "sweep/each.wgsl",
+        Sweep::Rows if form.sums.is_empty() => "sweep/rows.wgsl",
         Sweep::Rows => "sweep/row_sums.wgsl",
         Sweep::Columns => "sweep/column_sums.wgsl",
         Sweep::Whole(_) => unreachable!("rows have a kernel of their own"),

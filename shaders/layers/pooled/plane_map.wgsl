@@ -20,8 +20,12 @@ fn main(
     let tile = group - plane * args.tiles;
     let n = plane / args.channels;
     let held = hold(n, plane - n * args.channels);
-    let end = min((tile + 1u) * args.span, args.steps);
-    for (var q = tile * args.span + lane; q < end; q += 64u) {
+    let first = tile * args.span;
+    let here = min(args.span, args.steps - first);
+    let stretch = (here + 63u) / 64u * 8u;
+    let start = first + lane / 8u * stretch;
+    let end = min(start + stretch, first + here);
+    for (var q = start + lane % 8u; q < end; q += 8u) {
         write(plane * args.steps + q, held, n * args.places + q * PLACES_COUNT);
     }
 }

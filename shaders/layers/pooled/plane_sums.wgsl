@@ -2,7 +2,8 @@
 // a tile of a plane, and loads what belongs to the channel once.
 //
 // No running sum is long, and the order is fixed by the shape alone: a lane adds the terms of 16 words to a part, and parts
-// to its total; then come the lanes' totals. A partial sum of each value is left for each tile, for a kernel to come.
+// to its total; then come the lanes' totals. A partial sum of each value is left for each tile, for a kernel to come. Eight
+// lanes have a stretch of the tile, as in sweep/row_sums.wgsl.
 //#use layers/lanes.wgsl as channels
 alias V = f32; //#stub
 alias Channels = f32; //#stub
@@ -19,8 +20,8 @@ struct Args { row: u32, channels: u32, planes: u32, places: u32, steps: u32, spa
 @group(0) @binding(0) var<uniform> args: Args; //#stub
 @group(0) @binding(1) var<storage, read_write> scratch: array<f32>; //#bind
 
-// Words that a lane adds to a part: one of every 64.
-const RUN: u32 = 16u * 64u;
+// The words of which a lane adds one in eight to a part.
+const RUN: u32 = 16u * 8u;
 
 fn channels_put(value: u32, sum: Channels, group: u32, unit: u32) {
     scratch[args.partials + value * args.planes * args.tiles + group] = sum;
@@ -39,11 +40,15 @@ fn main(
     let tile = group - plane * args.tiles;
     let n = plane / args.channels;
     let held = hold(n, plane - n * args.channels);
-    let end = min((tile + 1u) * args.span, args.steps);
+    let first = tile * args.span;
+    let here = min(args.span, args.steps - first);
+    let stretch = (here + 63u) / 64u * 8u;
+    let start = first + lane / 8u * stretch;
+    let end = min(start + stretch, first + here);
     var total = Terms();
-    for (var begin = tile * args.span + lane; begin < end; begin += RUN) {
+    for (var begin = start + lane % 8u; begin < end; begin += RUN) {
         var part = Terms();
-        for (var q = begin; q < min(begin + RUN, end); q += 64u) {
+        for (var q = begin; q < min(begin + RUN, end); q += 8u) {
             let place = n * args.places + q * PLACES_COUNT;
             part = plus(part, terms(plane * args.steps + q, held, place));
         }
