@@ -4,8 +4,7 @@
 // unit l % IT_BESIDE, and each unit has sums of its own. A lane hands over its part of each sum by `it_keep`; then all
 // lanes come to `it_add_lanes` together, and each sum of each unit is given to `it_put`.
 //
-// What is added is written out, with no more loops and branches than there must be: software drivers do in these what is
-// asked of each lane one by one, and wgpu counts the turns of loops.
+// What is added is written out, with no more loops than there must be: wgpu counts the turns of each.
 alias It = f32; //#stub
 fn it_put(value: u32, sum: It, group: u32, unit: u32) { _ = value + group + unit; _ = sum; } //#stub
 

@@ -1,7 +1,7 @@
 // What the lanes of a row have, joined in a fixed order: BESIDE of them, two to eight, one beside the other, of which each gets
 // the result. All lanes of the workgroup must come here together.
-// Each lane joins for itself, without a loop or a branch: one barrier is enough, and software drivers, which do in branches and
-// loops what is asked of each lane one by one, take a fraction of the time.
+// Each lane joins for itself, so that one barrier is enough; and what is joined is written out, since wgpu counts the turns of
+// every loop.
 //#use rows/lane_counts.wgsl
 override BESIDE: u32 = 64u; //#stub
 struct It { nan: u32 } //#stub

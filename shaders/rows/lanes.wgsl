@@ -1,7 +1,7 @@
 // What the lanes of a row have, joined in a fixed order: BESIDE of them, 16 to 64, one beside the other, of which each gets
 // the result. All lanes of the workgroup must come here together.
-// There are eight eights of lanes, and each lane joins one of them, though eight lanes have the same one: as in few_lanes.wgsl
-// there is neither loop nor branch.
+// There are eight eights of lanes, and each lane joins one of them, though eight lanes have the same one, so that there is no
+// branch; and as in few_lanes.wgsl there is no loop.
 //#use rows/lane_counts.wgsl
 override BESIDE: u32 = 64u; //#stub
 struct It { nan: u32 } //#stub

@@ -22,7 +22,7 @@ struct Args { row: u32, samples: u32, places: u32, place_blocks: u32, steps: u32
 
 var<workgroup> largests: array<f32, 64>;
 var<workgroup> sums: array<f32, 64>;
-// Of eight lanes; each lane joins eight, though eight have the same ones (layers/lanes.wgsl says why).
+// Of eight lanes; each lane joins eight, though eight have the same ones, so that there is no branch.
 var<workgroup> eights: array<f32, 64>;
 
 fn largest_logit(lane: u32) -> f32 {
