@@ -110,6 +110,22 @@ fn rows_translate() {
     }
 }
 
+/// A lane may write what it joins at the next turn while others read that of this one, unless something else is joined in
+/// between, with a barrier of its own.
+#[test]
+fn two_things_are_joined_at_each_turn() {
+    let kernels = kernels();
+    let mut turning = kernels
+        .iter()
+        .filter(|text| text.contains("turn < args.block"))
+        .peekable();
+    assert!(turning.peek().is_some());
+    for text in turning {
+        let joined = ["term_joined(lane, ", "part_joined(lane, "];
+        assert!(joined.iter().all(|name| text.contains(name)), "{text}");
+    }
+}
+
 #[test]
 fn stubs_of_rows_are_what_is_composed() {
     stubs_are_written("rows/", &kernels());
