@@ -23,10 +23,6 @@ fn first_seen(first: f32, nan: bool) -> First {
     return select(ordered, 0xffffffffu, nan);
 }
 
-fn first_nothing() -> First {
-    return 0u;
-}
-
 fn first_plus(a: First, b: First) -> First {
     return max(a, b);
 }

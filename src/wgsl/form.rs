@@ -90,7 +90,7 @@ pub(crate) enum Sweep {
     Each,
     /// A workgroup has a part of some rows of one channel, loads the channel's values once, and may sum.
     Rows,
-    /// An invocation has a channel (or four beside each other) of some rows, likewise.
+    /// An invocation has a channel (or four beside each other) of some rows, and sums.
     Columns,
     /// A workgroup has whole rows, strip by strip.
     Whole(Strips),

@@ -237,7 +237,7 @@ fn a_chain_of_everything_and_the_copies_translate() {
 }
 
 /// The forms of a backward pass with all gradients whose operands' values are at these places: element by element, and
-/// swept, with dx and without.
+/// swept, with and without sums; by columns it is for sums alone.
 fn learned_forms(body: Body<'_>, names: &[&str], access: Access, at: At) -> Vec<Form> {
     let plain = |body| Form::plain(body, DType::F32.into());
     let mut form = Form {
@@ -270,15 +270,19 @@ fn learned_forms(body: Body<'_>, names: &[&str], access: Access, at: At) -> Vec<
         forms.push(each);
     }
     for sweep in [Sweep::Rows, Sweep::Columns] {
-        let with_sums = Form {
+        let swept = Form {
             sweep,
-            sums: names.iter().map(ToString::to_string).collect(),
             ..form.clone()
+        };
+        let with_sums = Form {
+            sums: names.iter().map(ToString::to_string).collect(),
+            ..swept.clone()
         };
         let sums_alone = Form {
             outputs: Vec::new(),
             ..with_sums.clone()
         };
+        forms.extend((sweep == Sweep::Rows).then_some(swept));
         forms.extend([with_sums, sums_alone]);
     }
     forms
@@ -458,7 +462,7 @@ fn each_file_is_in_a_kernel_once() {
     assert!(!text.contains("//#"));
 }
 
-/// Every kernel of the sweeps that there are, wide and not, and of elements one by one; and what finishes.
+/// Every kernel of the sweeps that there are, with and without sums, wide and not; and what finishes.
 fn sweeps() -> Vec<String> {
     let chain: Chain = "prelu(weight=@w)".parse().unwrap();
     let body = Body::Chain(&chain, Pass::Backward);
@@ -473,10 +477,13 @@ fn sweeps() -> Vec<String> {
             if sweep != Sweep::Each {
                 form.inputs[2].at = At::Held;
             }
-            if sweep != Sweep::Each {
-                form.sums = vec!["w".into()];
+            if sweep != Sweep::Columns {
+                all.push(kernel(body, &form));
             }
-            all.push(kernel(body, &form));
+            form.sums = vec!["w".into()];
+            if sweep != Sweep::Each {
+                all.push(kernel(body, &form));
+            }
         }
     }
     all
