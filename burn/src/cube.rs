@@ -140,11 +140,13 @@ fn gather(
     let samples: usize = shape.as_slice().iter().take(axis).product();
     // Values per sample and channel are in the order of the shape, so x must be; and so are values for each element
     // in a shape with other axes of length 1.
-    let by_sample = operands.iter().any(|operand| {
+    let whose = operands.iter().map(|t| call.whose(&shape, t.meta.shape()));
+    let whose: Vec<Whose> = whose.collect();
+    let by_sample = operands.iter().zip(&whose).any(|(operand, whose)| {
         let own = operand.meta.shape();
         let count = own.num_elements();
         let by_sample = count == samples * channels && count != channels;
-        let is_broadcast = call.whose(&shape, own) != Whose::Counted;
+        let is_broadcast = *whose != Whose::Counted;
         count != 1 && own != &shape && (by_sample || count == len || is_broadcast)
     });
     // And what is drawn for an element depends on its index in the shape, wherever it lies; so does what a row masks.
@@ -169,8 +171,8 @@ fn gather(
         false => View::Flat(tensor.meta.shape().num_elements() as u64),
     };
     key.operands = tensors.iter().map(|t| (dtype_of(t), view(t))).collect();
-    let whose = |t: &CubeTensor| call.whose(&shape, t.meta.shape());
-    key.whose = tensors.iter().map(whose).collect();
+    let passed = std::iter::repeat_n(Whose::Counted, tensors.len() - whose.len());
+    key.whose = passed.chain(whose).collect();
     let at = order.iter().position(|known| *known == axis).unwrap_or(0);
     let product = |axes: &[usize]| axes.iter().map(|axis| shape[*axis] as u64).product();
     let (outer, inner) = (product(&order[..at]), product(&order[at + 1..]));
