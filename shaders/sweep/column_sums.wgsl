@@ -1,4 +1,5 @@
-// The sweep of columns.wgsl where gradients are summed as well: each invocation leaves one partial sum of each, or four
+// Where channels lie beside each other, and gradients are summed: an invocation has a channel, or the four of a word, in the
+// samples of one block, loads its values once for all of them, and leaves one partial sum of each gradient, or four
 // beside each other. No running sum is long: terms of a chunk of samples are added to a part, parts to the total.
 //#use math/divide.wgsl
 fn m_divide(n: u32, magic: u32, shift: u32) -> u32 { return n / (magic >> shift); } //#stub
