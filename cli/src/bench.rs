@@ -30,6 +30,7 @@ use timed::Timed;
 /// one dispatch. unfused is one dispatch for each step, with the same kernels: forward through a
 /// buffer for each intermediate value, backward from each step's input (computed before, not timed)
 /// and the gradient that comes in. Backward of a scale is a scale of the gradient, and reads no more.
+/// from_y is the fused backward pass from y instead of x, where that is enough and no operand is needed.
 ///
 /// A chain with operands is timed with the gradients of all of them, beside dx_only, the same without. What
 /// passes a gradient on unchanged takes no dispatch of the unfused form, but a residual's gradient is a
@@ -50,7 +51,7 @@ use timed::Timed;
 /// is 1.
 ///
 /// --json prints {"adapter", "len", "dtype", "workgroup", "words", "samples", "chain", "passes":
-/// [{"chain", "pass", "repeats", "copy", "dx_only", "fused", "unfused", "alternating", "speedup"}]}; of a layer there are "layer"
+/// [{"chain", "pass", "repeats", "copy", "dx_only", "fused", "unfused", "alternating", "from_y", "speedup"}]}; of a layer there are "layer"
 /// instead of "chain", and "shape", but neither "workgroup" nor "words". Each variant has
 /// {"dispatches", "scratch_bytes", "bytes", "median_ns", "min_ns", "max_ns", "ns_per_element", "gb_per_s",
 /// "ratio_to_copy"}; speedup is unfused over fused. A layer's scratch_bytes hold what is kept for backward too. With --all there is no "chain", and instead of

@@ -409,6 +409,25 @@ fn bench_with_operands() {
         let sums = backward["fused"]["dispatches"] == 2;
         assert_eq!(backward["fused"]["scratch_bytes"] != 0, sums, "{chain}");
     }
+    // From y where that is enough: the same bytes.
+    for (chain, is_enough) in [
+        ("tanh", true),
+        ("scale(2) | sigmoid", true),
+        ("silu", false),
+        ("softmax", true),
+        ("rms_norm(eps=0)", false),
+        ("prelu(weight=@w)", false),
+    ] {
+        let args = ["bench", chain, "--len", "4096", "--samples", "1", "--json"];
+        let document = nonlin(&args).json();
+        let [forward, backward] = [0, 1].map(|pass| &document["passes"][pass]);
+        assert!(forward.get("from_y").is_none(), "{chain}: {forward}");
+        let from_y = backward.get("from_y");
+        assert_eq!(from_y.is_some(), is_enough, "{chain}: {backward}");
+        if let Some(from_y) = from_y {
+            assert_eq!(from_y["bytes"], 3 * 4 * 4096, "{chain}: {from_y}");
+        }
+    }
     // Nothing to learn: as other chains.
     let text = nonlin(&["bench", "dropout(0.5)", "--len", "64", "--samples", "1"]).fine();
     assert!(!text.contains("dx_only"), "{text}");

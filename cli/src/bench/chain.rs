@@ -39,13 +39,32 @@ impl<T: Element> Bench<'_, T> {
         forward.push(self.unfused_forward(chain, &values)?);
         let mut backward = whole(Pass::Backward)?;
         backward.push(self.unfused_backward(chain, &values, &dy, &dx, &gradients)?);
+        // Forward has left y when this runs.
+        if self
+            .gpu
+            .kernels()
+            .plan(chain, Pass::BackwardFromY, T::DTYPE)
+            .is_ok()
+        {
+            let mut from_y = Variant::new("from_y");
+            let inputs = [&values[steps], &dy];
+            self.step(
+                &mut from_y,
+                chain.clone(),
+                Pass::BackwardFromY,
+                &inputs,
+                &dx,
+            )?;
+            backward.push(from_y);
+        }
         // The unfused forward pass also leaves the values that the backward pass starts from.
         for variants in [&forward, &backward] {
             if let Some(wrong) = self.compare_all(variants)? {
                 return Ok((Vec::new(), vec![wrong]));
             }
         }
-        let progress = Progress::new(u64::from(self.samples + WARM_UP) * 6);
+        let ways = (forward.len() + backward.len()) as u64;
+        let progress = Progress::new(u64::from(self.samples + WARM_UP) * ways);
         let mut timed = Vec::new();
         for (pass, variants) in [(Pass::Forward, forward), (Pass::Backward, backward)] {
             timed.push(self.time(Subject::chain(chain, pass), variants, &progress)?);
@@ -163,12 +182,16 @@ impl<T: Element> Bench<'_, T> {
         output: &wgpu::Buffer,
     ) -> Result<()> {
         let operand = |buffer| Operand::new(buffer, 0, self.len);
-        let operands = match inputs {
-            [x, dy] => Operands::new()
+        let operands = match (plan.pass(), inputs) {
+            (Pass::BackwardFromY, [y, dy]) => Operands::new()
+                .y(operand(y))
+                .dy(operand(dy))
+                .dx(operand(output)),
+            (_, [x, dy]) => Operands::new()
                 .x(operand(x))
                 .dy(operand(dy))
                 .dx(operand(output)),
-            inputs => Operands::new().x(operand(inputs[0])).y(operand(output)),
+            (_, inputs) => Operands::new().x(operand(inputs[0])).y(operand(output)),
         };
         variant.bytes += plan.bytes(self.len);
         variant.bounds.push(plan.bind(operands)?);
@@ -217,6 +240,9 @@ impl<T: Element> Bench<'_, T> {
             };
             let report = match pass {
                 Pass::Forward => nonlin::check::forward(chain, &inputs[0], &got)?,
+                Pass::BackwardFromY => {
+                    nonlin::check::backward_from_y(chain, &inputs[0], &inputs[1], &got)?
+                }
                 _ => nonlin::check::backward(chain, &inputs[0], &inputs[1], &got)?,
             };
             if let Some(worst) = report.worst.filter(|worst| !worst.passes()) {

@@ -1,14 +1,15 @@
 //! Chains with operands or random steps. All gradients that there are get asked for.
 
+mod compared;
+
 use super::timed::{Subject, Timed, Variant};
 use super::{Bench, Outcome, WARM_UP, dy_at, x_at};
 use crate::Result;
 use crate::output::Progress;
 use crate::subject::{is_elementwise, is_of_rows, taken};
-use nonlin::check::{self, Expected, Report};
 use nonlin::wgpu;
 use nonlin::{
-    Argument, Bound, Chain, Element, Function, Layout, Operand, Operands, Pass, Rows, Step, Values,
+    Argument, Bound, Chain, Element, Function, Layout, Operand, Operands, Pass, Rows, Step,
 };
 use std::collections::HashMap;
 
@@ -80,6 +81,7 @@ struct Call {
     chain: Chain,
     pass: Pass,
     len: u64,
+    /// y where the pass begins with that.
     x: wgpu::Buffer,
     dy: Option<wgpu::Buffer>,
     /// y or dx.
@@ -313,7 +315,22 @@ impl<'a, T: Element> Set<'a, T> {
         ways.push(("fused", vec![fused]));
         ways.push(("unfused", self.unfused_backward()?));
         ways.extend(packed);
+        ways.extend(self.from_y());
         Ok(ways)
+    }
+
+    /// The whole chain from its value, which forward has left, where that is enough.
+    fn from_y(&self) -> Option<(&'static str, Vec<Call>)> {
+        let pass = Pass::BackwardFromY;
+        let kernels = self.bench.gpu.kernels();
+        let can = self.args.is_empty() && kernels.plan(self.chain, pass, T::DTYPE).is_ok();
+        let y = self.values.last().filter(|_| can)?.buffer.clone();
+        let call = Call {
+            pass,
+            x: y,
+            ..self.whole(Pass::Backward, Some(self.dx[0].clone()), Vec::new())
+        };
+        Some(("from_y", vec![call]))
     }
 
     /// The least that separate kernels can do: what passes a gradient on unchanged takes no dispatch, what
@@ -460,10 +477,12 @@ impl<'a, T: Element> Set<'a, T> {
         };
         let packed = self.packed.as_ref().filter(|_| call.is_packed);
         let of = |packed: &Packed, name: &str| packed.gate == name;
-        let mut operands = Operands::new()
-            .x(packed.map_or(whole(&call.x), |packed| half(&packed.both, 0)))
-            .layout(self.layout(call))
-            .random(SEED, call.drawn);
+        let x = packed.map_or(whole(&call.x), |packed| half(&packed.both, 0));
+        let mut operands = match call.pass {
+            Pass::BackwardFromY => Operands::new().y(x),
+            _ => Operands::new().x(x),
+        };
+        operands = operands.layout(self.layout(call)).random(SEED, call.drawn);
         if let Some(dy) = &call.dy {
             operands = operands.dy(whole(dy));
         }
@@ -510,70 +529,5 @@ impl<'a, T: Element> Set<'a, T> {
             + read.count()
             + call.grads.iter().filter(whole).count();
         tensors as u64 * call.len * T::DTYPE.size()
-    }
-
-    fn run(&self, call: &Call) -> Result<()> {
-        let mut encoder = self.bench.encoder();
-        // What another way left there must not pass for this one's result.
-        let written = call
-            .out
-            .iter()
-            .chain(call.grads.iter().map(|grad| &grad.buffer))
-            .chain(self.packed.iter().map(|packed| &packed.d_both));
-        written.for_each(|buffer| encoder.clear_buffer(buffer, 0, None));
-        let bound = self.bind(call)?;
-        bound.record(&mut encoder.begin_compute_pass(&Default::default()));
-        self.bench.gpu.queue().submit([encoder.finish()]);
-        Ok(())
-    }
-
-    /// What is wrong with a call's results, if anything is.
-    fn compare(&self, way: &str, call: &Call) -> Result<Option<String>> {
-        let all = |buffer: &wgpu::Buffer| self.bench.read::<T>(buffer, call.len);
-        let x = all(&call.x)?;
-        let mut values = Values::new()
-            .layout(self.layout(call))
-            .random(SEED, call.drawn);
-        for Tensor { name, buffer, len } in &call.args {
-            values = values.arg(name, &self.bench.read::<T>(buffer, *len)?);
-        }
-        let mut reports: Vec<(String, Report)> = Vec::new();
-        let dy = call.dy.as_ref().map(all).transpose()?.unwrap_or_default();
-        let packed = self
-            .packed
-            .as_ref()
-            .filter(|_| call.is_packed && call.pass != Pass::Forward);
-        let both = match packed {
-            Some(packed) => self.bench.read::<T>(&packed.d_both, 2 * call.len)?,
-            None => Vec::new(),
-        };
-        let part = |first: usize| both.iter().copied().skip(first).step_by(2).collect();
-        if let Some(out) = &call.out {
-            let got: Vec<T> = match packed {
-                Some(_) => part(0),
-                None => all(out)?,
-            };
-            let expected = match call.pass {
-                Pass::Forward => Expected::forward_with(&call.chain, &x, &values)?,
-                _ => Expected::backward_with(&call.chain, &x, &dy, &values)?,
-            };
-            reports.push((call.pass.to_string(), expected.compare(&got)?));
-        }
-        for Tensor { name, buffer, len } in &call.grads {
-            let got: Vec<T> = match packed.filter(|packed| packed.gate == *name) {
-                Some(_) => part(1),
-                None => self.bench.read::<T>(buffer, *len)?,
-            };
-            let report = check::gradient(&call.chain, &x, &dy, &values, name, &got)?;
-            reports.push((format!("gradient of {name}"), report));
-        }
-        let wrong = reports.into_iter().find_map(|(what, report)| {
-            let worst = report.worst.filter(|worst| !worst.passes())?;
-            let (chain, failed, compared) = (&call.chain, report.failed, report.compared);
-            Some(format!(
-                "{chain} {what}, {way}: {failed} of {compared} elements fail; worst: {worst}"
-            ))
-        });
-        Ok(wrong)
     }
 }
