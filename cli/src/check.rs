@@ -22,7 +22,9 @@ use std::path::PathBuf;
 /// Inputs cover all of f32: every magnitude, both signs, infinities and NaN, and the neighbourhood
 /// of every point where a formula changes; of f16 and bf16, they are all 65,536. ULP are those of
 /// the dtype. The worst element decides. Exits with 1 if any element's error is more than is allowed
-/// to it, and if nothing was compared.
+/// to it, and if nothing was compared. Of f16 and bf16, misrounded counts the elements that are not the
+/// number nearest to the reference: what is computed in f32 and then rounded may end on the other side of
+/// the middle between two numbers.
 ///
 /// Chains with operands are compared on seeded numbers of a shape, 4x16x1024 if not given: y, dx and
 /// the gradient of each operand that has one. Operands have a value for each channel, or what --arg
@@ -40,7 +42,7 @@ use std::path::PathBuf;
 /// A tensor that is zero in the reference does not pass: nothing would be compared.
 ///
 /// --json prints {"adapter", "dtype", "passed", "results": [{"chain", "pass", "compared", "failed",
-/// "passed", "worst"}]}. worst is the element nearest to, or furthest over, what is allowed:
+/// "passed", "worst"}]}, and of f16 and bf16 "misrounded". worst is the element nearest to, or furthest over, what is allowed:
 /// {"index", "x", "dy", "got", "want", "ulp", "allowed"}; null if all are exact. Numbers that JSON
 /// does not have are the strings "nan", "inf" and "-inf". On a shape, each tensor has a result, with
 /// "shape" and "tensor" beside "pass": y, dx, or the operand whose gradient it is. Of a layer there are

@@ -54,6 +54,12 @@ impl What {
     }
 }
 
+/// Whether a result is the number of its dtype that is nearest to what it should be. Zeros are alike.
+fn is_nearest<T: Element>(got: T, want: f64) -> bool {
+    let (got, nearest) = (got.to_f32(), T::from_f64(want).to_f32());
+    got == nearest || (got.is_nan() && nearest.is_nan())
+}
+
 impl Expected {
     /// The chain's value at `x`.
     ///
@@ -182,6 +188,11 @@ impl Expected {
             least * (share * (1.0 + 1e-12)).min(1.0)
         };
         let mut limit = dull(report);
+        if T::DTYPE != DType::F32 {
+            let pairs = got.iter().zip(&self.wants);
+            let misrounded = pairs.filter(|(got, want)| !is_nearest(**got, **want)).count();
+            report.misrounded = Some(report.misrounded.unwrap_or(0) + misrounded);
+        }
         for (index, (got, want)) in got.iter().zip(&self.wants).enumerate() {
             let got = got.to_f32();
             let error = (f64::from(got) - want).abs();

@@ -66,6 +66,9 @@ pub struct Report {
     pub compared: usize,
     /// Elements whose error is not allowed.
     pub failed: usize,
+    /// Elements of f16 and bf16 that are not the number nearest to the reference, those that pass included: what is
+    /// computed in f32 and then rounded may come to the other side of the middle between two numbers. None for f32.
+    pub misrounded: Option<usize>,
     /// The element that comes nearest to, or goes furthest over, what is allowed. None where nothing
     /// was compared or all is exact.
     pub worst: Option<Finding>,
@@ -81,6 +84,10 @@ impl Report {
     pub fn merge(&mut self, other: Report) {
         self.compared += other.compared;
         self.failed += other.failed;
+        self.misrounded = match (self.misrounded, other.misrounded) {
+            (Some(one), Some(two)) => Some(one + two),
+            (one, two) => one.or(two),
+        };
         let share = |worst: &Option<Finding>| worst.as_ref().map_or(0.0, Finding::share);
         if share(&other.worst) > share(&self.worst) {
             self.worst = other.worst;
@@ -92,6 +99,7 @@ impl Report {
         self.merge(Report {
             compared: 1,
             failed,
+            misrounded: None,
             worst: Some(finding),
         });
     }

@@ -42,6 +42,7 @@ pub(super) fn text(title: &str, checked: &[Checked]) -> String {
         "worst ULP",
         "allowed there",
         "at x",
+        "misrounded",
     ];
     let of_layers = [
         "layer",
@@ -53,11 +54,15 @@ pub(super) fn text(title: &str, checked: &[Checked]) -> String {
         "magnitude",
     ];
     let mut text = format!("{title}\n");
-    for (titles, layers) in [(of_chains, false), (of_layers, true)] {
+    for (titles, layers) in [(&of_chains[..], false), (&of_layers, true)] {
         let is_wanted = |checked: &&Checked| checked.is_layer() == layers;
-        let rows: Vec<_> = checked.iter().filter(is_wanted).map(Checked::row).collect();
-        if !rows.is_empty() {
-            let titles = vec![titles.map(String::from).to_vec()];
+        let mut rows: Vec<_> = checked.iter().filter(is_wanted).map(Checked::row).collect();
+        if let Some(columns) = rows.iter().map(Vec::len).max() {
+            // The last column is of elements of 16 bits; of sums nobody counts it.
+            rows.iter_mut()
+                .for_each(|row| row.resize(columns, "-".into()));
+            let titles = titles[..columns].iter().map(|title| title.to_string());
+            let titles = vec![titles.collect()];
             text += &table(&[titles, rows].concat(), 3);
         }
     }
@@ -81,6 +86,13 @@ impl Checked {
         match &self.comparison {
             Comparison::Elements(report) => report.compared > 0 && report.passes(),
             Comparison::Tensor(report) => report.passes(),
+        }
+    }
+
+    fn misrounded(&self) -> Option<usize> {
+        match &self.comparison {
+            Comparison::Elements(report) => report.misrounded,
+            Comparison::Tensor(_) => None,
         }
     }
 
@@ -118,6 +130,7 @@ impl Checked {
                 None => ["0.00", "-", "-"].map(String::from),
             },
         });
+        row.extend(self.misrounded().map(|count| count.to_string()));
         row
     }
 
@@ -133,6 +146,7 @@ impl Checked {
                 failed,
                 compared,
                 worst,
+                ..
             }) => {
                 let mut text = format!("{subject} {what}: {failed} of {compared} elements fail");
                 if let Some(worst) = worst {
@@ -171,6 +185,9 @@ impl Checked {
         document["compared"] = compared.into();
         document["failed"] = failed.into();
         document["passed"] = self.passes().into();
+        if let Some(misrounded) = self.misrounded() {
+            document["misrounded"] = misrounded.into();
+        }
         if let Comparison::Tensor(report) = &self.comparison {
             document["allowed"] = number(report.allowed);
             document["magnitude"] = number(report.magnitude);
