@@ -14,7 +14,7 @@ pub(super) struct Activation {
 }
 
 /// The activations in the text of `nonlin list`: a line with the name and the formula, and an indented one with the rest.
-/// Steps that are none are rounded once, and layers have another first word.
+/// Steps and presets that are none have other facts.
 pub(super) fn activations(list: &str) -> Vec<Activation> {
     let mut all = Vec::new();
     let mut lines = list.lines().peekable();
@@ -22,7 +22,7 @@ pub(super) fn activations(list: &str) -> Vec<Activation> {
         let Some(facts) = lines.peek().and_then(|next| next.strip_prefix("    ")) else {
             continue;
         };
-        if line.starts_with(' ') || line.starts_with("layer ") || facts == "rounded once" {
+        if line.starts_with(' ') || !facts.starts_with("at most ") {
             continue;
         }
         let name = line.split([' ', '(']).next().unwrap_or_default();
@@ -80,6 +80,37 @@ const CHAINS: &[&str] = &[
     "silu | gate(@g)",
     "scale(@s) | bias(@b) | mish | dropout(0.1) | residual(@r)",
     "swish(beta=@k) | rrelu(0.125, 0.333) | gate(@g)",
+    "silu | gate(@g | hardtanh(-7, 7) | bias(1))",
+    "snake(alpha=@a | exp)",
+];
+
+/// Chains with a step over whole rows.
+const ROWS: &[&str] = &[
+    "softmax",
+    "log_softmax",
+    "rms_norm",
+    "layer_norm(weight=@w, bias=@b)",
+    "scale(0.125) | residual(@m) | softmax | dropout(0.1)",
+    "tanh | causal(0) | softmax(sink=@s)",
+    "scale(@s) | log_softmax",
+    "rms_norm(weight=@w) | gate(@g | silu)",
+];
+
+/// Rows of one lane, of some, of a workgroup; such that are held, and read again; whole words, odd ones, at odd places;
+/// and strided.
+const ROW_SHAPES: &[&str] = &[
+    "--shape 4096x2x1",
+    "--shape 4096x7x1",
+    "--shape 1024x64x1",
+    "--shape 1024x63x1",
+    "--shape 64x1024x1",
+    "--shape 64x1024x1 --offset 1",
+    "--shape 64x1001x1",
+    "--shape 16x4096x1",
+    "--shape 2x70000x1",
+    "--shape 2x70001x1",
+    "--shape 4x64x256",
+    "--shape 4x1000x33",
 ];
 
 /// Each way to choose one of every list's options.
@@ -119,6 +150,13 @@ pub(super) fn prints(activations: &[Activation]) -> Vec<Vec<String>> {
     for chain in CHAINS {
         put(chain, &[PASSES, DTYPES, PLACES, BINDINGS]);
         put(chain, &[PASSES, DTYPES, LAYOUTS, BINDINGS]);
+    }
+    for chain in ROWS {
+        put(chain, &[PASSES, DTYPES, ROW_SHAPES, BINDINGS]);
+    }
+    put("hardmax", &[&[FORWARD], DTYPES, ROW_SHAPES]);
+    for chain in ["softmax", "log_softmax"] {
+        put(chain, &[&["--pass backward-from-y"], DTYPES, ROW_SHAPES]);
     }
     layers(&mut put);
     lines
@@ -201,6 +239,10 @@ relu = max(x, 0)
     at most 4 ULP; also ReLU, Relu; backward from x or y; Nair and Hinton 2010; torch.nn.ReLU
 acon_b(p=0.25, beta=1) = (1 - p) * x * sigmoid(beta * (1 - p) * x) + p * x
     at most 4 ULP; learns p, beta; Ma et al. 2020, Activate or Not
+softmax(sink) = e^(x - m) / (the row's sum of e^(x - m))
+    over whole rows, along the last axis or --axis
+glu(gate=@g) = sigmoid | gate({gate})
+    a preset
 layer frelu = max(x, T), T a window's weighted sum around x
     settings kernel=3, bias=false
     parameters weight (C, 1, KH, KW)
@@ -239,6 +281,8 @@ layer frelu = max(x, T), T a window's weighted sum around x
             "acon_b(p=@p, beta=@beta) --pass backward --dtype f32 --shape 4x8x4096",
             "acon_b(p=@p, beta=@beta) --pass backward --dtype f32 --shape 4x8x4096 --arg p=shared --arg beta=shared",
             "acon_b(p=@p, beta=@beta) --pass backward --dtype f32 --shape 512x256x1 --arg p=sample",
+            "softmax --pass backward-from-y --dtype f16 --shape 2x70000x1",
+            "rms_norm(weight=@w) | gate(@g | silu) --pass backward --dtype f32 --shape 64x1001x1",
             "meta_acon --pass forward --dtype f32 --order nhwc --shape 64x512x8x8 --set norm=train",
         ] {
             assert!(lines.iter().any(|line| line == wanted), "{wanted}");
