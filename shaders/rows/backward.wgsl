@@ -6,6 +6,8 @@
 //#use rows/row_sums.wgsl
 //#use rows/lane_counts.wgsl
 override BESIDE: u32 = 64u; //#stub
+struct Args { words: u32 } //#stub
+@group(0) @binding(0) var<uniform> args: Args; //#stub
 override WORDS: u32 = 4u; //#stub
 fn first_word(lane: u32) -> u32 { return lane; } //#stub
 alias V = vec4<f32>; //#stub
@@ -61,11 +63,15 @@ fn go(group: u32, lane: u32, turn: u32) {
     let nan = row.nan | (sums.nan > 0u);
     let here = Turn(slot_of(group, lane), turn == 0u, row.nan, nan);
     var terms = Terms();
-    for (var k = own; k < place.words; k += WORDS * BESIDE) {
-        let value = strip_at(place, k, row);
-        let gradient = strip_gradient(place, k, value);
-        let dz = strip_back(place, k, value, gradient, sums, row.stats);
-        terms = terms_plus(terms, strip_put(place, k, here, dz, value));
+    // As often for all lanes: FXC takes no barrier in a loop in which there is another one that ends for each lane by itself.
+    for (var begin = 0u; begin < args.words; begin += WORDS * BESIDE) {
+        let k = begin + own;
+        if k < place.words {
+            let value = strip_at(place, k, row);
+            let gradient = strip_gradient(place, k, value);
+            let dz = strip_back(place, k, value, gradient, sums, row.stats);
+            terms = terms_plus(terms, strip_put(place, k, here, dz, value));
+        }
     }
     put_row(lane, own == 0u, place, terms, sums, row.stats, nan);
 }
