@@ -75,8 +75,10 @@ pub use chain::preset::Preset;
 pub use chain::row::Row;
 pub use chain::step::{Argument, Branch, Function, Step};
 pub use error::{ChainError, DeviceError, Error, LayerError, OperandError};
+#[cfg(all(feature = "wgpu", not(target_arch = "wasm32")))]
+pub use gpu::adapters;
 #[cfg(feature = "wgpu")]
-pub use gpu::{Bound, Gpu, Kernels, LayerPlan, Plan, adapters, describe};
+pub use gpu::{Bound, Gpu, Kernels, LayerPlan, Plan, adapters_async, describe};
 pub use half;
 pub use pass::Pass;
 pub use plan::layer_operands::LayerOperands;

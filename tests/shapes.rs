@@ -7,9 +7,11 @@ mod common;
 use common::sentinels::{self, Places, chain, input, value};
 use common::{Share, download, submit, upload};
 use libtest_mimic::Failed;
+use nonlin::layers::{Frelu, Images, Layer, Parameters};
 use nonlin::{
-    Chain, DType, DTypes, Element, Geometry, Gpu, Kernels, Operand, Operands, Pass, half,
+    Chain, DType, DTypes, Element, Geometry, Gpu, Kernels, Operand, Operands, Pass, Values, half,
 };
+use std::task::{Context, Poll, Waker};
 
 /// A chain's pass at these places, by the library.
 fn run(
@@ -131,6 +133,67 @@ fn rounding<T: Element>(gpu: &Gpu) -> Result<(), Failed> {
         let wanted: u16 = bytemuck::cast(T::from_f64(f64::from(*x)));
         if *found != wanted {
             return Err(format!("{x:e} became {found:#06x}, not {wanted:#06x}").into());
+        }
+    }
+    Ok(())
+}
+
+/// Longer than what is on the device at one time.
+const SEVERAL_PIECES: usize = (16 << 20) + 5;
+
+fn futures_say_the_same(gpu: &Gpu) -> Result<(), Failed> {
+    fn is_send<T: Send>(future: T) -> T {
+        future
+    }
+    for len in [0, 1, 1023, SEVERAL_PIECES] {
+        let x: Vec<f32> = (0..len).map(input).collect();
+        let y = pollster::block_on(is_send(gpu.forward_async(&chain(), &x)))?;
+        if y != gpu.forward(&chain(), &x)? || y.iter().zip(&x).any(|(y, x)| *y != value(*x)) {
+            return Err(format!("forward is wrong for {len} elements").into());
+        }
+    }
+    let x: Vec<f32> = (0..1001).map(input).collect();
+    let learned: Chain = "tanh | prelu(weight=@w) | gate(@g)".parse()?;
+    let values = Values::new().arg("w", &[0.25f32]).arg("g", &x);
+    let backward = gpu.backward_with_async(&learned, &x, &x, &values, &["g", "w"]);
+    if pollster::block_on(is_send(backward))?
+        != gpu.backward_with(&learned, &x, &x, &values, &["g", "w"])?
+    {
+        return Err("gradients are others".into());
+    }
+    let (layer, images) = (Layer::from(Frelu::default()), Images::nchw(1, 2, 5, 7));
+    let parameters = layer.parameters(&images)?;
+    let parameters = parameters.iter().fold(Parameters::new(), |all, parameter| {
+        let len = parameter.shape.iter().product::<u64>() as usize;
+        all.with(&parameter.name, &vec![0.5f32; len])
+    });
+    let x = &x[..70];
+    let of_layer = gpu.layer_backward_async(&layer, &images, &parameters, x, x);
+    if pollster::block_on(is_send(of_layer))?
+        != gpu.layer_backward(&layer, &images, &parameters, x, x)?
+    {
+        return Err("a layer's gradients are others".into());
+    }
+    match pollster::block_on(gpu.backward_async(&chain(), x, &x[1..])) {
+        Err(nonlin::Error::Operand(nonlin::OperandError::LengthMismatch { .. })) => Ok(()),
+        other => Err(format!("other lengths: {other:?}").into()),
+    }
+}
+
+/// What nobody waits for is in nobody's way.
+fn futures_that_are_dropped(gpu: &Gpu) -> Result<(), Failed> {
+    let x: Vec<f32> = (0..70_001).map(input).collect();
+    let wanted: Vec<f32> = x.iter().map(|x| value(*x)).collect();
+    let chain = chain();
+    for _ in 0..20 {
+        let mut dropped = Box::pin(gpu.forward_async(&chain, &x));
+        let context = &mut Context::from_waker(Waker::noop());
+        if let Poll::Ready(Err(error)) = dropped.as_mut().poll(context) {
+            return Err(error.into());
+        }
+        drop(dropped);
+        if gpu.forward(&chain, &x)? != wanted {
+            return Err("wrong behind a future that was dropped".into());
         }
     }
     Ok(())
@@ -296,5 +359,7 @@ fn main() -> ! {
             }
             Ok(())
         });
+        trials.add("futures_say_the_same", futures_say_the_same);
+        trials.add("futures_that_are_dropped", futures_that_are_dropped);
     })
 }

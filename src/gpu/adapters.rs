@@ -2,10 +2,16 @@
 
 /// All adapters that can run compute shaders: hardware before software, GL after everything else. The
 /// variables that wgpu reads, such as `WGPU_BACKEND`, are honoured.
+#[cfg(not(target_arch = "wasm32"))]
 pub fn adapters() -> Vec<wgpu::Adapter> {
+    pollster::block_on(adapters_async())
+}
+
+/// [`adapters`] as a future, which is what there is on the web.
+pub async fn adapters_async() -> Vec<wgpu::Adapter> {
     let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
     let instance = wgpu::Instance::new(descriptor);
-    let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+    let mut adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;
     adapters.retain(|adapter| {
         let flags = adapter.get_downlevel_capabilities().flags;
         flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)

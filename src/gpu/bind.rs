@@ -1,7 +1,7 @@
 //! What is planned, on a device: kernels, arguments and bind groups, ready to be recorded.
 
-use super::guarded;
 use super::kernels::{Inner, Kernel};
+use super::wait::guarded;
 use crate::error::{DeviceError, Error, OperandError};
 use crate::plan::launch::{Launch, Launches, Source, random_words};
 use crate::plan::memory::Memory;

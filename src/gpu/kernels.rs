@@ -1,8 +1,8 @@
 //! The cache of compiled kernels of one device.
 
-use super::guarded;
 use super::layer_plan::LayerPlan;
 use super::plan::Plan;
+use super::wait::guarded;
 use crate::chain::Chain;
 use crate::chain::nodes::Source;
 use crate::chain::step::Function;

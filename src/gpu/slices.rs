@@ -1,13 +1,11 @@
-//! The blocking door: slices in, vectors out.
+//! The door for slices: slices in, vectors out; blocking, and as futures.
 
-use super::adapters::{adapters, describe};
-use super::bind::Bound;
-use super::guarded;
-use super::kernels::Kernels;
+use super::device::Gpu;
+use super::plan::Plan;
+use super::wait::{self, watched};
 use crate::chain::Chain;
-use crate::error::{DeviceError, Error, same_length};
+use crate::error::{Error, same_length};
 use crate::pass::Pass;
-use crate::plan::limits::Geometry;
 use crate::plan::operand::Operand;
 use crate::plan::operands::Operands;
 use crate::plan::placed::missing;
@@ -17,137 +15,117 @@ use crate::tensor::values::Values;
 /// Elements that are on the device at one time: 64 MiB an f32 operand.
 const CHUNK: usize = 16 << 20;
 
-/// A device with its queue and kernels, for callers who have none of their own.
-#[derive(Clone, Debug)]
-pub struct Gpu {
-    device: wgpu::Device,
-    queue: wgpu::Queue,
-    kernels: Kernels,
+/// What is asked of a chain.
+struct Ask<'a, T> {
+    chain: &'a Chain,
+    pass: Pass,
+    /// x or y.
+    first: &'a [T],
+    dy: Option<&'a [T]>,
+    /// None for chains that need none: these go in pieces, of any length.
+    values: Option<&'a Values>,
+    gradients: &'a [&'a str],
+}
+
+impl<'a, T> Ask<'a, T> {
+    fn new(chain: &'a Chain, pass: Pass, first: &'a [T], dy: Option<&'a [T]>) -> Self {
+        Ask {
+            chain,
+            pass,
+            first,
+            dy,
+            values: None,
+            gradients: &[],
+        }
+    }
+
+    fn with(self, values: &'a Values, gradients: &'a [&'a str]) -> Self {
+        Ask {
+            values: Some(values),
+            gradients,
+            ..self
+        }
+    }
+
+    fn inputs(&self) -> impl Iterator<Item = &'a [T]> {
+        [Some(self.first), self.dy].into_iter().flatten()
+    }
 }
 
 impl Gpu {
-    /// Opens the best adapter: hardware before software. `WGPU_ADAPTER_NAME`, where it is set, is the
-    /// text of [`with_adapter`](Self::with_adapter).
-    ///
-    /// # Errors
-    /// [`DeviceError::NoAdapter`], [`DeviceError::Refused`].
-    ///
-    /// ```no_run
-    /// let gpu = nonlin::Gpu::new()?;
-    /// let y = gpu.forward(&"scale(0.5) | silu".parse()?, &[1.0, 2.0, 3.0])?;
-    /// # Ok::<(), nonlin::Error>(())
-    /// ```
-    pub fn new() -> Result<Self, Error> {
-        Self::find(
-            std::env::var("WGPU_ADAPTER_NAME")
-                .ok()
-                .filter(|text| !text.is_empty()),
-        )
-    }
-
-    /// Opens the first adapter whose [description](describe) contains a text, in upper or lower case.
-    ///
-    /// # Errors
-    /// [`DeviceError::NoAdapter`], [`DeviceError::Refused`].
-    pub fn with_adapter(text: &str) -> Result<Self, Error> {
-        Self::find(Some(text.to_owned()))
-    }
-
-    fn find(wanted: Option<String>) -> Result<Self, Error> {
-        let text = wanted.as_deref().unwrap_or("").to_lowercase();
-        let mut found = Vec::new();
-        for adapter in adapters() {
-            let description = describe(&adapter.get_info());
-            if description.to_lowercase().contains(&text) {
-                return Self::open(&adapter);
-            }
-            found.push(description);
-        }
-        Err(Error::Device(DeviceError::NoAdapter { wanted, found }))
-    }
-
-    /// Opens a device on an adapter, with all of the adapter's limits and no features.
-    ///
-    /// # Errors
-    /// [`DeviceError::Refused`] where the driver refuses.
-    pub fn open(adapter: &wgpu::Adapter) -> Result<Self, Error> {
-        let request = adapter.request_device(&wgpu::DeviceDescriptor {
-            label: Some("nonlin"),
-            required_limits: adapter.limits(),
-            memory_hints: wgpu::MemoryHints::Performance,
-            ..Default::default()
-        });
-        let (device, queue) = pollster::block_on(request).map_err(|error| {
-            Error::Device(DeviceError::Refused {
-                doing: "opening a device",
-                message: error.to_string(),
-            })
-        })?;
-        let kernels = Kernels::new(&device);
-        Ok(Gpu {
-            device,
-            queue,
-            kernels,
-        })
-    }
-
-    /// Uses a device that is there already.
-    pub fn from_device(device: wgpu::Device, queue: wgpu::Queue) -> Self {
-        let kernels = Kernels::new(&device);
-        Gpu {
-            device,
-            queue,
-            kernels,
-        }
-    }
-
-    /// The same device with kernels of another geometry.
-    ///
-    /// # Errors
-    /// [`DeviceError::BadGeometry`].
-    pub fn with_geometry(self, geometry: Geometry) -> Result<Self, Error> {
-        let kernels = Kernels::with_geometry(&self.device, geometry)?;
-        Ok(Gpu { kernels, ..self })
-    }
-
-    /// The device.
-    pub fn device(&self) -> &wgpu::Device {
-        &self.device
-    }
-
-    /// The device's queue.
-    pub fn queue(&self) -> &wgpu::Queue {
-        &self.queue
-    }
-
-    /// The device's kernels.
-    pub fn kernels(&self) -> &Kernels {
-        &self.kernels
-    }
-
     /// The chain's value for each element of `x`: of f32, `half::f16` or `half::bf16`. Blocks until it is
     /// there; any length will do.
     ///
     /// # Errors
-    /// Those of [`Kernels::plan`]; [`DeviceError::Refused`] where the device has no memory or is lost.
+    /// Those of [`Kernels::plan`](crate::Kernels::plan); [`DeviceError::Refused`](crate::DeviceError::Refused) where the
+    /// device has no memory or is lost.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn forward<T: Element>(&self, chain: &Chain, x: &[T]) -> Result<Vec<T>, Error> {
-        if chain.is_random() || chain.row().is_some() {
-            return self.forward_with(chain, x, &Values::new());
-        }
-        self.run(chain, Pass::Forward, &[x])
+        let ask = Ask::new(chain, Pass::Forward, x, None);
+        Ok(self.wait(&ask)?.0)
+    }
+
+    /// [`forward`](Self::forward) as a future.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub async fn forward_async<T: Element>(&self, chain: &Chain, x: &[T]) -> Result<Vec<T>, Error> {
+        let ask = Ask::new(chain, Pass::Forward, x, None);
+        Ok(self.answer(&ask).await?.0)
     }
 
     /// The chain's value, with the values of its operands. All of it has to fit on the device.
     ///
     /// # Errors
-    /// Those of [`Kernels::plan`] and [`Plan::bind`](crate::Plan::bind).
+    /// Those of [`Kernels::plan`](crate::Kernels::plan) and [`Plan::bind`](crate::Plan::bind).
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn forward_with<T: Element>(
         &self,
         chain: &Chain,
         x: &[T],
         values: &Values,
     ) -> Result<Vec<T>, Error> {
-        Ok(self.run_with(chain, Pass::Forward, &[x], values, &[])?.0)
+        let ask = Ask::new(chain, Pass::Forward, x, None).with(values, &[]);
+        Ok(self.wait(&ask)?.0)
+    }
+
+    /// [`forward_with`](Self::forward_with) as a future.
+    ///
+    /// # Errors
+    /// As [`forward_with`](Self::forward_with).
+    pub async fn forward_with_async<T: Element>(
+        &self,
+        chain: &Chain,
+        x: &[T],
+        values: &Values,
+    ) -> Result<Vec<T>, Error> {
+        let ask = Ask::new(chain, Pass::Forward, x, None).with(values, &[]);
+        Ok(self.answer(&ask).await?.0)
+    }
+
+    /// The gradient with respect to `x`, given that with respect to the chain's value. Blocks until it is
+    /// there; any length will do.
+    ///
+    /// # Errors
+    /// [`OperandError::LengthMismatch`](crate::OperandError::LengthMismatch), and those of [`forward`](Self::forward).
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn backward<T: Element>(&self, chain: &Chain, x: &[T], dy: &[T]) -> Result<Vec<T>, Error> {
+        let ask = Ask::new(chain, Pass::Backward, x, Some(dy));
+        Ok(self.wait(&ask)?.0)
+    }
+
+    /// [`backward`](Self::backward) as a future.
+    ///
+    /// # Errors
+    /// As [`backward`](Self::backward).
+    pub async fn backward_async<T: Element>(
+        &self,
+        chain: &Chain,
+        x: &[T],
+        dy: &[T],
+    ) -> Result<Vec<T>, Error> {
+        let ask = Ask::new(chain, Pass::Backward, x, Some(dy));
+        Ok(self.answer(&ask).await?.0)
     }
 
     /// The gradients with respect to `x` and to operands by name, with the values of all operands.
@@ -157,6 +135,7 @@ impl Gpu {
     /// # Errors
     /// [`OperandError::LengthMismatch`](crate::OperandError::LengthMismatch), and those of
     /// [`forward_with`](Self::forward_with).
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn backward_with<T: Element>(
         &self,
         chain: &Chain,
@@ -165,8 +144,24 @@ impl Gpu {
         values: &Values,
         gradients: &[&str],
     ) -> Result<(Vec<T>, Vec<Vec<f32>>), Error> {
-        same_length("x", x.len() as u64, "dy", dy.len() as u64)?;
-        self.run_with(chain, Pass::Backward, &[x, dy], values, gradients)
+        let ask = Ask::new(chain, Pass::Backward, x, Some(dy)).with(values, gradients);
+        self.wait(&ask)
+    }
+
+    /// [`backward_with`](Self::backward_with) as a future.
+    ///
+    /// # Errors
+    /// As [`backward_with`](Self::backward_with).
+    pub async fn backward_with_async<T: Element>(
+        &self,
+        chain: &Chain,
+        x: &[T],
+        dy: &[T],
+        values: &Values,
+        gradients: &[&str],
+    ) -> Result<(Vec<T>, Vec<Vec<f32>>), Error> {
+        let ask = Ask::new(chain, Pass::Backward, x, Some(dy)).with(values, gradients);
+        self.answer(&ask).await
     }
 
     /// The gradient with respect to `x`, from the chain's value `y`; for chains of which
@@ -174,23 +169,36 @@ impl Gpu {
     ///
     /// # Errors
     /// [`ChainError::NeedsInput`](crate::ChainError::NeedsInput), and those of [`backward`](Self::backward).
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn backward_from_y<T: Element>(
         &self,
         chain: &Chain,
         y: &[T],
         dy: &[T],
     ) -> Result<Vec<T>, Error> {
-        same_length("y", y.len() as u64, "dy", dy.len() as u64)?;
-        if chain.row().is_some() {
-            return self.backward_from_y_with(chain, y, dy, &Values::new());
-        }
-        self.run(chain, Pass::BackwardFromY, &[y, dy])
+        let ask = Ask::new(chain, Pass::BackwardFromY, y, Some(dy));
+        Ok(self.wait(&ask)?.0)
+    }
+
+    /// [`backward_from_y`](Self::backward_from_y) as a future.
+    ///
+    /// # Errors
+    /// As [`backward_from_y`](Self::backward_from_y).
+    pub async fn backward_from_y_async<T: Element>(
+        &self,
+        chain: &Chain,
+        y: &[T],
+        dy: &[T],
+    ) -> Result<Vec<T>, Error> {
+        let ask = Ask::new(chain, Pass::BackwardFromY, y, Some(dy));
+        Ok(self.answer(&ask).await?.0)
     }
 
     /// The same for rows that lie as the values' layout says.
     ///
     /// # Errors
     /// As [`backward_from_y`](Self::backward_from_y).
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn backward_from_y_with<T: Element>(
         &self,
         chain: &Chain,
@@ -198,146 +206,123 @@ impl Gpu {
         dy: &[T],
         values: &Values,
     ) -> Result<Vec<T>, Error> {
-        same_length("y", y.len() as u64, "dy", dy.len() as u64)?;
-        Ok(self
-            .run_with(chain, Pass::BackwardFromY, &[y, dy], values, &[])?
-            .0)
+        let ask = Ask::new(chain, Pass::BackwardFromY, y, Some(dy)).with(values, &[]);
+        Ok(self.wait(&ask)?.0)
     }
 
-    /// The gradient with respect to `x`, given that with respect to the chain's value. Blocks until it is
-    /// there; any length will do.
+    /// [`backward_from_y_with`](Self::backward_from_y_with) as a future.
     ///
     /// # Errors
-    /// [`OperandError::LengthMismatch`](crate::OperandError::LengthMismatch), and those of [`forward`](Self::forward).
-    pub fn backward<T: Element>(&self, chain: &Chain, x: &[T], dy: &[T]) -> Result<Vec<T>, Error> {
-        same_length("x", x.len() as u64, "dy", dy.len() as u64)?;
-        if chain.is_random() || chain.row().is_some() {
-            return Ok(self.backward_with(chain, x, dy, &Values::new(), &[])?.0);
-        }
-        self.run(chain, Pass::Backward, &[x, dy])
+    /// As [`backward_from_y_with`](Self::backward_from_y_with).
+    pub async fn backward_from_y_with_async<T: Element>(
+        &self,
+        chain: &Chain,
+        y: &[T],
+        dy: &[T],
+        values: &Values,
+    ) -> Result<Vec<T>, Error> {
+        let ask = Ask::new(chain, Pass::BackwardFromY, y, Some(dy)).with(values, &[]);
+        Ok(self.answer(&ask).await?.0)
     }
 
-    fn run<T: Element>(&self, chain: &Chain, pass: Pass, inputs: &[&[T]]) -> Result<Vec<T>, Error> {
-        let plan = self.kernels.plan(chain, pass, T::DTYPE)?;
-        let len = inputs[0].len();
-        let limit = self.device.limits().max_buffer_size / T::DTYPE.size();
+    /// The answer, as soon as it is there.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn wait<T: Element>(&self, ask: &Ask<'_, T>) -> Result<(Vec<T>, Vec<Vec<f32>>), Error> {
+        wait::wait(self.device(), self.compute(ask))
+    }
+
+    async fn answer<T: Element>(&self, ask: &Ask<'_, T>) -> Result<(Vec<T>, Vec<Vec<f32>>), Error> {
+        wait::polled(self.device(), self.compute(ask)).await
+    }
+
+    async fn compute<T: Element>(
+        &self,
+        ask: &Ask<'_, T>,
+    ) -> Result<(Vec<T>, Vec<Vec<f32>>), Error> {
+        if let Some(dy) = ask.dy {
+            let first = if ask.pass == Pass::Backward { "x" } else { "y" };
+            same_length(first, ask.first.len() as u64, "dy", dy.len() as u64)?;
+        }
+        let none = Values::new();
+        match ask.values {
+            Some(values) => self.run_with(ask, values).await,
+            None if ask.chain.is_random() || ask.chain.row().is_some() => {
+                self.run_with(ask, &none).await
+            }
+            None => Ok((self.run(ask).await?, Vec::new())),
+        }
+    }
+
+    async fn plan<T: Element>(&self, ask: &Ask<'_, T>) -> Result<Plan, Error> {
+        let plan = || self.kernels().plan(ask.chain, ask.pass, T::DTYPE);
+        watched(self.device(), "compiling a kernel", plan).await
+    }
+
+    async fn run<T: Element>(&self, ask: &Ask<'_, T>) -> Result<Vec<T>, Error> {
+        let plan = self.plan(ask).await?;
+        let len = ask.first.len();
+        let limit = self.device().limits().max_buffer_size / T::DTYPE.size();
         let chunk = len.min(CHUNK).min(limit as usize / 4 * 4);
         let mut result = Vec::with_capacity(len);
         if len == 0 {
             return Ok(result);
         }
-        let usage = wgpu::BufferUsages::STORAGE;
-        // Whole words, so that the last one has room.
-        let size = (chunk.next_multiple_of(4) * size_of::<T>()) as u64;
-        guarded(&self.device, "running a chain", || {
-            let buffer = |label, usage| {
-                let descriptor = wgpu::BufferDescriptor {
-                    label,
-                    size,
-                    usage,
-                    mapped_at_creation: false,
-                };
-                self.device.create_buffer(&descriptor)
-            };
-            let sources: Vec<_> = inputs
-                .iter()
-                .map(|_| buffer(Some("nonlin input"), usage | wgpu::BufferUsages::COPY_DST))
-                .collect();
-            let target = buffer(Some("nonlin output"), usage | wgpu::BufferUsages::COPY_SRC);
-            let readback = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-            let readback = buffer(Some("nonlin readback"), readback);
-            for start in (0..len).step_by(chunk) {
-                let count = chunk.min(len - start);
-                for (source, input) in sources.iter().zip(inputs) {
+        let bytes = chunk * size_of::<T>();
+        let buffers = watched(self.device(), "running a chain", || {
+            let sources = ask
+                .inputs()
+                .map(|_| self.buffer("nonlin input", bytes, READ));
+            Ok((
+                sources.collect::<Result<Vec<_>, _>>()?,
+                self.buffer("nonlin output", bytes, WRITTEN)?,
+                self.buffer("nonlin readback", bytes, READBACK)?,
+            ))
+        });
+        let (sources, target, readback) = buffers.await?;
+        for start in (0..len).step_by(chunk) {
+            let count = chunk.min(len - start);
+            let run = watched(self.device(), "running a chain", || {
+                for (source, input) in sources.iter().zip(ask.inputs()) {
                     self.write(source, bytemuck::cast_slice(&input[start..start + count]));
                 }
-                let operands = operands(pass, &sources, &target, count as u64);
+                let operands = operands(ask.pass, &sources, &target, count as u64);
                 self.submit(&plan.bind(operands)?);
-                result.extend(self.read::<T>(&target, &readback, count)?);
-            }
-            Ok(result)
-        })
-    }
-
-    /// A buffer with room for so many bytes, in whole words of four elements.
-    pub(super) fn buffer(
-        &self,
-        what: &str,
-        bytes: usize,
-        usage: wgpu::BufferUsages,
-    ) -> Result<wgpu::Buffer, Error> {
-        let limit = self.device.limits().max_buffer_size;
-        let size = bytes.max(4).next_multiple_of(16) as u64;
-        if size > limit {
-            return Err(Error::Device(DeviceError::TooLarge {
-                what: what.to_owned(),
-                bytes: size,
-                limit,
-            }));
+                Ok(())
+            });
+            run.await?;
+            result.extend(self.read::<T>(&target, &readback, count).await?);
         }
-        Ok(self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some(what),
-            size,
-            usage,
-            mapped_at_creation: false,
-        }))
-    }
-
-    /// A buffer with these bytes in it.
-    pub(super) fn upload(
-        &self,
-        what: &str,
-        bytes: &[u8],
-        usage: wgpu::BufferUsages,
-    ) -> Result<wgpu::Buffer, Error> {
-        let buffer = self.buffer(what, bytes.len(), usage)?;
-        self.write(&buffer, bytes);
-        Ok(buffer)
-    }
-
-    /// Writes bytes to a buffer's beginning. wgpu writes whole 32-bit words: half a word is filled up.
-    fn write(&self, buffer: &wgpu::Buffer, bytes: &[u8]) {
-        let (whole, rest) = bytes.split_at(bytes.len() / 4 * 4);
-        self.queue.write_buffer(buffer, 0, whole);
-        if !rest.is_empty() {
-            let mut word = [0; 4];
-            word[..rest.len()].copy_from_slice(rest);
-            self.queue.write_buffer(buffer, whole.len() as u64, &word);
-        }
+        Ok(result)
     }
 
     /// The same for chains with operands, in one go.
-    fn run_with<T: Element>(
+    async fn run_with<T: Element>(
         &self,
-        chain: &Chain,
-        pass: Pass,
-        inputs: &[&[T]],
+        ask: &Ask<'_, T>,
         values: &Values,
-        gradients: &[&str],
     ) -> Result<(Vec<T>, Vec<Vec<f32>>), Error> {
-        let plan = self.kernels.plan(chain, pass, T::DTYPE)?;
-        let len = inputs[0].len();
-        guarded(&self.device, "running a chain", || {
-            let read = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
-            let upload = |bytes: &[u8]| self.upload("nonlin input", bytes, read);
-            let written = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
-            let output = |what, bytes| self.buffer(what, bytes, written);
-            let sources = inputs.iter();
-            let sources: Vec<_> = sources
-                .map(|input| upload(bytemuck::cast_slice(input)))
-                .collect::<Result<_, _>>()?;
-            let target = output("nonlin output", size_of_val(inputs[0]))?;
+        let plan = self.plan(ask).await?;
+        let len = ask.first.len();
+        let run = watched(self.device(), "running a chain", || {
+            let upload = |bytes: &[u8]| self.upload("nonlin input", bytes, READ);
+            let output = |what, bytes| self.buffer(what, bytes, WRITTEN);
+            let sources = ask
+                .inputs()
+                .map(|input| upload(bytemuck::cast_slice(input)));
+            let sources: Vec<_> = sources.collect::<Result<_, _>>()?;
+            let target = output("nonlin output", size_of_val(ask.first))?;
             let args = values.args.iter().map(|value| upload(&value.bytes));
             let args: Vec<_> = args.collect::<Result<_, _>>()?;
             let mut grads = Vec::new();
-            for name in gradients {
+            for name in ask.gradients {
                 let value = values.args.iter().find(|value| value.name == *name);
-                let value = value.ok_or_else(|| missing(pass, &format!("@{name}")))?;
+                let value = value.ok_or_else(|| missing(ask.pass, &format!("@{name}")))?;
                 let count = value.values.len();
                 grads.push((*name, output("nonlin gradient", count * 4)?, count));
             }
 
-            let mut operands = with_values(operands(pass, &sources, &target, len as u64), values);
+            let mut operands =
+                with_values(operands(ask.pass, &sources, &target, len as u64), values);
             for (value, buffer) in values.args.iter().zip(&args) {
                 let operand = Operand::new(buffer, 0, value.values.len() as u64);
                 operands = operands.arg(&value.name, operand, value.dtype);
@@ -347,68 +332,32 @@ impl Gpu {
                 operands = operands.grad(name, operand, DType::F32);
             }
             let bound = plan.bind(operands)?;
-            if len == 0 {
-                let zeros = grads.iter().map(|(.., count)| vec![0.0; *count]);
-                return Ok((Vec::new(), zeros.collect()));
+            if len > 0 {
+                self.submit(&bound);
             }
-            self.submit(&bound);
             let sizes = grads.iter().map(|(.., count)| count * 4);
-            let largest = sizes.fold(size_of_val(inputs[0]), usize::max);
-            let readback = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-            let readback = self.buffer("nonlin readback", largest, readback)?;
-            let result = self.read(&target, &readback, len)?;
-            let grads = grads.iter();
-            let grads = grads.map(|(_, buffer, count)| self.read(buffer, &readback, *count));
-            Ok((result, grads.collect::<Result<_, _>>()?))
-        })
-    }
-
-    /// Runs a bound plan once.
-    pub(super) fn submit(&self, bound: &Bound) {
-        let mut encoder = self.device.create_command_encoder(&Default::default());
-        bound.record(&mut encoder.begin_compute_pass(&Default::default()));
-        self.queue.submit([encoder.finish()]);
-    }
-
-    /// The first `count` elements of `target`.
-    pub(super) fn read<T: Element>(
-        &self,
-        target: &wgpu::Buffer,
-        readback: &wgpu::Buffer,
-        count: usize,
-    ) -> Result<Vec<T>, Error> {
-        let failed = |message: String| {
-            Error::Device(DeviceError::Refused {
-                doing: "reading the result",
-                message,
-            })
-        };
-        let bytes = ((count * size_of::<T>()) as u64).next_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT);
-        let mut encoder = self.device.create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(target, 0, readback, 0, bytes);
-        self.queue.submit([encoder.finish()]);
-        let (sender, receiver) = std::sync::mpsc::channel();
-        readback.map_async(wgpu::MapMode::Read, ..bytes, move |mapped| {
-            _ = sender.send(mapped)
+            let largest = sizes.fold(size_of_val(ask.first), usize::max);
+            let readback = self.buffer("nonlin readback", largest, READBACK)?;
+            Ok((target, grads, readback))
         });
-        self.device
-            .poll(wgpu::PollType::wait_indefinitely())
-            .map_err(|e| failed(e.to_string()))?;
-        // Another thread that polls the same device may be the one that answers, and just about to.
-        match receiver.recv() {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(failed(error.to_string())),
-            Err(_) => return Err(failed("the device did not answer".into())),
+        let (target, grads, readback) = run.await?;
+        if len == 0 {
+            let zeros = grads.iter().map(|(.., count)| vec![0.0; *count]);
+            return Ok((Vec::new(), zeros.collect()));
         }
-        let view = readback
-            .get_mapped_range(..bytes)
-            .map_err(|e| failed(e.to_string()))?;
-        let result = bytemuck::cast_slice(&view)[..count].to_vec();
-        drop(view);
-        readback.unmap();
-        Ok(result)
+        let result = self.read(&target, &readback, len).await?;
+        let mut told = Vec::new();
+        for (_, buffer, count) in &grads {
+            told.push(self.read(buffer, &readback, *count).await?);
+        }
+        Ok((result, told))
     }
 }
+
+const READ: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_DST);
+const WRITTEN: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC);
+const READBACK: wgpu::BufferUsages =
+    wgpu::BufferUsages::MAP_READ.union(wgpu::BufferUsages::COPY_DST);
 
 /// The same with the values' layout and random numbers.
 fn with_values<'a>(mut operands: Operands<'a>, values: &'a Values) -> Operands<'a> {

@@ -1,8 +1,8 @@
-//! The blocking door of layers.
+//! The door for slices, of layers.
 
-use super::guarded;
+use super::device::Gpu;
 use super::layer_plan::LayerPlan;
-use super::slices::Gpu;
+use super::wait::{self, watched};
 use crate::error::Error;
 use crate::layers::{Images, Layer, Parameters, has_parameters, has_shape};
 use crate::pass::Pass;
@@ -27,6 +27,7 @@ impl Gpu {
     /// let (y, _) = gpu.layer_forward(&layer, &Images::nchw(1, 1, 4, 4), &parameters, &[1.0f32; 16])?;
     /// # Ok::<(), nonlin::Error>(())
     /// ```
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn layer_forward<T: Element>(
         &self,
         layer: &Layer,
@@ -34,7 +35,23 @@ impl Gpu {
         parameters: &Parameters,
         x: &[T],
     ) -> Result<(Vec<T>, Parameters), Error> {
-        self.run_layer(layer, images, parameters, x, None)
+        let run = self.run_layer(layer, images, parameters, x, None);
+        wait::wait(self.device(), run)
+    }
+
+    /// [`layer_forward`](Self::layer_forward) as a future.
+    ///
+    /// # Errors
+    /// As [`layer_forward`](Self::layer_forward).
+    pub async fn layer_forward_async<T: Element>(
+        &self,
+        layer: &Layer,
+        images: &Images,
+        parameters: &Parameters,
+        x: &[T],
+    ) -> Result<(Vec<T>, Parameters), Error> {
+        let run = self.run_layer(layer, images, parameters, x, None);
+        wait::polled(self.device(), run).await
     }
 
     /// The gradient with respect to `x`, given that with respect to the layer's value, and those of the learned
@@ -42,6 +59,7 @@ impl Gpu {
     ///
     /// # Errors
     /// Those of [`layer_forward`](Self::layer_forward).
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn layer_backward<T: Element>(
         &self,
         layer: &Layer,
@@ -50,10 +68,27 @@ impl Gpu {
         x: &[T],
         dy: &[T],
     ) -> Result<(Vec<T>, Parameters), Error> {
-        self.run_layer(layer, images, parameters, x, Some(dy))
+        let run = self.run_layer(layer, images, parameters, x, Some(dy));
+        wait::wait(self.device(), run)
     }
 
-    fn run_layer<T: Element>(
+    /// [`layer_backward`](Self::layer_backward) as a future.
+    ///
+    /// # Errors
+    /// As [`layer_backward`](Self::layer_backward).
+    pub async fn layer_backward_async<T: Element>(
+        &self,
+        layer: &Layer,
+        images: &Images,
+        parameters: &Parameters,
+        x: &[T],
+        dy: &[T],
+    ) -> Result<(Vec<T>, Parameters), Error> {
+        let run = self.run_layer(layer, images, parameters, x, Some(dy));
+        wait::polled(self.device(), run).await
+    }
+
+    async fn run_layer<T: Element>(
         &self,
         layer: &Layer,
         images: &Images,
@@ -67,9 +102,9 @@ impl Gpu {
         if let Some(dy) = dy {
             has_shape("dy", &images.shape(), dy.len())?;
         }
-        let plan = |pass| self.kernels().layer(layer, images, pass, T::DTYPE);
-        let forward = plan(Pass::Forward)?;
-        guarded(self.device(), "running a layer", || {
+        let run = watched(self.device(), "running a layer", || {
+            let plan = |pass| self.kernels().layer(layer, images, pass, T::DTYPE);
+            let forward = plan(Pass::Forward)?;
             let buffers = Buffers::new(self, &forward, parameters, x)?;
             self.submit(&forward.bind(buffers.forward(&forward))?);
             if let Some(dy) = dy {
@@ -80,21 +115,23 @@ impl Gpu {
             let bytes = size_of_val(x).max(buffers.count as usize * 4);
             let readback = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
             let readback = self.buffer("a readback", bytes, readback)?;
-            let result = self.read(&buffers.output, &readback, x.len())?;
-            let tensors = match dy {
-                Some(_) => &buffers.gradients,
-                None => &buffers.parameters,
-            };
-            let numbers: Vec<f32> = match buffers.count {
-                0 => Vec::new(),
-                count => self.read(tensors, &readback, count as usize)?,
-            };
-            let told = match dy {
-                None if !forward.trains() => Parameters::new(),
-                _ => tensors_of(&forward, &numbers, dy.is_some()),
-            };
-            Ok((result, told))
-        })
+            Ok((forward, buffers, readback))
+        });
+        let (forward, buffers, readback) = run.await?;
+        let result = self.read(&buffers.output, &readback, x.len()).await?;
+        let tensors = match dy {
+            Some(_) => &buffers.gradients,
+            None => &buffers.parameters,
+        };
+        let numbers: Vec<f32> = match buffers.count {
+            0 => Vec::new(),
+            count => self.read(tensors, &readback, count as usize).await?,
+        };
+        let told = match dy {
+            None if !forward.trains() => Parameters::new(),
+            _ => tensors_of(&forward, &numbers, dy.is_some()),
+        };
+        Ok((result, told))
     }
 }
 
