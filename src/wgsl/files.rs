@@ -12,9 +12,11 @@
 //! A file may be taken under other names ([`Text::file_as`]): `it` in it, alone or as the beginning of a name, is what
 //! Rust says. What nothing in the text uses is left out.
 
+use super::stubs::shader;
+
 macro_rules! files {
     ($($name:literal),+ $(,)?) => {
-        &[$(($name, include_str!(concat!("../../shaders/", $name)))),+]
+        &[$(($name, shader!(concat!("../../shaders/", $name)))),+]
     };
 }
 
@@ -459,7 +461,7 @@ fn with_places(line: &str) -> impl Iterator<Item = (usize, &str)> {
 fn other_name(token: &str, names: &[(&str, &str)]) -> Option<String> {
     let capital = |name: &str| {
         let (first, rest) = name.split_at(1);
-        first.to_uppercase() + rest
+        first.to_ascii_uppercase() + rest
     };
     let instead = |from: &str, to: String, may_follow: fn(char) -> bool| {
         let rest = token.strip_prefix(from)?;
@@ -468,8 +470,12 @@ fn other_name(token: &str, names: &[(&str, &str)]) -> Option<String> {
     };
     names.iter().find_map(|(from, to)| {
         instead(from, (*to).to_owned(), |c| c == '_')
-            .or_else(|| instead(&from.to_uppercase(), to.to_uppercase(), |c| c == '_'))
-            .or_else(|| instead(&capital(from), capital(to), char::is_uppercase))
+            .or_else(|| {
+                instead(&from.to_ascii_uppercase(), to.to_ascii_uppercase(), |c| {
+                    c == '_'
+                })
+            })
+            .or_else(|| instead(&capital(from), capital(to), |c| c.is_ascii_uppercase()))
     })
 }
 

@@ -149,7 +149,7 @@ impl Iterator for Scan<'_> {
 }
 
 fn is_part(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
+    c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii()
 }
 
 /// The identifiers, keywords and numbers of the code.

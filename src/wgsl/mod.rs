@@ -16,6 +16,7 @@ mod row_gradients;
 mod rows;
 mod steps;
 mod stores;
+mod stubs;
 #[cfg(test)]
 pub(crate) mod tests;
 
