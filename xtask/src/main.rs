@@ -1,10 +1,11 @@
-//! `cargo xtask demo`, `cargo xtask test`, `cargo xtask test core`, `cargo xtask test burn` and `cargo xtask hlsl`: everything a fresh machine with
-//! Rust needs, set-up included. Standard library only, so that it builds in a second or two.
+//! `cargo xtask demo`, `cargo xtask test`, `cargo xtask test core`, `cargo xtask test burn`, `cargo xtask web`, `cargo xtask test web`
+//! and `cargo xtask hlsl`: everything a fresh machine with Rust needs, set-up included. Standard library only, so that it builds in a second or two.
 
 mod adapters;
 mod hlsl;
 mod packages;
 mod shell;
+mod web;
 
 use std::env;
 use std::path::Path;
@@ -22,6 +23,8 @@ commands:
               adapter, examples, demo
   test core   the library without wgpu
   test burn   nonlin-burn: lints, documentation, tests with and without burn's fusion, its example
+  web         the package for npm, in the folder web/
+  test web    that package, in Node and in Chromium on WebGPU; the library for the web
   hlsl [TEXT] every kernel as HLSL, through the two compilers that DX12 uses, which are fetched: which
               kernels they refuse, and which take them long (optional; Debian on x86-64, an hour);
               with TEXT, what the lines of `nonlin wgsl` with it in them print, such as frelu or
@@ -45,6 +48,7 @@ enum Task {
     Help,
     Demo,
     Test(Tested),
+    Web,
     /// Of lines with this text in them.
     Hlsl(Option<String>),
 }
@@ -57,6 +61,8 @@ enum Tested {
     /// Without wgpu, whose dependencies have other features and are built once more.
     Core,
     Burn,
+    /// The package for npm.
+    Web,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -115,11 +121,13 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
         ["test"] => Task::Test(Tested::Library),
         ["test", "core"] => Task::Test(Tested::Core),
         ["test", "burn"] => Task::Test(Tested::Burn),
+        ["test", "web"] => Task::Test(Tested::Web),
+        ["web"] => Task::Web,
         ["hlsl"] => Task::Hlsl(None),
         ["hlsl", only] => Task::Hlsl(Some(only.to_owned())),
-        ["demo", other, ..]
+        ["demo" | "web", other, ..]
         | ["hlsl", _, other, ..]
-        | ["test", "burn", other, ..]
+        | ["test", "burn" | "web", other, ..]
         | ["test", other, ..]
         | [other, ..] => {
             return Err(format!("unexpected argument `{other}`"));
@@ -152,6 +160,7 @@ fn run(options: &Options) -> Result<(), Stop> {
             shell.summary();
             done
         }),
+        Task::Web => Shell::new().and_then(|mut shell| web::build(&mut shell, install)),
         Task::Hlsl(only) => Shell::new().and_then(|mut shell| {
             let nonlin = options.nonlin.as_deref().map(Path::new);
             hlsl::hlsl(&mut shell, install, only.as_deref(), nonlin)
@@ -230,6 +239,9 @@ fn test(
     install: bool,
     adapter: Option<&str>,
 ) -> Result<(), Stop> {
+    if tested == Tested::Web {
+        return web::test(shell, install);
+    }
     for (command, component) in [("fmt", "rustfmt"), ("clippy", "clippy")] {
         if !shell.quietly(&["cargo", command, "--version"]) {
             let how = format!("`rustup component add {component}` installs it");
@@ -245,13 +257,14 @@ fn test(
         Tested::Library => library_steps(&examples, &variables),
         Tested::Core => vec![core()],
         Tested::Burn => burn_steps(&examples, &variables),
+        Tested::Web => Vec::new(),
     };
     for step in steps {
         shell.run(&step)?;
     }
     match tested {
         Tested::Library => show(shell, false),
-        Tested::Core | Tested::Burn => Ok(()),
+        Tested::Core | Tested::Burn | Tested::Web => Ok(()),
     }
 }
 
@@ -382,6 +395,8 @@ mod tests {
         assert_eq!(parsed("test"), Ok(options(Task::Test(Tested::Library))));
         assert_eq!(parsed("test core"), Ok(options(Task::Test(Tested::Core))));
         assert_eq!(parsed("test burn"), Ok(options(Task::Test(Tested::Burn))));
+        assert_eq!(parsed("test web"), Ok(options(Task::Test(Tested::Web))));
+        assert_eq!(parsed("web"), Ok(options(Task::Web)));
         let no_install = Options {
             install: false,
             ..options(Task::Demo)
@@ -398,6 +413,8 @@ mod tests {
         };
         assert_eq!(parsed("hlsl frelu --nonlin target/debug/nonlin"), Ok(given));
         for wrong in [
+            "web page",
+            "test web page",
             "hlsl frelu silu",
             "hlsl --nonlin",
             "demo --nonlin target/debug/nonlin",

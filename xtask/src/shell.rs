@@ -127,6 +127,13 @@ impl Shell {
         Ok(shell)
     }
 
+    /// The text of one of the checkout's files.
+    pub(crate) fn text(&self, name: &str) -> Result<String, Stop> {
+        let file = self.root.join(name);
+        let failed = |error| Stop::new(1, format!("cannot read {}: {error}", file.display()));
+        fs::read_to_string(&file).map_err(failed)
+    }
+
     pub(crate) fn target(&self) -> &Path {
         &self.target
     }

@@ -1,0 +1,50 @@
+// The package in Chromium, on WebGPU: serves it and the test's page on localhost, and says what the page found.
+// NONLIN_PACKAGE is the folder that the package was unpacked to; NONLIN_CHROMIUM the browser.
+import assert from "node:assert/strict";
+import { createReadStream, existsSync } from "node:fs";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const types = { ".js": "text/javascript", ".wasm": "application/wasm", ".html": "text/html" };
+const page = `<!doctype html><title>nonlin</title>
+<script type="importmap">{"imports": {"nonlin": "/nonlin/index.js", "nonlin/run": "/nonlin/run.js"}}</script>
+<script type="module" src="/browser_page.js"></script>`;
+
+const server = createServer((request, response) => {
+  const path = normalize(new URL(request.url, "http://localhost").pathname);
+  const file = path.startsWith("/nonlin/") ? join(process.env.NONLIN_PACKAGE, path.slice(8)) : join(here, path);
+  if (path === "/") return response.setHeader("content-type", types[".html"]).end(page);
+  if (!existsSync(file)) return response.writeHead(404).end();
+  response.setHeader("content-type", types[extname(file)] ?? "text/plain");
+  createReadStream(file).pipe(response);
+});
+await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+
+// WebGPU on SwiftShader, without a display; nothing is asked of any other host.
+const args = [
+  "--enable-unsafe-webgpu", "--enable-features=Vulkan", "--use-webgpu-adapter=swiftshader", "--use-vulkan=swiftshader",
+  "--enable-unsafe-swiftshader", "--disable-vulkan-surface", "--no-sandbox", "--no-first-run", "--disable-sync",
+  "--disable-background-networking", "--disable-component-update", "--disable-quic",
+];
+const browser = await chromium.launch({ executablePath: process.env.NONLIN_CHROMIUM, args });
+try {
+  const tab = await browser.newPage();
+  const said = [];
+  tab.on("console", (message) => message.type() === "error" && said.push(message.text()));
+  tab.on("pageerror", (error) => said.push(`${error}`));
+  await tab.goto(`http://127.0.0.1:${server.address().port}/`);
+  await tab.waitForFunction(() => window.found, undefined, { timeout: 480_000, polling: 500 });
+  const found = await tab.evaluate(() => window.found);
+  console.log(`${found.adapter}: ${found.compared} elements compared, ${found.wrong.length} tensors wrong`);
+  // Browsers ask for an icon that there is not.
+  assert.deepEqual(said.filter((text) => !text.includes("404")), []);
+  assert.deepEqual(found.errors, []);
+  assert.deepEqual(found.wrong, []);
+  assert.ok(found.refuses && found.compared > 500_000, `${found.compared} compared`);
+} finally {
+  await browser.close();
+  server.close();
+}

@@ -1,0 +1,246 @@
+//! The package for npm: its WebAssembly, and its tests in Node and in Chromium.
+
+use std::fs;
+use std::path::Path;
+
+use crate::packages::{Manager, by_hand, install_packages, on_path};
+use crate::shell::{Shell, Step, Stop};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// What builds for the web: cargo's further arguments and variables.
+struct Toolchain {
+    arguments: &'static [&'static str],
+    variables: &'static [(&'static str, &'static str)],
+}
+
+/// The target as rustup installs it.
+const RUSTUP: Toolchain = Toolchain {
+    arguments: &[],
+    variables: &[],
+};
+
+/// Debian's packages for the web, which bring a compiler and the standard library's source. cargo builds that along.
+const DEBIAN: Toolchain = Toolchain {
+    arguments: &["-Zbuild-std=std,panic_abort"],
+    variables: &[
+        ("RUSTC", "/usr/bin/rustc"),
+        ("RUSTC_BOOTSTRAP", "1"),
+        ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-ld"),
+    ],
+};
+const DEBIANS: &[&str] = &["rustc-web", "rust-web-src", "lld"];
+
+impl Toolchain {
+    fn ensure(shell: &mut Shell, install: bool) -> Result<Self, Stop> {
+        let libraries = shell.read(&["rustc", "--print", "target-libdir", "--target", TARGET])?;
+        if Path::new(libraries.trim()).is_dir() {
+            return Ok(RUSTUP);
+        }
+        let how =
+            format!("`rustup target add {TARGET}` installs what it takes to build for the web");
+        if !Path::new("/etc/debian_version").exists() {
+            return Err(Stop::new(2, how));
+        }
+        if !on_path("wasm-ld") || !Path::new("/usr/lib/rustlib/src").is_dir() {
+            println!("{how}; Debian's compiler does as well.");
+            get(shell, install, DEBIANS)?;
+        }
+        Ok(DEBIAN)
+    }
+
+    /// A target folder of its own: this compiler's files are in no other's way.
+    fn step(&self, shell: &Shell, name: &'static str, why: &'static str, words: &[&str]) -> Step {
+        let folder = shell
+            .shown(&shell.target().join("wasm"))
+            .display()
+            .to_string();
+        let words = [
+            words,
+            &["--target", TARGET, "--target-dir", &folder],
+            self.arguments,
+        ];
+        let variables = self.variables.iter();
+        let variables: Vec<_> = variables
+            .map(|(name, value)| (*name, (*value).into()))
+            .collect();
+        Step::new(name, why, &words.concat()).with_all(&variables)
+    }
+}
+
+/// Installs packages, or says how.
+fn get(shell: &mut Shell, install: bool, packages: &[&str]) -> Result<(), Stop> {
+    let Some(manager) = Manager::find(on_path) else {
+        let message = format!(
+            "missing: {}, and no known package manager",
+            packages.join(", ")
+        );
+        return Err(Stop::new(2, message));
+    };
+    if !install {
+        let lines = by_hand(manager, packages);
+        return Err(Stop::new(
+            2,
+            format!("missing; these lines install it:\n{lines}"),
+        ));
+    }
+    install_packages(shell, manager, packages)
+}
+
+/// The version of a crate in Cargo.lock.
+fn locked(lock: &str, name: &str) -> Option<String> {
+    let (_, behind) = lock.split_once(&format!("name = \"{name}\"\nversion = \""))?;
+    Some(behind.split_once('"')?.0.to_owned())
+}
+
+/// wasm-bindgen's program, which has to be of the crate's version.
+fn ensure_bindgen(shell: &mut Shell, install: bool) -> Result<String, Stop> {
+    let lock = shell.text("Cargo.lock")?;
+    let version = locked(&lock, "wasm-bindgen");
+    let version = version.ok_or_else(|| Stop::new(1, "Cargo.lock has no wasm-bindgen"))?;
+    let folder = shell.target().join("wasm-bindgen");
+    let program = folder.join("bin/wasm-bindgen").display().to_string();
+    let said = shell
+        .read(&[program.as_str(), "--version"])
+        .unwrap_or_default();
+    if said.trim() != format!("wasm-bindgen {version}") {
+        let folder = folder.display().to_string();
+        let words = [
+            "cargo",
+            "install",
+            "wasm-bindgen-cli",
+            "--version",
+            &version,
+            "--root",
+            &folder,
+        ];
+        let step = Step::new("bindgen", "what joins WebAssembly and JavaScript", &words);
+        if !install {
+            return Err(Stop::new(
+                2,
+                format!("missing; this line installs it:\n  $ {step}"),
+            ));
+        }
+        shell.run(&step)?;
+    }
+    Ok(program)
+}
+
+/// Builds what the package for npm holds, web/pkg.
+pub(crate) fn build(shell: &mut Shell, install: bool) -> Result<(), Stop> {
+    let toolchain = Toolchain::ensure(shell, install)?;
+    let bindgen = ensure_bindgen(shell, install)?;
+    let words = ["cargo", "build", "-p", "nonlin-web", "--profile", "web"];
+    let step = toolchain.step(shell, "wasm", "the core as WebAssembly", &words);
+    shell.run(&step)?;
+    let module = shell
+        .target()
+        .join("wasm")
+        .join(TARGET)
+        .join("web/nonlin_web.wasm");
+    let module = shell.shown(&module).display().to_string();
+    let words = [
+        &bindgen,
+        "--target",
+        "web",
+        "--out-name",
+        "nonlin",
+        "--out-dir",
+        "web/pkg",
+        "--remove-name-section",
+        "--remove-producers-section",
+        &module,
+    ];
+    shell.run(&Step::new("join", "with JavaScript", &words))
+}
+
+/// Tests the package as npm packs it.
+pub(crate) fn test(shell: &mut Shell, install: bool) -> Result<(), Stop> {
+    for program in ["node", "npm"] {
+        if !on_path(program) {
+            return Err(Stop::new(
+                2,
+                format!("`{program}` is missing: Node.js 20 or later"),
+            ));
+        }
+    }
+    let words = [
+        "cargo",
+        "clippy",
+        "-p",
+        "nonlin-web",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    shell.run(&Step::new("lints", "clippy has nothing to say", &words))?;
+    build(shell, install)?;
+    let toolchain = Toolchain::ensure(shell, install)?;
+    let words = ["cargo", "check", "-p", "nonlin"];
+    let step = toolchain.step(shell, "library", "the library with wgpu's WebGPU", &words);
+    shell.run(&step)?;
+    pack(shell)?;
+    let folder = shell.target().join("web/package").display().to_string();
+    let node =
+        |name, why, words: &[&str]| Step::new(name, why, words).with("NONLIN_PACKAGE", &folder);
+    let words = ["node", "--test", "web/tests/package.test.mjs"];
+    shell.run(&node("node", "the package without a GPU", &words))?;
+    let words = [
+        "npm",
+        "install",
+        "--prefix",
+        "web",
+        "--no-audit",
+        "--no-fund",
+        "--no-package-lock",
+    ];
+    shell.run(&Step::new("npm", "what drives the browser", &words))?;
+    let chromium = ensure_chromium(shell, install)?;
+    let why = "every activation in Chromium, on WebGPU";
+    let step = node("browser", why, &["node", "web/tests/browser.mjs"]);
+    shell.run(&step.with("NONLIN_CHROMIUM", &chromium))
+}
+
+/// Packs the package, and unpacks it to web/package below the target folder.
+fn pack(shell: &mut Shell) -> Result<(), Stop> {
+    let above = shell.folder("web")?;
+    let folder = shell.target().join("web/package");
+    let failed = |error| Stop::new(1, format!("{}: {error}", folder.display()));
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(failed)?;
+    }
+    let above = above.display().to_string();
+    let words = ["npm", "pack", "./web", "--pack-destination", &above];
+    shell.run(&Step::new("pack", "the package", &words))?;
+    let archive = format!("{above}/nonlin-{}.tgz", env!("CARGO_PKG_VERSION"));
+    let words = ["tar", "-xzf", &archive, "-C", &above];
+    shell.run(&Step::new("unpack", "as npm would", &words))
+}
+
+/// A browser that has WebGPU: what NONLIN_CHROMIUM names, or the system's.
+fn ensure_chromium(shell: &mut Shell, install: bool) -> Result<String, Stop> {
+    if let Ok(named) = std::env::var("NONLIN_CHROMIUM") {
+        return Ok(named);
+    }
+    let known = ["chromium", "chromium-browser", "google-chrome"];
+    let found = || known.iter().find(|program| on_path(program));
+    if found().is_none() {
+        get(shell, install, &["chromium"])?;
+    }
+    let program = found().ok_or_else(|| Stop::new(2, "no Chromium; NONLIN_CHROMIUM names one"))?;
+    Ok(shell.read(&["which", program])?.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_found() {
+        let lock = "[[package]]\nname = \"wasm-bindgen-shared\"\nversion = \"1.2.3\"\n\n\
+                    [[package]]\nname = \"wasm-bindgen\"\nversion = \"0.2.130\"\nsource = \"x\"\n";
+        assert_eq!(locked(lock, "wasm-bindgen").as_deref(), Some("0.2.130"));
+        assert_eq!(locked(lock, "wasm"), None);
+    }
+}
