@@ -19,17 +19,17 @@ fn elements<T: Element>(name: &str, value: &JsValue) -> Result<Vec<T>> {
             return Err(JsError::new(&message));
         }
         let numbers = js_sys::Float32Array::new(value).to_vec();
-        return Ok(bytemuck_cast(&numbers));
+        return Ok(as_elements(&numbers));
     }
     let Some(bits) = value.dyn_ref::<js_sys::Uint16Array>() else {
         let message = format!("{name} must be a Uint16Array: the bits of {}", T::DTYPE);
         return Err(JsError::new(&message));
     };
-    Ok(bytemuck_cast(&bits.to_vec()))
+    Ok(as_elements(&bits.to_vec()))
 }
 
 /// The same numbers, as the type that the dtype says they are.
-fn bytemuck_cast<A: bytemuck::Pod, T: Element>(from: &[A]) -> Vec<T> {
+fn as_elements<A: bytemuck::Pod, T: Element>(from: &[A]) -> Vec<T> {
     bytemuck::cast_slice(from).to_vec()
 }
 
