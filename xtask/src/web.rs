@@ -195,7 +195,29 @@ pub(crate) fn test(shell: &mut Shell, install: bool) -> Result<(), Stop> {
         "--no-fund",
         "--no-package-lock",
     ];
-    shell.run(&Step::new("npm", "what drives the browser", &words))?;
+    shell.run(&Step::new(
+        "npm",
+        "what drives the browser, and TypeScript",
+        &words,
+    ))?;
+    let words = [
+        "node",
+        "web/node_modules/typescript/bin/tsc",
+        "--noEmit",
+        "--strict",
+        "--target",
+        "es2022",
+        "--lib",
+        "es2022,dom",
+        "--module",
+        "nodenext",
+        "--types",
+        "@webgpu/types",
+        "--typeRoots",
+        "web/node_modules",
+        "web/tests/types.mts",
+    ];
+    shell.run(&Step::new("types", "the package in TypeScript", &words))?;
     let chromium = ensure_chromium(shell, install)?;
     let why = "every activation in Chromium, on WebGPU";
     let step = node("browser", why, &["node", "web/tests/browser.mjs"]);
