@@ -200,6 +200,15 @@ pub(crate) fn test(shell: &mut Shell, install: bool) -> Result<(), Stop> {
         "what drives the browser, and TypeScript",
         &words,
     ))?;
+    shell.run(&types())?;
+    let chromium = ensure_chromium(shell, install)?;
+    let why = "every activation in Chromium, on WebGPU";
+    let step = node("browser", why, &["node", "web/tests/browser.mjs"]);
+    shell.run(&step.with("NONLIN_CHROMIUM", &chromium))
+}
+
+/// What TypeScript makes of the package.
+fn types() -> Step {
     let words = [
         "node",
         "web/node_modules/typescript/bin/tsc",
@@ -217,11 +226,7 @@ pub(crate) fn test(shell: &mut Shell, install: bool) -> Result<(), Stop> {
         "web/node_modules",
         "web/tests/types.mts",
     ];
-    shell.run(&Step::new("types", "the package in TypeScript", &words))?;
-    let chromium = ensure_chromium(shell, install)?;
-    let why = "every activation in Chromium, on WebGPU";
-    let step = node("browser", why, &["node", "web/tests/browser.mjs"]);
-    shell.run(&step.with("NONLIN_CHROMIUM", &chromium))
+    Step::new("types", "the package in TypeScript", &words)
 }
 
 /// Packs the package, and unpacks it to web/package below the target folder.
