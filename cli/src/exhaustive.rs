@@ -441,7 +441,7 @@ this file; nothing in it is written by hand.
 Errors are in ULP of the f64 reference's value. \"of\" says what is allowed at that input where it is
 not the activation's budget, 4 ULP: where x is first multiplied by a parameter, that product's rounding
 is allowed for. Near a root of a derivative ULP are measured at 1/8. \"exact\": every result is the nearest
-f32, or zero for a subnormal number. src/check.rs has all rules; they are the same for all columns.
+f32, or zero for a subnormal number. src/check/mod.rs has all rules; they are the same for all columns.
 
 ";
 

@@ -315,12 +315,12 @@ impl<'a, T: Element> Set<'a, T> {
         ways.push(("fused", vec![fused]));
         ways.push(("unfused", self.unfused_backward()?));
         ways.extend(packed);
-        ways.extend(self.from_y());
+        ways.extend(self.only_y());
         Ok(ways)
     }
 
     /// The whole chain from its value, which forward has left, where that is enough.
-    fn from_y(&self) -> Option<(&'static str, Vec<Call>)> {
+    fn only_y(&self) -> Option<(&'static str, Vec<Call>)> {
         let pass = Pass::BackwardFromY;
         let kernels = self.bench.gpu.kernels();
         let can = self.args.is_empty() && kernels.plan(self.chain, pass, T::DTYPE).is_ok();
