@@ -271,7 +271,7 @@ fn add_operands<'a>(names: &mut Vec<&'a str>, steps: &'a [Step]) {
 fn evaluation(step: &Step) -> Option<Step> {
     let mut step = match (&step.function, step.arguments.as_slice()) {
         (Function::Rrelu, [Argument::Constant(lower), Argument::Constant(upper)]) => {
-            let negative_slope = (lower + upper) / 2.0;
+            let negative_slope = lower.midpoint(*upper);
             Activation::LeakyRelu { negative_slope }.into()
         }
         (Function::Dropout, _) => return None,

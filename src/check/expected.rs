@@ -190,7 +190,9 @@ impl Expected {
         let mut limit = dull(report);
         if T::DTYPE != DType::F32 {
             let pairs = got.iter().zip(&self.wants);
-            let misrounded = pairs.filter(|(got, want)| !is_nearest(**got, **want)).count();
+            let misrounded = pairs
+                .filter(|(got, want)| !is_nearest(**got, **want))
+                .count();
             report.misrounded = Some(report.misrounded.unwrap_or(0) + misrounded);
         }
         for (index, (got, want)) in got.iter().zip(&self.wants).enumerate() {

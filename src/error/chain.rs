@@ -1,5 +1,7 @@
 //! What can be wrong with a chain.
 
+use super::shown;
+
 /// What can be wrong with a chain: its text, its steps and their arguments, what is asked of it. Steps are counted from
 /// 1.
 #[non_exhaustive]
@@ -10,7 +12,8 @@ pub enum ChainError {
     Empty,
     /// A step that is neither `scale` nor an activation.
     #[error(
-        "step {step}: unknown activation \"{name}\"; {}",
+        "step {step}: unknown activation \"{}\"; {}",
+        shown(.name),
         match .suggestion {
             Some(known) => format!("did you mean \"{known}\"?"),
             None => format!("known are {}", .known.join(", ")),
@@ -28,11 +31,12 @@ pub enum ChainError {
     },
     /// A parameter that the step does not have.
     #[error(
-        "{}{name} has no parameter \"{parameter}\"; {}",
+        "{}{name} has no parameter \"{}\"; {}",
         match .step {
             Some(step) => format!("step {step}: "),
             None => String::new(),
         },
+        shown(.parameter),
         if .known.is_empty() { "it takes none".into() } else { format!("it takes {}", .known.join(", ")) }
     )]
     UnknownParameter {
@@ -56,7 +60,7 @@ pub enum ChainError {
         parameter: String,
     },
     /// A parameter's value that is not a finite f32.
-    #[error("step {step}: {parameter} of {name} must be a finite f32, not \"{value}\"")]
+    #[error("step {step}: {parameter} of {name} must be a finite f32, not \"{}\"", shown(.value))]
     BadValue {
         /// Which step, from 1.
         step: usize,
@@ -68,7 +72,7 @@ pub enum ChainError {
         value: String,
     },
     /// A value that the step's function has no use for.
-    #[error("step {step}: {parameter} of {name} must be {needs}, not {value}")]
+    #[error("step {step}: {parameter} of {name} must be {needs}, not {}", shown(.value))]
     BadArgument {
         /// Which step, from 1.
         step: usize,
@@ -129,7 +133,7 @@ pub enum ChainError {
         why: String,
     },
     /// Text that is no chain.
-    #[error("step {step}: cannot read \"{text}\": {problem}")]
+    #[error("step {step}: cannot read \"{}\": {problem}", shown(.text))]
     Syntax {
         /// Which step, from 1.
         step: usize,
@@ -140,7 +144,8 @@ pub enum ChainError {
     },
     /// A prefix that WGSL names cannot begin with.
     #[error(
-        "\"{prefix}\" cannot begin names in WGSL; letters, digits and underscores can, a letter first"
+        "\"{}\" cannot begin names in WGSL; letters, digits and underscores can, a letter first",
+        shown(.prefix)
     )]
     BadPrefix {
         /// The prefix as given.

@@ -22,6 +22,26 @@ pub enum DeviceError {
         /// The device's limit.
         limit: u32,
     },
+    /// More workgroups than one dispatch can have.
+    #[error(
+        "a dispatch has {workgroups:?} workgroups; this device allows {limit} in each dimension"
+    )]
+    TooManyWorkgroups {
+        /// What the kernel needs.
+        workgroups: [u32; 3],
+        /// The device's limit.
+        limit: u32,
+    },
+    /// A limit, as a host has told it, that no kernel can keep to.
+    #[error("the limit {limit} must be {needs}, not {value}")]
+    BadLimit {
+        /// The limit's name.
+        limit: &'static str,
+        /// What it must be.
+        needs: &'static str,
+        /// The value as given.
+        value: u32,
+    },
     /// A kernel shape that the device cannot run.
     #[error("a workgroup of {workgroup} with {words} words per invocation cannot run: {problem}")]
     BadGeometry {

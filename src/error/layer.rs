@@ -1,11 +1,13 @@
 //! What can be wrong with a layer.
 
+use super::shown;
+
 /// What can be wrong with a layer: its text, its settings, its images and its parameters. Lengths are in elements.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum LayerError {
     /// A layer's setting that has no meaning.
-    #[error("{layer}: {setting} must be {needs}, not {value}")]
+    #[error("{layer}: {setting} must be {needs}, not {}", shown(.value))]
     BadSetting {
         /// The layer's name.
         layer: &'static str,
@@ -17,7 +19,7 @@ pub enum LayerError {
         value: String,
     },
     /// A setting that the layer does not have.
-    #[error("{layer} has no setting \"{setting}\"; it has {}", .known.join(", "))]
+    #[error("{layer} has no setting \"{}\"; it has {}", shown(.setting), .known.join(", "))]
     UnknownSetting {
         /// The layer's name.
         layer: &'static str,
@@ -37,7 +39,7 @@ pub enum LayerError {
         needs: &'static str,
     },
     /// Text that is no layer.
-    #[error("cannot read \"{text}\" of a layer: {problem}")]
+    #[error("cannot read \"{}\" of a layer: {problem}", shown(.text))]
     Syntax {
         /// The text.
         text: String,

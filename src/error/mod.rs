@@ -44,7 +44,7 @@ pub enum Error {
         DeviceError,
     ),
     /// A name that is none of those that there are: a layer's, a pass's, an order's, a variant's.
-    #[error("unknown {what} \"{text}\"; known are {}", .known.join(", "))]
+    #[error("unknown {what} \"{}\"; known are {}", shown(.text), .known.join(", "))]
     UnknownName {
         /// What it should name.
         what: &'static str,
@@ -63,6 +63,18 @@ impl Error {
             why: "its function has no derivative with respect to it here".into(),
         })
     }
+}
+
+/// What the user wrote, on one line: a message has no other.
+fn shown(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() {
+            true => shown.extend(c.escape_default()),
+            false => shown.push(c),
+        }
+    }
+    shown
 }
 
 /// The one of all that is displayed as this text.

@@ -9,8 +9,14 @@ use crate::pass::Pass;
 pub enum OperandError {
     /// An argument's operand, or gradient, whose length fits no layout of its values.
     #[error(
-        "{operand} has {len} elements; for x of {outer} x {channels} x {inner} it must have {}",
-        .allowed.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
+        "{operand} has {len} elements; for x of {outer} x {channels} x {inner} {}",
+        match .allowed.as_slice() {
+            [] => "no number fits".into(),
+            allowed => {
+                let allowed: Vec<_> = allowed.iter().map(u64::to_string).collect();
+                format!("it must have {}", allowed.join(", "))
+            }
+        }
     )]
     BadLength {
         /// The operand.

@@ -198,7 +198,15 @@ impl Inner {
                 self.pipeline(&told(*body, form), text, &written, constants)
             }
             Code::Finish(dtypes) => self.pipeline(FINISH, wgsl::finish(dtypes), &written, &[]),
-            Code::Text { label, text, .. } => self.pipeline(label, text.clone(), &written, &[]),
+            Code::Text {
+                label,
+                text,
+                shared,
+                ..
+            } => {
+                let written: Vec<_> = written.into_iter().map(|w| w || *shared).collect();
+                self.pipeline(label, text.clone(), &written, &[])
+            }
         }
     }
 

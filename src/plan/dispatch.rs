@@ -245,7 +245,7 @@ impl<'a> Work<'a> {
     fn whole(&self, p: &Placed<'a>, unit: u64, whole: u64) -> Result<(u32, Binding<'a>), Error> {
         let (alignment, limit) = (self.machine.alignment(), self.machine.limit());
         let bytes = p.bytes.end - p.bytes.start;
-        if bytes + alignment + whole > limit {
+        if bytes.saturating_add(alignment + whole) > limit {
             return Err(Error::Device(DeviceError::TooLarge {
                 what: format!("{}, which cannot be cut,", p.name),
                 bytes,

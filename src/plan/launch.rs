@@ -7,7 +7,7 @@ use crate::tensor::dtype::DType;
 use crate::wgsl::{self, Body, Form};
 
 /// Which kernel a dispatch runs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Code<'a> {
     /// A chain's pass, or a copy, in this form.
     Pass(Body<'a>, Form),
@@ -18,6 +18,8 @@ pub(crate) enum Code<'a> {
         label: String,
         text: String,
         written: Vec<bool>,
+        /// Whether the text binds all of them read_write, since some lie in one buffer.
+        shared: bool,
     },
 }
 
@@ -79,6 +81,24 @@ impl<'a> Launches<'a> {
         if operands as u64 > u64::from(limit) {
             return Err(Error::Device(DeviceError::TooManyOperands {
                 operands,
+                limit,
+            }));
+        }
+        let limit = machine.limit();
+        if let Some(binding) = launch.bindings.iter().find(|b| b.size > limit) {
+            return Err(Error::Device(DeviceError::TooLarge {
+                what: "what one dispatch reaches of an operand".into(),
+                bytes: binding.size,
+                limit,
+            }));
+        }
+        let (workgroups, limit) = (
+            launch.grid,
+            machine.limits.max_compute_workgroups_per_dimension,
+        );
+        if workgroups.iter().any(|groups| *groups > limit) {
+            return Err(Error::Device(DeviceError::TooManyWorkgroups {
+                workgroups,
                 limit,
             }));
         }

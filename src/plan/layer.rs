@@ -147,7 +147,7 @@ impl LayerTask {
     }
 
     fn code(&self, stage: &Stage, shared: bool) -> Code<'static> {
-        let written = stage.buffers.iter().map(|(_, written)| *written || shared);
+        let written = stage.buffers.iter().map(|(_, written)| *written);
         Code::Text {
             label: format!("nonlin {} {} {}", self.name, self.pass, stage.label),
             text: if shared {
@@ -156,6 +156,7 @@ impl LayerTask {
                 stage.text.clone()
             },
             written: written.collect(),
+            shared,
         }
     }
 

@@ -1,5 +1,7 @@
 //! What of a device decides how work is cut.
 
+use crate::error::{DeviceError, Error};
+
 /// What a device allows, as far as it matters here, under WebGPU's names. The default is what WebGPU promises of every
 /// device.
 ///
@@ -24,7 +26,7 @@ pub struct Limits {
     pub max_uniform_buffer_binding_size: u64,
     /// Storage bindings of a kernel.
     pub max_storage_buffers_per_shader_stage: u32,
-    /// What offsets of storage bindings are multiples of, in bytes.
+    /// What offsets of storage bindings are multiples of, in bytes: a power of two, 4 at least.
     pub min_storage_buffer_offset_alignment: u32,
 }
 
@@ -40,6 +42,41 @@ impl Default for Limits {
         }
     }
 }
+
+impl Limits {
+    /// Refuses what no kernel can keep to, whose workgroups have so many invocations.
+    pub(super) fn check(&self, invocations: u32) -> Result<(), Error> {
+        let groups = self.max_compute_workgroups_per_dimension;
+        let most = self.max_compute_invocations_per_workgroup;
+        let alignment = self.min_storage_buffer_offset_alignment;
+        let refused = |limit, needs, value| {
+            Err(Error::Device(DeviceError::BadLimit {
+                limit,
+                needs,
+                value,
+            }))
+        };
+        if groups == 0 {
+            return refused("max_compute_workgroups_per_dimension", "1 at least", groups);
+        }
+        if most < invocations {
+            let needs = match invocations {
+                LAYERS => "256 at least for a layer",
+                _ => "64 at least",
+            };
+            return refused("max_compute_invocations_per_workgroup", needs, most);
+        }
+        if alignment < 4 || !alignment.is_power_of_two() {
+            let needs = "a power of two, 4 at least";
+            return refused("min_storage_buffer_offset_alignment", needs, alignment);
+        }
+        Ok(())
+    }
+}
+
+/// Invocations of a workgroup that chains' kernels need, and layers'.
+pub(super) const CHAINS: u32 = 64;
+pub(super) const LAYERS: u32 = 256;
 
 /// How a kernel is cut into invocations. The default serves; measure before choosing another
 /// (`nonlin bench --workgroup 64 --words 4`).

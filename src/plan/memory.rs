@@ -11,7 +11,7 @@ pub enum Memory<'a> {
     External {
         /// The engine's own number for it: two operands with one number lie in the same memory.
         id: u64,
-        /// Bytes that the engine can bind.
+        /// Bytes that the engine can bind. Kernels read and write whole words of 32 bits: the last one is bound whole.
         size: u64,
     },
     /// No value is this. Without wgpu nothing else has the lifetime.

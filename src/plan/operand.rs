@@ -165,7 +165,7 @@ impl<'a> Operand<'a> {
         row != stride && (in_gaps(row) || in_gaps(stride) || !self.offset.is_multiple_of(4))
     }
 
-    /// The byte behind the last element, with elements of so many bytes; none where u64 cannot count it.
+    /// The byte behind the last element, with elements of so many bytes; none where u64 cannot count it, or its word.
     fn last(&self, element: u64) -> Option<u64> {
         let Rows { len: row, stride } = self.rows;
         let elements = if row == stride {
@@ -175,6 +175,7 @@ impl<'a> Operand<'a> {
                 .checked_sub(1)
                 .and_then(|gaps| gaps.checked_mul(stride)?.checked_add(row))
         };
-        elements?.checked_mul(element)?.checked_add(self.offset)
+        let end = elements?.checked_mul(element)?.checked_add(self.offset)?;
+        end.checked_next_multiple_of(4).and(Some(end))
     }
 }

@@ -3,7 +3,7 @@
 use super::launch::{Launch, Launches, Source, random_words};
 use super::layer::LayerTask;
 use super::layer_operands::LayerOperands;
-use super::limits::{Limits, Machine};
+use super::limits::{CHAINS, LAYERS, Limits, Machine};
 use super::operands::Operands;
 use super::task::Task;
 use crate::chain::Chain;
@@ -85,7 +85,8 @@ impl Recipe {
     ///
     /// # Errors
     /// As [`Kernels::plan`](crate::Kernels::plan) and [`Plan::bind`](crate::Plan::bind), without
-    /// [`DeviceError::Refused`](crate::DeviceError::Refused); [`OperandError::NotExternal`] for an operand in a buffer.
+    /// [`DeviceError::Refused`](crate::DeviceError::Refused); [`OperandError::NotExternal`] for an operand in a buffer;
+    /// [`DeviceError::BadLimit`](crate::DeviceError::BadLimit).
     pub fn new(
         chain: &Chain,
         pass: Pass,
@@ -93,6 +94,7 @@ impl Recipe {
         operands: &Operands<'_>,
         limits: &Limits,
     ) -> Result<Self, Error> {
+        limits.check(CHAINS)?;
         let task = Task::of_chain(chain, pass, dtypes.into())?;
         let machine = Machine::new(*limits);
         let (launches, _) = task.launches(&machine, operands)?;
@@ -105,7 +107,8 @@ impl Recipe {
     ///
     /// # Errors
     /// As [`Kernels::layer`](crate::Kernels::layer) and [`LayerPlan::bind`](crate::LayerPlan::bind), without
-    /// [`DeviceError::Refused`](crate::DeviceError::Refused); [`OperandError::NotExternal`] for an operand in a buffer.
+    /// [`DeviceError::Refused`](crate::DeviceError::Refused); [`OperandError::NotExternal`] for an operand in a buffer;
+    /// [`DeviceError::BadLimit`](crate::DeviceError::BadLimit).
     pub fn layer(
         layer: &Layer,
         images: &Images,
@@ -114,6 +117,7 @@ impl Recipe {
         operands: &LayerOperands<'_>,
         limits: &Limits,
     ) -> Result<Self, Error> {
+        limits.check(LAYERS)?;
         let task = LayerTask::new(layer, images, pass, dtypes.into())?;
         let machine = Machine::new(*limits);
         let (launches, _) = task.launches(&machine, operands)?;
@@ -121,10 +125,16 @@ impl Recipe {
     }
 
     fn of(launches: Launches<'_>, machine: &Machine) -> Result<Self, Error> {
-        let dispatches = launches.all.into_iter();
-        let dispatches = dispatches.map(|launch| RecipeDispatch::of(launch, machine));
+        let mut dispatches = Vec::with_capacity(launches.all.len());
+        // Pieces of one tensor, which may be many, have one text.
+        for alike in launches.all.chunk_by(|a, b| a.code == b.code) {
+            let text = alike[0].code.text(machine.geometry);
+            for launch in alike {
+                dispatches.push(RecipeDispatch::of(launch, text.clone())?);
+            }
+        }
         Ok(Recipe {
-            dispatches: dispatches.collect::<Result<_, _>>()?,
+            dispatches,
             scratch: launches.scratch,
         })
     }
@@ -141,8 +151,7 @@ impl Recipe {
 }
 
 impl RecipeDispatch {
-    fn of(launch: Launch<'_>, machine: &Machine) -> Result<Self, Error> {
-        let (label, wgsl) = launch.code.text(machine.geometry);
+    fn of(launch: &Launch<'_>, (label, wgsl): (String, String)) -> Result<Self, Error> {
         let written = launch.code.written();
         let mut bindings = Vec::with_capacity(launch.bindings.len());
         for (binding, is_written) in launch.bindings.iter().zip(written) {
@@ -165,7 +174,7 @@ impl RecipeDispatch {
             label,
             wgsl,
             bindings,
-            arguments: launch.uniform,
+            arguments: launch.uniform.clone(),
             random: launch.random,
             workgroups: launch.grid,
         })

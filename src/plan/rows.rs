@@ -125,6 +125,7 @@ impl<'a> Work<'a> {
             scratch,
             sums_of: left.iter().map(|left| left.of).collect(),
         };
+        self.check_dispatches(samples.div_ceil(at_once))?;
         launches.scratch = scratch;
         let mut slots = 0;
         for first in (0..samples).step_by(at_once as usize) {
@@ -171,7 +172,8 @@ impl<'a> Work<'a> {
             inner: lines.inner as u32,
             columns: lines.columns as u32,
             block: lines.block as u32,
-            queries: self.queries.unwrap_or(lines.rows).max(1) as u32,
+            // As many as there are, and more, are one matrix.
+            queries: self.queries.unwrap_or(lines.rows).min(lines.rows).max(1) as u32,
         }
     }
 
@@ -199,7 +201,9 @@ impl<'a> Work<'a> {
             Access::Vec4 => columns / WORD,
             Access::Scalar => columns,
         };
-        let lanes = if words > WORDS_OF_LANE * u64::from(LANES) && inner == 1 {
+        let most = self.machine.limits.max_compute_invocations_per_workgroup;
+        let lanes = if words > WORDS_OF_LANE * u64::from(LANES) && inner == 1 && most >= MOST_LANES
+        {
             MOST_LANES
         } else {
             LANES

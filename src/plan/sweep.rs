@@ -232,6 +232,7 @@ impl<'a> Work<'a> {
                 limit: self.capacity(&cut.outputs, cut.access) * self.size(),
             }));
         };
+        self.check_dispatches(partials.blocks().div_ceil(blocks))?;
         launches.scratch = scratch;
         for block in (0..partials.blocks()).step_by(blocks as usize) {
             let here = blocks.min(partials.blocks() - block);

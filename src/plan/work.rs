@@ -19,6 +19,9 @@ pub(super) const WORD: u64 = 4;
 /// What kernels that divide can count to.
 const COUNTABLE: u64 = 1 << 31;
 
+/// Dispatches of a pass, where bindings reach a part of the elements: of 128 MiB each they reach 512 GiB.
+const MOST_DISPATCHES: u64 = 1 << 12;
+
 /// A pass over operands, while its dispatches are worked out.
 pub(super) struct Work<'a> {
     pub(super) task: &'a Task,
@@ -120,7 +123,7 @@ impl<'a> Work<'a> {
                 len.is_multiple_of(WORD) && stride.is_multiple_of(WORD)
             });
             rows && p.bytes.start.is_multiple_of(word)
-                && p.bytes.end.next_multiple_of(word) <= p.operand.end()
+                && matches!(p.bytes.end.checked_next_multiple_of(word), Some(end) if end <= p.operand.end())
         };
         let all = self.placed().all(|p| match p.whose {
             Whose::Each => fits(p),
@@ -207,6 +210,7 @@ impl<'a> Work<'a> {
         } else {
             (self.capacity(&outputs, access) / alignment * alignment).max(alignment)
         };
+        self.check_dispatches(self.len.div_ceil(piece))?;
         // Where 32 bits hold two results, the first may be alone in its word.
         let sizes = outputs.iter().map(|output| output.placed.dtype.size());
         let size = sizes.min().unwrap_or(4);
@@ -238,6 +242,19 @@ impl<'a> Work<'a> {
             launches.push(self.machine, self.launch(&cut, &piece)?)?;
         }
         Ok(())
+    }
+
+    /// Refuses to cut the elements into more pieces than anyone would launch.
+    pub(super) fn check_dispatches(&self, count: u64) -> Result<(), Error> {
+        if count <= MOST_DISPATCHES {
+            return Ok(());
+        }
+        let bytes = self.len.saturating_mul(self.size());
+        Err(Error::Device(DeviceError::TooLarge {
+            what: format!("x, in {count} dispatches,"),
+            bytes,
+            limit: (bytes / count).saturating_mul(MOST_DISPATCHES),
+        }))
     }
 
     /// Whether operands in rows with gaps, which cannot be cut, are among what is read and these outputs. Pairs are not, where

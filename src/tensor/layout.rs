@@ -51,10 +51,15 @@ impl Layout {
         }
     }
 
-    /// Refuses a layout of other than `len` elements.
+    /// Refuses a layout of other than `len` elements, or one of which a part has more than can be counted.
     pub(crate) fn check(self, operand: &str, len: u64) -> Result<(), Error> {
-        let samples = self.outer.checked_mul(self.channels);
-        let elements = samples.and_then(|samples| samples.checked_mul(self.inner));
+        let lengths = [self.outer, self.channels, self.inner];
+        let product = |lengths: [u64; 3]| {
+            let mut lengths = lengths.into_iter();
+            lengths.try_fold(1u64, |product, length| product.checked_mul(length))
+        };
+        // None of them makes another small.
+        let elements = product(lengths.map(|length| length.max(1))).and_then(|_| product(lengths));
         if elements == Some(len) {
             return Ok(());
         }

@@ -28,7 +28,7 @@ impl DynamicRelu {
         let images: &Images = &form.images;
         let sizes = Sizes::new(images)?;
         let mut program = Program::new(form, &self.parameters(images)?);
-        let lengths = self.lengths(sizes, places_of_block(form));
+        let lengths = self.lengths(sizes, places_of_block(form))?;
         lengths.settings(&mut program);
         for (name, count) in lengths.saved() {
             program.region(Buffer::Saved, name, count);
@@ -41,20 +41,23 @@ impl DynamicRelu {
     }
 
     /// Wherever operands lie: blocks are smallest, and most, where elements are reached one by one.
-    pub(super) fn saved_len(&self, sizes: Sizes) -> u64 {
-        let lengths = self.lengths(sizes, LANES);
-        lengths.saved().iter().map(|(_, count)| count).sum()
+    pub(super) fn saved_len(&self, sizes: Sizes) -> Result<u64, Error> {
+        let lengths = self.lengths(sizes, LANES)?;
+        Ok(lengths.saved().iter().map(|(_, count)| count).sum())
     }
 
-    fn lengths(&self, sizes: Sizes, places_of_block: u64) -> Lengths<'_> {
-        Lengths {
+    fn lengths(&self, sizes: Sizes, places_of_block: u64) -> Result<Lengths<'_>, Error> {
+        let narrow = self.hidden(sizes.channels);
+        // They have been found to be countable.
+        let outputs = self.outputs(sizes.channels).unwrap_or(u64::MAX);
+        sizes.check_small(narrow, outputs)?;
+        Ok(Lengths {
             layer: self,
             sizes,
-            narrow: self.hidden(sizes.channels),
-            // They have been found to be countable.
-            outputs: self.outputs(sizes.channels).unwrap_or(u64::MAX),
+            narrow,
+            outputs,
             blocks: sizes.places.div_ceil(places_of_block),
-        }
+        })
     }
 }
 

@@ -27,7 +27,7 @@ impl MetaAcon {
         if training && sizes.samples == 1 {
             return Err(too_few(images));
         }
-        let lengths = self.lengths(sizes);
+        let lengths = self.lengths(sizes)?;
         program.number("narrow", lengths.narrow);
         if let Some(norm) = &self.norm {
             program.float("eps", norm.eps);
@@ -43,20 +43,19 @@ impl MetaAcon {
         Ok(program)
     }
 
-    pub(super) fn saved_len(&self, sizes: Sizes) -> u64 {
-        self.lengths(sizes)
-            .saved()
-            .iter()
-            .map(|(_, count)| count)
-            .sum()
+    pub(super) fn saved_len(&self, sizes: Sizes) -> Result<u64, Error> {
+        let saved = self.lengths(sizes)?.saved();
+        Ok(saved.iter().map(|(_, count)| count).sum())
     }
 
-    fn lengths(&self, sizes: Sizes) -> Lengths<'_> {
-        Lengths {
+    fn lengths(&self, sizes: Sizes) -> Result<Lengths<'_>, Error> {
+        let narrow = self.hidden(sizes.channels);
+        sizes.check_small(narrow, sizes.channels)?;
+        Ok(Lengths {
             layer: self,
             sizes,
-            narrow: self.hidden(sizes.channels),
-        }
+            narrow,
+        })
     }
 }
 

@@ -48,6 +48,21 @@ impl Sizes {
             places: images.height * images.width,
         })
     }
+
+    /// Refuses small layers, with so many values between them and behind them, that kernels cannot count.
+    fn check_small(&self, narrow: u64, outputs: u64) -> Result<(), Error> {
+        let weights = narrow.saturating_mul(outputs.max(self.channels));
+        let values = narrow.saturating_mul(self.samples);
+        let most = weights.max(values);
+        if most < COUNTABLE {
+            return Ok(());
+        }
+        Err(Error::Device(DeviceError::TooLarge {
+            what: "a small layer".into(),
+            bytes: most.saturating_mul(DType::F32.size()),
+            limit: COUNTABLE * DType::F32.size(),
+        }))
+    }
 }
 
 /// Whether words of four elements lie in one plane (NCHW), or are channels of one place (NHWC).
@@ -67,11 +82,11 @@ impl Layer {
         // Only settings that have a meaning can be counted with.
         self.parameters(images)?;
         let sizes = Sizes::new(images)?;
-        Ok(match self {
-            Layer::Frelu(layer) => layer.saved_len(sizes),
+        match self {
+            Layer::Frelu(layer) => Ok(layer.saved_len(sizes)),
             Layer::MetaAcon(layer) => layer.saved_len(sizes),
             Layer::DynamicRelu(layer) => layer.saved_len(sizes),
-        })
+        }
     }
 
     fn program(&self, form: &Form) -> Result<Program, Error> {
