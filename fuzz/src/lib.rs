@@ -1,0 +1,3 @@
+//! What the targets have in common.
+
+pub mod places;
