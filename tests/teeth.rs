@@ -143,8 +143,8 @@ const MISTAKES: [Mistake; 22] = [
         name: "a_tail_that_underflows",
         chain: "silu",
         pass: Pass::Forward,
-        right: "z < -64.0",
-        wrong: "z < -1e9",
+        right: "x * d.one * r * d.two * d.three",
+        wrong: "x * (d.one * d.two * d.three) * r",
     },
     Mistake {
         name: "gelu_tail_from_one_minus",
