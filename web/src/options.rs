@@ -236,6 +236,7 @@ impl Options {
                 "minStorageBufferOffsetAlignment",
                 limits.min_storage_buffer_offset_alignment,
             )?,
+            ..Limits::default()
         })
     }
 
