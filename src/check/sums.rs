@@ -7,7 +7,7 @@ use super::rows::Rows;
 use super::walk::Walk;
 use crate::chain::Chain;
 use crate::error::{Error, same_length};
-use crate::reference::Shares;
+use crate::reference::{Held, Shares};
 use crate::tensor::dtype::{DType, Element};
 use crate::tensor::values::Values;
 use crate::ulp::ulp_in;
@@ -96,7 +96,7 @@ impl Sum64 {
         if self.nan || self.anything {
             return;
         }
-        let share = shares.at(x, dy, index);
+        let share = shares.at(x, dy, index, &mut Held::default());
         let enclosure = Walk::new(eval, index, x).gradient(&shares.path, dy);
         let mut promised = enclosure;
         let mut magnitude = share.abs();
