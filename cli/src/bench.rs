@@ -9,6 +9,7 @@
 mod chain;
 mod clock;
 mod device;
+mod figures;
 mod layer;
 mod operands;
 mod shown;
@@ -20,6 +21,7 @@ use crate::output::{complain, dtypes};
 use crate::subject::{self, Lengths};
 use crate::{Failure, Result, Verdict, adapters};
 use clock::{Clock, Stamps, Wanted};
+pub(crate) use figures::figures;
 use nonlin::half::{bf16, f16};
 use nonlin::wgpu::{Buffer, DeviceType};
 use nonlin::{DType, Element, Geometry, Gpu, Layout};

@@ -6,6 +6,8 @@ mod benches;
 #[path = "gpu/checks.rs"]
 mod checks;
 mod common;
+#[path = "gpu/reports.rs"]
+mod reports;
 
 use ::nonlin::half::bf16;
 use ::nonlin::{Chain, adapters, check};
@@ -14,8 +16,9 @@ use common::{CHAIN, KINDS, Ran, command, data, fields, layers, nonlin, operands}
 use libtest_mimic::{Arguments, Trial};
 use std::io::Write;
 
-const TRIALS: [(&str, fn()); 23] = [
+const TRIALS: [(&str, fn()); 24] = [
     ("adapters_are_listed", adapters_are_listed),
+    ("report_of_the_adapter", reports::of_the_adapter),
     (
         "an_unknown_adapter_is_refused",
         an_unknown_adapter_is_refused,
