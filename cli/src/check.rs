@@ -364,7 +364,7 @@ fn compare<T: Element>(gpu: &Gpu, jobs: &[Job], seed: u64) -> Result<Vec<Checked
 }
 
 /// A chain's pass on about `count` inputs of all kinds.
-fn everywhere<T: Element>(
+pub(crate) fn everywhere<T: Element>(
     gpu: &Gpu,
     chain: &Chain,
     pass: Pass,

@@ -15,6 +15,7 @@ mod npy;
 mod output;
 mod pending;
 mod plot;
+mod report;
 mod run;
 mod seeded;
 mod subject;
@@ -54,6 +55,7 @@ Examples:
     nonlin check gelu
     nonlin check frelu --set norm=train
     nonlin bench
+    nonlin report --out my-adapter.json
     nonlin wgsl silu --pass backward --to msl
     nonlin wgsl meta_acon --shape 32x64x28x28
     nonlin plot silu --out silu.svg
@@ -67,6 +69,7 @@ enum Command {
     Run(run::Args),
     Check(check::Args),
     Bench(bench::Args),
+    Report(report::Args),
     Wgsl(wgsl::Args),
     Plot(plot::Args),
 }
@@ -103,6 +106,7 @@ fn main() {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
         Command::Bench(args) => bench::bench(&args),
+        Command::Report(args) => report::report(&args),
         Command::Wgsl(args) => wgsl::wgsl(&args),
         Command::Plot(args) => plot::plot(&args),
     };

@@ -1,9 +1,11 @@
-//! `cargo xtask demo`, `cargo xtask test`, `cargo xtask test core`, `cargo xtask test burn`, `cargo xtask web`, `cargo xtask test web`
-//! and `cargo xtask hlsl`: everything a fresh machine with Rust needs, set-up included. Standard library only, so that it builds in a second or two.
+//! `cargo xtask demo`, `cargo xtask test`, `cargo xtask test core`, `cargo xtask test burn`, `cargo xtask web`, `cargo xtask test web`,
+//! `cargo xtask hlsl`, `cargo xtask adapters` and `cargo xtask gpu-kit`: everything a fresh machine with Rust needs, set-up included. Standard library only, so that it builds in a second or two.
 
 mod adapters;
 mod hlsl;
+mod kit;
 mod packages;
+mod reports;
 mod shell;
 mod web;
 
@@ -29,6 +31,9 @@ commands:
               kernels they refuse, and which take them long (optional; Debian on x86-64, an hour);
               with TEXT, what the lines of `nonlin wgsl` with it in them print, such as frelu or
               'meta_acon --pass backward'
+  adapters    docs/ADAPTERS.md, from the reports in docs/adapters
+  gpu-kit     a folder, target/gpu-kit, for a machine with a GPU and nothing else: the command, the
+              adapter tests, and run.sh, which checks, times and tests there, beside PyTorch (Linux)
 
 options:
   --adapter NAME   for `test`: on one adapter alone, of lavapipe, llvmpipe-gl, swiftshader and
@@ -51,6 +56,8 @@ enum Task {
     Web,
     /// Of lines with this text in them.
     Hlsl(Option<String>),
+    Adapters,
+    GpuKit,
 }
 
 /// What `test` tests. burn is some 300 crates, and most of the time that they take is their own: whoever
@@ -116,16 +123,18 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
     let task = match words[..] {
         ["help"] => Task::Help,
         [] if arguments.is_empty() => Task::Help,
-        [] => return Err("which command, `demo`, `test` or `hlsl`?".into()),
+        [] => return Err("which command, `demo` or `test`?".into()),
         ["demo"] => Task::Demo,
         ["test"] => Task::Test(Tested::Library),
         ["test", "core"] => Task::Test(Tested::Core),
         ["test", "burn"] => Task::Test(Tested::Burn),
         ["test", "web"] => Task::Test(Tested::Web),
         ["web"] => Task::Web,
+        ["adapters"] => Task::Adapters,
+        ["gpu-kit"] => Task::GpuKit,
         ["hlsl"] => Task::Hlsl(None),
         ["hlsl", only] => Task::Hlsl(Some(only.to_owned())),
-        ["demo" | "web", other, ..]
+        ["demo" | "web" | "adapters" | "gpu-kit", other, ..]
         | ["hlsl", _, other, ..]
         | ["test", "burn" | "web", other, ..]
         | ["test", other, ..]
@@ -161,6 +170,8 @@ fn run(options: &Options) -> Result<(), Stop> {
             done
         }),
         Task::Web => Shell::new().and_then(|mut shell| web::build(&mut shell, install)),
+        Task::Adapters => Shell::new().and_then(|mut shell| reports::table(&mut shell)),
+        Task::GpuKit => Shell::new().and_then(|mut shell| kit::make(&mut shell)),
         Task::Hlsl(only) => Shell::new().and_then(|mut shell| {
             let nonlin = options.nonlin.as_deref().map(Path::new);
             hlsl::hlsl(&mut shell, install, only.as_deref(), nonlin)
@@ -397,6 +408,8 @@ mod tests {
         assert_eq!(parsed("test burn"), Ok(options(Task::Test(Tested::Burn))));
         assert_eq!(parsed("test web"), Ok(options(Task::Test(Tested::Web))));
         assert_eq!(parsed("web"), Ok(options(Task::Web)));
+        assert_eq!(parsed("adapters"), Ok(options(Task::Adapters)));
+        assert_eq!(parsed("gpu-kit"), Ok(options(Task::GpuKit)));
         let no_install = Options {
             install: false,
             ..options(Task::Demo)
@@ -414,6 +427,8 @@ mod tests {
         assert_eq!(parsed("hlsl frelu --nonlin target/debug/nonlin"), Ok(given));
         for wrong in [
             "web page",
+            "adapters docs",
+            "gpu-kit now",
             "test web page",
             "hlsl frelu silu",
             "hlsl --nonlin",

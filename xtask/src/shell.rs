@@ -134,6 +134,10 @@ impl Shell {
         fs::read_to_string(&file).map_err(failed)
     }
 
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     pub(crate) fn target(&self) -> &Path {
         &self.target
     }
