@@ -4,6 +4,48 @@ use super::graph::{Binary, Id, Kind, Op};
 use super::trace::{Frame, Traced, Value};
 use naga::{MathFunction, Span};
 
+/// Whether a function of numbers is an operation of graphs.
+fn is_plain(function: MathFunction) -> bool {
+    use MathFunction as F;
+    matches!(
+        function,
+        F::Abs
+            | F::Min
+            | F::Max
+            | F::Clamp
+            | F::Cos
+            | F::Cosh
+            | F::Sin
+            | F::Sinh
+            | F::Tan
+            | F::Tanh
+            | F::Acos
+            | F::Asin
+            | F::Atan
+            | F::Atan2
+            | F::Asinh
+            | F::Acosh
+            | F::Atanh
+            | F::Ceil
+            | F::Floor
+            | F::Round
+            | F::Fract
+            | F::Trunc
+            | F::Exp
+            | F::Exp2
+            | F::Log
+            | F::Log2
+            | F::Pow
+            | F::Sign
+            | F::Fma
+            | F::Mix
+            | F::Step
+            | F::Sqrt
+            | F::InverseSqrt
+            | F::QuantizeToF16
+    )
+}
+
 impl Frame<'_, '_> {
     pub(super) fn built_in(
         &mut self,
@@ -58,40 +100,7 @@ impl Frame<'_, '_> {
             return self.of_whole_numbers(function, of, span);
         }
         Ok(match function {
-            F::Abs
-            | F::Min
-            | F::Max
-            | F::Clamp
-            | F::Cos
-            | F::Cosh
-            | F::Sin
-            | F::Sinh
-            | F::Tan
-            | F::Tanh
-            | F::Acos
-            | F::Asin
-            | F::Atan
-            | F::Atan2
-            | F::Asinh
-            | F::Acosh
-            | F::Atanh
-            | F::Ceil
-            | F::Floor
-            | F::Round
-            | F::Fract
-            | F::Trunc
-            | F::Exp
-            | F::Exp2
-            | F::Log
-            | F::Log2
-            | F::Pow
-            | F::Sign
-            | F::Fma
-            | F::Mix
-            | F::Step
-            | F::Sqrt
-            | F::InverseSqrt
-            | F::QuantizeToF16 => self.graph.math(function, of),
+            _ if is_plain(function) => self.graph.math(function, of),
             F::Saturate => {
                 let bounds = [self.graph.float(0.0), self.graph.float(1.0)];
                 self.graph.math(F::Clamp, &[of[0], bounds[0], bounds[1]])

@@ -71,8 +71,9 @@ impl Program {
                 false => at(reject),
             },
             Op::Math(function, of) => {
+                let are_numbers = of[1..].iter().all(|id| graph.is_constant(*id));
                 let of: Vec<Dual> = of.iter().map(at).collect();
-                of_math(*function, &of)
+                of_math(*function, &of, are_numbers)
             }
             Op::Call(Callee::Own(function), of) => {
                 let of: Vec<Dual> = of.iter().map(at).collect();
@@ -186,12 +187,20 @@ fn of_binary(op: Binary, a: Dual, b: Dual) -> Dual {
     }
 }
 
-fn of_math(function: MathFunction, of: &[Dual]) -> Dual {
+/// A built-in function; `are_numbers` where all that it takes but the first are.
+fn of_math(function: MathFunction, of: &[Dual], are_numbers: bool) -> Dual {
     let values: Vec<f64> = of.iter().map(|of| of.value).collect();
     let value = value(function, &values);
+    let partial = |at| match function {
+        // On bounds that are numbers the derivative is 0.
+        MathFunction::Clamp if are_numbers => {
+            f64::from(values[0] > values[1] && values[0] < values[2])
+        }
+        _ => partial(function, &values, value, at),
+    };
     Dual {
         value,
-        slope: along(of, |at| partial(function, &values, value, at)),
+        slope: along(of, partial),
     }
 }
 
@@ -253,11 +262,7 @@ fn partial(function: MathFunction, of: &[f64], y: f64, at: usize) -> f64 {
         F::Abs => x.signum(),
         F::Min => tie(of[0] < of[1]),
         F::Max => tie(of[0] > of[1]),
-        F::Clamp => f64::from(match at {
-            0 => x >= of[1] && x <= of[2],
-            1 => x < of[1] && of[1] < of[2],
-            _ => x > of[2] || of[2] < of[1],
-        }),
+        F::Clamp => of_clamp(of, at),
         F::Cos => -x.sin(),
         F::Cosh => x.sinh(),
         F::Sin => x.cos(),
@@ -284,6 +289,22 @@ fn partial(function: MathFunction, of: &[f64], y: f64, at: usize) -> f64 {
         F::Length if y == 0.0 => 0.0,
         F::Length => of[at] / y,
         _ => 0.0,
+    }
+}
+
+/// Where a bound is computed, x and the bound that it is on have half each.
+fn of_clamp(of: &[f64], at: usize) -> f64 {
+    let [x, low, high] = [of[0], of[1], of[2]];
+    let is_open = low < high;
+    let (is_beyond, is_on) = match at {
+        0 => (x > low && x < high, x == low || x == high),
+        1 => (x < low && is_open, x == low),
+        _ => (x > high || !is_open, x == high),
+    };
+    match (is_beyond, is_on && is_open) {
+        (true, _) => 1.0,
+        (false, true) => 0.5,
+        (false, false) => 0.0,
     }
 }
 

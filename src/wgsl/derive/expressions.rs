@@ -69,13 +69,11 @@ impl Frame<'_, '_> {
             Expression::Compose { ty, components } => self.compose(*ty, components),
             Expression::Access { base, index } => {
                 let index = self.one(*index)?;
-                match self.graph.as_whole(index) {
-                    Some(index) => self.part(*base, usize::try_from(index).ok(), span),
-                    None => self.refuse(
-                        span,
-                        "an index that depends on the input; select among the parts",
-                    ),
-                }
+                let Some(index) = self.graph.as_whole(index) else {
+                    let message = "an index that depends on the input; select among the parts";
+                    return self.refuse(span, message);
+                };
+                self.part(*base, usize::try_from(index).ok(), span)
             }
             Expression::AccessIndex { base, index } => {
                 self.part(*base, Some(*index as usize), span)
@@ -99,6 +97,13 @@ impl Frame<'_, '_> {
             Expression::FunctionArgument(index) => Ok(self.arguments[*index as usize].clone()),
             Expression::LocalVariable(local) => Ok(Value::Place(local.index(), Vec::new())),
             Expression::Load { pointer } => self.load(*pointer, span),
+            operation => self.operation(operation, span),
+        }
+    }
+
+    /// An operation of values.
+    fn operation(&mut self, expression: &Expression, span: Span) -> Traced<Value> {
+        match expression {
             Expression::Unary { op, expr } => {
                 let value = self.value(*expr)?;
                 self.each(&[value], span, &mut |f, of| f.unary(*op, of[0], span))

@@ -45,7 +45,7 @@ impl Custom {
     /// |---|---|
     /// | `abs`, `length`, `distance` | 0 at 0 |
     /// | `max`, `min` | half of each side's where both are alike (`torch.maximum`) |
-    /// | `clamp`, `saturate` | of x on the bounds too; of a bound where x is beyond it (`torch.clamp`) |
+    /// | `clamp`, `saturate` | 0 on bounds that are numbers; on one that is computed, half of x's and half of the bound's (`torch.clamp`, which has these two cases) |
     /// | `floor`, `ceil`, `round`, `trunc`, `sign`, `step` | 0 |
     /// | `fract`, `quantizeToF16` | 1 |
     /// | `a % b` | 1, and minus the whole part of a / b (`torch.fmod`) |

@@ -276,17 +276,54 @@ fn of_math(
     }
 }
 
+/// 1 - v^2 as (1 - v) (1 + v), which rounds less.
+fn less_square(graph: &mut Graph, v: Id) -> Id {
+    let one = graph.float(1.0);
+    let less = graph.binary(Binary::Subtract, one, v);
+    let more = graph.binary(Binary::Add, one, v);
+    graph.binary(Binary::Multiply, less, more)
+}
+
+fn more_square(graph: &mut Graph, v: Id) -> Id {
+    let one = graph.float(1.0);
+    let square = graph.binary(Binary::Multiply, v, v);
+    graph.binary(Binary::Add, one, square)
+}
+
+/// Of the inverses of sines, hyperbolic ones and others.
+fn of_inverse(graph: &mut Graph, function: MathFunction, u: Id, d: Id) -> Id {
+    use MathFunction as F;
+    let one = graph.float(1.0);
+    let square = match function {
+        F::Asin | F::Acos | F::Atanh => less_square(graph, u),
+        F::Acosh => {
+            let less = graph.binary(Binary::Subtract, u, one);
+            let more = graph.binary(Binary::Add, u, one);
+            graph.binary(Binary::Multiply, less, more)
+        }
+        _ => more_square(graph, u),
+    };
+    match function {
+        F::Atan => {
+            let bell = graph.binary(Binary::Divide, one, square);
+            saturating(graph, d, bell)
+        }
+        F::Atanh => graph.binary(Binary::Divide, d, square),
+        _ => {
+            let root = graph.math(F::Sqrt, &[square]);
+            let slope = graph.binary(Binary::Divide, d, root);
+            match function {
+                F::Acos => graph.negate(slope),
+                _ => slope,
+            }
+        }
+    }
+}
+
 /// Of functions of one number.
 fn of_one_number(graph: &mut Graph, function: MathFunction, u: Id, value: Id, d: Id) -> Option<Id> {
     use MathFunction as F;
-    let one = graph.float(1.0);
     let slope = |graph: &mut Graph, slope: Id| Some(times(graph, slope, d));
-    // (1 - v) (1 + v) is 1 - v^2 with less of the rounding.
-    let less_square = |graph: &mut Graph, v: Id| {
-        let less = graph.binary(Binary::Subtract, one, v);
-        let more = graph.binary(Binary::Add, one, v);
-        graph.binary(Binary::Multiply, less, more)
-    };
     match function {
         F::Abs => {
             let sign = graph.math(F::Sign, &[u]);
@@ -307,47 +344,15 @@ fn of_one_number(graph: &mut Graph, function: MathFunction, u: Id, value: Id, d:
             slope(graph, down)
         }
         F::Tan => {
-            let square = graph.binary(Binary::Multiply, value, value);
-            let more = graph.binary(Binary::Add, one, square);
+            let more = more_square(graph, value);
             slope(graph, more)
         }
         F::Tanh => {
             let bell = less_square(graph, value);
             Some(saturating(graph, d, bell))
         }
-        F::Asin | F::Acos => {
-            let square = less_square(graph, u);
-            let root = graph.math(F::Sqrt, &[square]);
-            let slope = graph.binary(Binary::Divide, d, root);
-            Some(match function {
-                F::Acos => graph.negate(slope),
-                _ => slope,
-            })
-        }
-        F::Atan => {
-            let square = graph.binary(Binary::Multiply, u, u);
-            let more = graph.binary(Binary::Add, one, square);
-            let bell = graph.binary(Binary::Divide, one, more);
-            Some(saturating(graph, d, bell))
-        }
-        F::Asinh | F::Acosh => {
-            let square = match function {
-                F::Asinh => {
-                    let square = graph.binary(Binary::Multiply, u, u);
-                    graph.binary(Binary::Add, square, one)
-                }
-                _ => {
-                    let less = graph.binary(Binary::Subtract, u, one);
-                    let more = graph.binary(Binary::Add, u, one);
-                    graph.binary(Binary::Multiply, less, more)
-                }
-            };
-            let root = graph.math(F::Sqrt, &[square]);
-            Some(graph.binary(Binary::Divide, d, root))
-        }
-        F::Atanh => {
-            let square = less_square(graph, u);
-            Some(graph.binary(Binary::Divide, d, square))
+        F::Asin | F::Acos | F::Atan | F::Asinh | F::Acosh | F::Atanh => {
+            Some(of_inverse(graph, function, u, d))
         }
         F::Exp => Some(saturating(graph, d, value)),
         F::Exp2 => {
@@ -399,31 +404,38 @@ fn of_extreme(
     choice(graph, is_first, d[0], rest)
 }
 
-/// Of x on and between the bounds, and of a bound where x is beyond it, as PyTorch has it.
+/// Of x between the bounds, of a bound where x is beyond it, as PyTorch has it. On a bound that is a number it is 0; where a
+/// bound is computed, x and that bound have half each.
 fn of_clamp(graph: &mut Graph, of: &[Id], d: &[Option<Id>]) -> Option<Id> {
     let [x, low, high] = [of[0], of[1], of[2]];
-    let join = |graph: &mut Graph, op, (a, b), other, (c, e), with| {
-        let one = graph.binary(op, a, b);
-        let two = graph.binary(other, c, e);
-        graph.binary(with, one, two)
+    let is_above = graph.binary(Binary::Greater, x, low);
+    let is_below = graph.binary(Binary::Less, x, high);
+    let is_inside = graph.binary(Binary::And, is_above, is_below);
+    if graph.is_constant(low) && graph.is_constant(high) {
+        return choice(graph, is_inside, d[0], None);
+    }
+    let is_open = graph.binary(Binary::Less, low, high);
+    let [on_low, on_high] = [low, high].map(|bound| {
+        let is_on = graph.binary(Binary::Equal, x, bound);
+        graph.binary(Binary::And, is_on, is_open)
+    });
+    let share = |graph: &mut Graph, d: Option<Id>, whole, half_where| {
+        let half = graph.float(0.5);
+        let half = times(graph, half, d?);
+        let rest = choice(graph, half_where, Some(half), None);
+        choice(graph, whole, d, rest)
     };
-    let inside = d[0].and_then(|d| {
-        let (op, other) = (Binary::GreaterEqual, Binary::LessEqual);
-        let when = join(graph, op, (x, low), other, (x, high), Binary::And);
-        choice(graph, when, Some(d), None)
-    });
-    let below = d[1].and_then(|d| {
-        let less = Binary::Less;
-        let when = join(graph, less, (x, low), less, (low, high), Binary::And);
-        choice(graph, when, Some(d), None)
-    });
-    let above = d[2].and_then(|d| {
-        let (op, other) = (Binary::Greater, Binary::Less);
-        let when = join(graph, op, (x, high), other, (high, low), Binary::Or);
-        choice(graph, when, Some(d), None)
-    });
-    let sum = plus(graph, inside, below);
-    plus(graph, sum, above)
+    let on = graph.binary(Binary::Or, on_low, on_high);
+    let inside = share(graph, d[0], is_inside, on);
+    let beyond = graph.binary(Binary::Less, x, low);
+    let beyond = graph.binary(Binary::And, beyond, is_open);
+    let of_low = share(graph, d[1], beyond, on_low);
+    let beyond = graph.binary(Binary::Greater, x, high);
+    let is_closed = graph.not(is_open);
+    let beyond = graph.binary(Binary::Or, beyond, is_closed);
+    let of_high = share(graph, d[2], beyond, on_high);
+    let sum = plus(graph, inside, of_low);
+    plus(graph, sum, of_high)
 }
 
 /// Of a^b: b a^(b - 1), zero where b is; and a^b log a, zero where a is and b is not below.

@@ -268,18 +268,7 @@ impl Frame<'_, '_> {
             } => return self.turn(body, continuing, *break_if, span),
             Statement::Break => return Ok(Flow::Break),
             Statement::Continue => return Ok(Flow::Continue),
-            Statement::Return { value } => {
-                let value = match value {
-                    Some(value) => self.value(*value)?,
-                    None => Value::Parts(Vec::new()),
-                };
-                let value = match self.state.returned.take() {
-                    Some((when, before)) => self.choose(when, &before, &value, span)?,
-                    None => value,
-                };
-                self.state.returned = Some((self.graph.bool(true), value));
-                return Ok(Flow::Returned);
-            }
+            Statement::Return { value } => return self.give(*value, span),
             Statement::Store { pointer, value } => {
                 let value = self.value(*value)?;
                 self.store(*pointer, value, span)?;
@@ -303,6 +292,20 @@ impl Frame<'_, '_> {
             }
         }
         Ok(Flow::On)
+    }
+
+    /// Returns a value, where nothing was returned before.
+    fn give(&mut self, value: Option<Handle<Expression>>, span: Span) -> Traced<Flow> {
+        let value = match value {
+            Some(value) => self.value(value)?,
+            None => Value::Parts(Vec::new()),
+        };
+        let value = match self.state.returned.take() {
+            Some((when, before)) => self.choose(when, &before, &value, span)?,
+            None => value,
+        };
+        self.state.returned = Some((self.graph.bool(true), value));
+        Ok(Flow::Returned)
     }
 
     /// Gives what the text calls a value that name.

@@ -139,6 +139,21 @@ impl Written<'_> {
         all.find(is_free).unwrap_or_default()
     }
 
+    /// The name of a function that is called, of which note is taken.
+    fn callee(&mut self, callee: Callee) -> String {
+        match callee {
+            Callee::Own(function) => self.functions[function].name.clone(),
+            Callee::Partial(function, parameter) => {
+                self.partials.insert((function, parameter));
+                self.partial(function, parameter)
+            }
+            Callee::Library(rule) => {
+                self.library.insert(rule);
+                rules::ALL[rule].name.to_owned()
+            }
+        }
+    }
+
     fn operation(
         &mut self,
         graph: &Graph,
@@ -184,17 +199,7 @@ impl Written<'_> {
             }
             Op::Math(function, of) => called(built_in(*function), of),
             Op::Call(callee, of) => {
-                let name = match *callee {
-                    Callee::Own(function) => self.functions[function].name.clone(),
-                    Callee::Partial(function, parameter) => {
-                        self.partials.insert((function, parameter));
-                        self.partial(function, parameter)
-                    }
-                    Callee::Library(rule) => {
-                        self.library.insert(rule);
-                        rules::ALL[rule].name.to_owned()
-                    }
-                };
+                let name = self.callee(*callee);
                 called(&name, of)
             }
             Op::Cast(a) => {
