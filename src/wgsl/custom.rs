@@ -145,7 +145,9 @@ pub(super) fn globals(module: &naga::Module) -> Vec<String> {
     let functions = module.functions.iter().filter_map(|(_, f)| f.name.clone());
     let constants = module.constants.iter().filter_map(|(_, c)| c.name.clone());
     let types = module.types.iter().filter_map(|(_, t)| t.name.clone());
-    functions.chain(constants).chain(types).collect()
+    let all = functions.chain(constants).chain(types);
+    // What a built-in function gives is a type of naga's, whose name no text can have.
+    all.filter(|name| !name.starts_with("__")).collect()
 }
 
 #[cfg(test)]

@@ -42,7 +42,6 @@ fn is_plain(function: MathFunction) -> bool {
             | F::Step
             | F::Sqrt
             | F::InverseSqrt
-            | F::QuantizeToF16
     )
 }
 

@@ -243,7 +243,6 @@ fn value(function: MathFunction, of: &[f64]) -> f64 {
         F::Step => f64::from(of[1] >= x),
         F::Sqrt => x.sqrt(),
         F::InverseSqrt => x.sqrt().recip(),
-        F::QuantizeToF16 => half::f16::from_f64(x).to_f64(),
         F::Length => of.iter().fold(0.0, |all: f64, part| all.hypot(*part)),
         _ => f64::NAN,
     }
@@ -276,7 +275,7 @@ fn partial(function: MathFunction, of: &[f64], y: f64, at: usize) -> f64 {
         F::Asinh => (x * x + 1.0).sqrt().recip(),
         F::Acosh => ((x - 1.0) * (x + 1.0)).sqrt().recip(),
         F::Atanh => ((1.0 - x) * (1.0 + x)).recip(),
-        F::Fract | F::QuantizeToF16 => 1.0,
+        F::Fract => 1.0,
         F::Exp => y,
         F::Exp2 => std::f64::consts::LN_2 * y,
         F::Log => x.recip(),

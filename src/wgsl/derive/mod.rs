@@ -37,9 +37,13 @@ impl Custom {
     /// default. The rest is as in [`Custom::new`].
     ///
     /// The text may have helper functions, `let`, `var`, `if`, `switch`, loops that turn a fixed number of times, vectors,
-    /// structs, arrays, all built-in functions of floats, and the library's own that are no derivatives themselves: of
-    /// these `//#use math/sigmoid.wgsl` brings in `m_times_sigmoid`, say, which is accurate where `exp` is not. At kinks
-    /// the derivative is what PyTorch's autograd has for the same operation:
+    /// structs, arrays, and the built-in functions of floats, but for `frexp`, `quantizeToF16` and those of matrices. Drivers
+    /// compute some of these with errors of thousands of ULP (`exp`, `log`, `pow`, `tanh`, sines): nothing is refused for
+    /// that, and a derivative calls what the value calls. The library's own functions are accurate, and bring their
+    /// derivatives with them: `//#use math/sigmoid.wgsl`, say, has `m_times_sigmoid`. Those that are derivatives
+    /// themselves are refused.
+    ///
+    /// At kinks the derivative is what PyTorch's autograd has for the same operation:
     ///
     /// | | derivative |
     /// |---|---|
@@ -47,7 +51,7 @@ impl Custom {
     /// | `max`, `min` | half of each side's where both are alike (`torch.maximum`) |
     /// | `clamp`, `saturate` | 0 on bounds that are numbers; on one that is computed, half of x's and half of the bound's (`torch.clamp`, which has these two cases) |
     /// | `floor`, `ceil`, `round`, `trunc`, `sign`, `step` | 0 |
-    /// | `fract`, `quantizeToF16` | 1 |
+    /// | `fract` | 1 |
     /// | `a % b` | 1, and minus the whole part of a / b (`torch.fmod`) |
     /// | `pow(a, b)` | 0 with respect to a where b is 0, and to b where a is 0 and b is not below |
     /// | `if`, `select`, `switch` | that of the side that is taken |
@@ -95,7 +99,7 @@ impl Custom {
         check_names(name, &named).map_err(bad)?;
         check_function(&format!("act_{name}"), &named, &module.module).map_err(bad)?;
         check_globals(name, &module.module, &globals(&library.module)).map_err(bad)?;
-        let derived = Derived::new(name, &module, own.len(), false)
+        let derived = Derived::new(name, &module, own.len())
             .map_err(|refusal| refused(name, &format!("{own}\n{files}"), &refusal))?;
         let text = derived.text(name, &marks.text, &module);
         let custom = Custom::new(name, &named, &text)?;
@@ -138,12 +142,7 @@ struct Derived {
 }
 
 impl Derived {
-    fn new(
-        name: &str,
-        module: &Parsed,
-        end: usize,
-        takes_derivatives: bool,
-    ) -> Result<Self, Refusal> {
+    fn new(name: &str, module: &Parsed, end: usize) -> Result<Self, Refusal> {
         let wanted = Some(name).map(|name| format!("act_{name}"));
         let mut all = module.module.functions.iter();
         let found = all.find(|(_, function)| function.name == wanted);
@@ -154,7 +153,6 @@ impl Derived {
             });
         };
         let mut book = Book::new(&module.module, &module.info, end);
-        book.takes_derivatives = takes_derivatives;
         let value = book.function(handle, naga::Span::UNDEFINED)?;
         Ok(Derived {
             functions: book.functions,

@@ -65,9 +65,22 @@ pub(super) fn times(graph: &mut Graph, a: Id, b: Id) -> Id {
 /// A product with a slope that may be zero where the other factor is infinite: nothing passes there, as in the library's own
 /// functions.
 fn saturating(graph: &mut Graph, d: Id, slope: Id) -> Id {
-    match graph.is_constant(d) {
+    match is_bounded(graph, d, 4) {
         true => times(graph, slope, d),
         false => rules::call(graph, "m_masked", &[d, slope]),
+    }
+}
+
+/// Whether a value is finite, as a glance at the last operations tells.
+fn is_bounded(graph: &Graph, id: Id, glance: u32) -> bool {
+    use MathFunction::{Cos, Sign, Sin, Tanh};
+    let next = |id: &Id| glance > 0 && is_bounded(graph, *id, glance - 1);
+    match &graph.node(id).op {
+        Op::Float(_) | Op::Math(Sign | Sin | Cos | Tanh, _) => true,
+        Op::Negate(a) => next(a),
+        Op::Binary(Binary::Multiply, a, b) => next(a) && next(b),
+        Op::Select { accept, reject, .. } => next(accept) && next(reject),
+        _ => false,
     }
 }
 
@@ -226,7 +239,7 @@ fn of_math(
     use MathFunction as F;
     match function {
         F::Sign | F::Floor | F::Ceil | F::Round | F::Trunc | F::Step => None,
-        F::Fract | F::QuantizeToF16 => d[0],
+        F::Fract => d[0],
         F::Min | F::Max => of_extreme(graph, function, of, d),
         F::Clamp => of_clamp(graph, of, d),
         F::Pow => of_power(graph, of, value, d),

@@ -56,8 +56,6 @@ pub(super) struct Book<'a> {
     /// Where the user's own text ends: behind it is the library's.
     pub(super) end: usize,
     pub(super) functions: Vec<Own>,
-    /// Whether functions that are derivatives themselves, and have none here, are taken too: for their values alone.
-    pub(super) takes_derivatives: bool,
     known: HashMap<Handle<Function>, usize>,
     steps: usize,
     depth: usize,
@@ -70,7 +68,6 @@ impl<'a> Book<'a> {
             info,
             end,
             functions: Vec::new(),
-            takes_derivatives: false,
             known: HashMap::new(),
             steps: 0,
             depth: 0,
@@ -375,7 +372,7 @@ impl Frame<'_, '_> {
     fn library(&mut self, rule: usize, arguments: &[Value], span: Span) -> Traced<Value> {
         let (index, rule) = (rule, &rules::ALL[rule]);
         let name = rule.name;
-        if matches!(rule.tangent, Tangent::Unknown) && !self.book.takes_derivatives {
+        if matches!(rule.tangent, Tangent::Unknown) {
             let message =
                 format!("{name} is a derivative itself, and has none here; write the value");
             return self.refuse(span, message);

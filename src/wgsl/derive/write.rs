@@ -314,7 +314,7 @@ fn built_in(function: MathFunction) -> &'static str {
     found.map_or("", |(_, name)| name)
 }
 
-const NAMES: [(MathFunction, &str); 34] = {
+const NAMES: [(MathFunction, &str); 33] = {
     use MathFunction as F;
     [
         (F::Abs, "abs"),
@@ -350,6 +350,5 @@ const NAMES: [(MathFunction, &str); 34] = {
         (F::Step, "step"),
         (F::Sqrt, "sqrt"),
         (F::InverseSqrt, "inverseSqrt"),
-        (F::QuantizeToF16, "quantizeToF16"),
     ]
 };
