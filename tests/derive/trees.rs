@@ -107,15 +107,22 @@ fn quotient(f: impl Fn(f32) -> f64, at: f32) -> Option<(f64, f64)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn random_expressions(tree in expression()) {
         let body = format!("    let y = {tree};\n    return y;");
         let made = custom(&[("a", 0.625)], &body, OTHERS);
-        // Constants may leave the range of f32, which naga refuses.
-        prop_assume!(made.is_ok() || !made.as_ref().unwrap_err().to_string().contains("derivative"));
-        let Ok(made) = made else { return Ok(()) };
+        let made = match made {
+            Ok(made) => made,
+            // Constants may leave the range of f32, which naga refuses.
+            Err(error) => {
+                let text = error.to_string();
+                let is_naga = text.contains("f.wgsl:") && !text.contains("what was derived");
+                prop_assert!(is_naga, "{}", text);
+                return Err(TestCaseError::reject("constants"));
+            }
+        };
         let x: Vec<f32> = (-12..=12).map(|k| k as f32 * 0.234375 + 0.015625).collect();
         let derived = slopes(&made, &x);
         let of_a = shares(&made, &x, 0.625);

@@ -102,7 +102,12 @@ impl Custom {
         let derived = Derived::new(name, &module, own.len())
             .map_err(|refusal| refused(name, &format!("{own}\n{files}"), &refusal))?;
         let text = derived.text(name, &marks.text, &module);
-        let custom = Custom::new(name, &named, &text)?;
+        let custom = Custom::new(name, &named, &text).map_err(|error| match error {
+            Error::Chain(ChainError::BadActivation { message, .. }) => {
+                bad(format!("what was derived is not valid: {message}"))
+            }
+            error => error,
+        })?;
         Ok(custom.with_derived(derived.reference()))
     }
 }
