@@ -114,7 +114,7 @@ fn m_masked(gradient: f32, slope: f32) -> f32 { return gradient * slope; } //#st
 fn act_f_dx(x: f32, a: f32) -> f32 {
     let near = clamp(x, -3.4028234e38, 3.4028234e38);
     let t1 = 1.0 + near * near * a;
-    return -m_masked(2.0 * near * a, 1.0 / t1 / t1);
+    return -(m_masked(2.0 * near * a, 1.0 / t1) / t1);
 }
 
 // d act_f / d a
@@ -122,7 +122,7 @@ fn act_f_d_a(x: f32, a: f32) -> f32 {
     let near = clamp(x, -3.4028234e38, 3.4028234e38);
     let t1 = near * near;
     let t2 = 1.0 + t1 * a;
-    return -m_masked(t1, 1.0 / t2 / t2);
+    return -(m_masked(t1, 1.0 / t2) / t2);
 }
 ";
 const HELPED: &str = "
@@ -136,24 +136,24 @@ fn act_f_dx(x: f32) -> f32 {
 // d f_squash / d z
 fn f_squash_d_z(z: f32) -> f32 {
     let t1 = 1.0 + abs(z);
-    return 1.0 / t1 - z / t1 / t1 * sign(z);
+    return (1.0 - z / t1 * sign(z)) / t1;
 }
 ";
 const SWISH: &str = "\
 fn m_times_sigmoid(x: f32, z: f32) -> f32 { return x * z; } //#stub
-fn m_sigmoid_derivative(z: f32) -> f32 { return z; } //#stub
 
 // d act_f / d x
 fn act_f_dx(x: f32, a: f32) -> f32 {
     let near = clamp(x, -3.4028234e38, 3.4028234e38);
     let t1 = a * near;
-    return m_times_sigmoid(1.0, t1) + near * m_sigmoid_derivative(t1) * a;
+    return m_times_sigmoid(1.0 + m_times_sigmoid(near * a, -t1), t1);
 }
 
 // d act_f / d a
 fn act_f_d_a(x: f32, a: f32) -> f32 {
     let near = clamp(x, -3.4028234e38, 3.4028234e38);
-    return near * m_sigmoid_derivative(a * near) * near;
+    let t1 = a * near;
+    return m_times_sigmoid(m_times_sigmoid(near * near, -t1), t1);
 }
 ";
 

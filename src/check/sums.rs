@@ -37,20 +37,24 @@ pub fn gradient<X: Element, G: Element, D: Element>(
     same_length(name, shares.count() as u64, &grad, d.len() as u64)?;
     let mut sums = vec![Sum64::default(); d.len()];
     let is_told = !shares.eval.has_budget();
-    if is_told {
-        for (index, (x, dy)) in x.iter().zip(dy).enumerate() {
-            sums[shares.spread.index(index)].add_told(&shares, x.to_f32(), dy.to_f32(), index);
-        }
-    } else if let Some(lines) = &shares.eval.lines {
+    if let Some(lines) = &shares.eval.lines {
         let [x, dy] = [in_f32(x), in_f32(dy)];
         let rows = Rows::new(&shares.eval, lines, &x, false);
         let in_f64 = |values: &[f32]| values.iter().map(|v| f64::from(*v)).collect::<Vec<_>>();
         let (x64, dy64) = (in_f64(&x), in_f64(&dy));
         let all = shares.eval.rows_shares(lines, &shares.path, &x64, &dy64);
-        let enclosures = rows.gradients(&dy, &shares.path, &all);
-        for (index, (share, enclosure)) in all.into_iter().zip(enclosures).enumerate() {
-            sums[shares.spread.index(index)].add_enclosed(share, share.abs(), [enclosure; 2]);
+        if is_told {
+            for (index, share) in all.into_iter().enumerate() {
+                sums[shares.spread.index(index)].add_told(share);
+            }
+        } else {
+            let enclosures = rows.gradients(&dy, &shares.path, &all);
+            for (index, (share, enclosure)) in all.into_iter().zip(enclosures).enumerate() {
+                sums[shares.spread.index(index)].add_enclosed(share, share.abs(), [enclosure; 2]);
+            }
         }
+    } else if is_told {
+        add_told(&mut sums, &shares, &in_f32(x), &in_f32(dy));
     } else {
         for (index, (x, dy)) in x.iter().zip(dy).enumerate() {
             sums[shares.spread.index(index)].add(&shares, x.to_f32(), dy.to_f32(), index);
@@ -75,6 +79,16 @@ pub fn gradient<X: Element, G: Element, D: Element>(
         });
     }
     Ok(report)
+}
+
+/// All shares, where none has a stated error.
+fn add_told(sums: &mut [Sum64], shares: &Shares, x: &[f32], dy: &[f32]) {
+    for (index, (x, dy)) in x.iter().zip(dy).enumerate() {
+        let sum = &mut sums[shares.spread.index(index)];
+        sum.nan |= x.is_nan() || dy.is_nan();
+        sum.anything |= shares.eval.takes_nan(index);
+        sum.add_told(shares.at(*x, *dy, index));
+    }
 }
 
 fn in_f32<T: Element>(values: &[T]) -> Vec<f32> {
@@ -131,10 +145,8 @@ impl Sum64 {
     }
 
     /// One more share, where none has a stated error.
-    fn add_told(&mut self, shares: &Shares, x: f32, dy: f32, index: usize) {
-        self.nan |= x.is_nan() || dy.is_nan();
-        let share = shares.at(x, dy, index);
-        self.anything |= shares.eval.takes_nan(index) || !share.is_finite();
+    fn add_told(&mut self, share: f64) {
+        self.anything |= !share.is_finite();
         self.value += share;
         self.magnitudes += share.abs();
     }

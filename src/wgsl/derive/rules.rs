@@ -274,13 +274,13 @@ pub(super) const ALL: &[Rule] = &[
             if of[0] == of[1] {
                 return by_slope(graph, "m_swish_derivative", of, d);
             }
-            let first = d[0].map(|d| call(graph, "m_times_sigmoid", &[d, of[1]]));
+            // (dx + x (1 - s) dz) s, with 1 - s(z) = s(-z): of small numbers nothing is lost before the product is made.
             let second = d[1].map(|d| {
-                let slope = call(graph, "m_sigmoid_derivative", &of[1..]);
-                let slope = graph.binary(Binary::Multiply, of[0], slope);
-                times(graph, slope, d)
+                let (product, down) = (times(graph, of[0], d), graph.negate(of[1]));
+                call(graph, "m_times_sigmoid", &[product, down])
             });
-            plus(graph, first, second)
+            let sum = plus(graph, d[0], second)?;
+            Some(call(graph, "m_times_sigmoid", &[sum, of[1]]))
         }),
     },
     Rule {

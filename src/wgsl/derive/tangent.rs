@@ -62,6 +62,17 @@ pub(super) fn times(graph: &mut Graph, a: Id, b: Id) -> Id {
     }
 }
 
+/// A quotient, with its sign in front.
+fn quotient(graph: &mut Graph, a: Id, b: Id) -> Id {
+    match graph.node(a).op {
+        Op::Negate(inner) => {
+            let quotient = graph.binary(Binary::Divide, inner, b);
+            graph.negate(quotient)
+        }
+        _ => graph.binary(Binary::Divide, a, b),
+    }
+}
+
 /// A product with a slope that may be zero where the other factor is infinite: nothing passes there, as in the library's own
 /// functions.
 fn saturating(graph: &mut Graph, d: Id, slope: Id) -> Id {
@@ -207,13 +218,13 @@ fn of_binary(
             plus(graph, first, second)
         }
         Binary::Divide => {
-            let first = da.map(|da| graph.binary(Binary::Divide, da, b));
+            // Divided last: the square of what is divided by leaves the range of f32 before the result does.
             let second = db.map(|db| {
-                let slope = graph.binary(Binary::Divide, value, b);
-                let term = saturating(graph, db, slope);
+                let term = saturating(graph, db, value);
                 graph.negate(term)
             });
-            plus(graph, first, second)
+            let sum = plus(graph, da, second)?;
+            Some(quotient(graph, sum, b))
         }
         Binary::Remainder => {
             let second = db.map(|db| {
