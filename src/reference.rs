@@ -80,6 +80,11 @@ pub(crate) struct Eval {
 }
 
 impl Eval {
+    /// Whether an error is stated that every step keeps to.
+    pub(crate) fn has_budget(&self) -> bool {
+        self.nodes.iter().all(|node| node.step.budget().is_finite())
+    }
+
     pub(crate) fn new(
         chain: &Chain,
         pass: Pass,

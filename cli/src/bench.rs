@@ -16,6 +16,7 @@ mod shown;
 mod timed;
 mod unfused;
 
+use crate::define::Defined;
 use crate::layers::{Given, Known};
 use crate::output::{complain, dtypes};
 use crate::subject::{self, Lengths};
@@ -74,6 +75,7 @@ Examples:
     nonlin bench 'gelu | scale(2)' --len 1000000 --samples 31
     nonlin bench --all --dtype f16
     nonlin bench 'silu | gate(@g)'
+    nonlin bench --define my.wgsl 'scale(0.5) | my_act'
     nonlin bench 'prelu(weight=@w)' --shape 32x256x2048
     nonlin bench frelu --set norm=train --shape 16x64x56x56
     nonlin bench silu --workgroup 64 --words 4 --json")]
@@ -81,6 +83,8 @@ pub(crate) struct Args {
     /// The steps, or a layer; `nonlin list` shows what there is
     #[arg(default_value = "scale(0.5) | silu | scale(2)")]
     chain: String,
+    #[command(flatten)]
+    defined: Defined,
     /// Time every activation
     #[arg(long, conflicts_with = "chain")]
     all: bool,
@@ -167,7 +171,7 @@ pub(crate) fn bench(args: &Args) -> Result<Verdict> {
 }
 
 fn bench_as<T: Element>(args: &Args) -> Result<Verdict> {
-    let chain = subject::chain(&args.chain, "bench")?;
+    let chain = subject::chain(&args.chain, "bench", &args.defined.read()?)?;
     let layout = match &args.shape {
         None if chain.row().is_some() => Layout {
             outer: args.len.unwrap_or(LEN).div_ceil(ROW),

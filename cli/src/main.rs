@@ -8,6 +8,7 @@ mod adapters;
 mod arguments;
 mod bench;
 mod check;
+mod define;
 mod exhaustive;
 mod layers;
 mod list;
@@ -40,6 +41,9 @@ A CHAIN is steps with `|` between them, applied from left to right, as one dispa
     'leaky_relu(negative_slope=0.1)'
     'scale(@s) | prelu(weight=@w)' takes values from operands: `nonlin run` reads @w from --arg w=FILE
 
+run, check, bench, wgsl and plot take activations of your own: --define my.wgsl, a file with the value
+alone, `fn act_my_act(x: f32) -> f32`. Its derivatives are derived.
+
 run, check, bench and wgsl also take the name of a layer, frelu, meta_acon, dyrelu_a, dyrelu_b or
 dyrelu_c, in the place of a chain.
 
@@ -54,6 +58,7 @@ Examples:
     nonlin run frelu --set norm=none --x x.npy --arg weight=w.npy --y y.npy
     nonlin check gelu
     nonlin check frelu --set norm=train
+    nonlin check --define my.wgsl 'scale(0.5) | my_act'
     nonlin bench
     nonlin report --out my-adapter.json
     nonlin wgsl silu --pass backward --to msl

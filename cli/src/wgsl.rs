@@ -3,6 +3,7 @@
 mod count;
 mod kernels;
 
+use crate::define::Defined;
 use crate::layers::Given;
 use crate::output::{dtypes, files, orders, passes, show, table};
 use crate::pending::{Pending, persist_all};
@@ -46,6 +47,7 @@ use std::path::{Path, PathBuf};
 Examples:
     nonlin wgsl 'scale(0.5) | silu'
     nonlin wgsl gelu --pass backward --to msl
+    nonlin wgsl --define my.wgsl my_act --pass backward
     nonlin wgsl mish --to spirv --out mish.spv
     nonlin wgsl 'prelu(weight=@w)' --pass backward --shape 32x256x2048
     nonlin wgsl frelu --set norm=train --pass backward --shape 8x32x28x28 --order nhwc
@@ -55,6 +57,8 @@ pub(crate) struct Args {
     /// The steps, such as 'scale(0.5) | silu | scale(2)', or a layer, such as frelu; `nonlin list`
     /// shows what there is
     chain: String,
+    #[command(flatten)]
+    defined: Defined,
     /// The way through the chain
     #[arg(long, value_parser = passes(), default_value = "forward")]
     pass: Pass,
@@ -104,7 +108,7 @@ enum Language {
 }
 
 pub(crate) fn wgsl(args: &Args) -> Result<Verdict> {
-    let subject = Subject::parse(&args.chain, "wgsl")?;
+    let subject = Subject::parse(&args.chain, "wgsl", &args.defined.read()?)?;
     if args.to == Language::Spirv && args.out.is_none() && std::io::stdout().is_terminal() {
         let hint = "give --out FILE or redirect the output";
         return Err(Failure(format!(

@@ -339,6 +339,7 @@ fn library_steps(examples: &Path, variables: &[(&'static str, String)]) -> Vec<S
             &[],
         ),
         example("custom_activation", "an activation from WGSL text", &[]),
+        example("from_value", "an activation from its value alone", &[]),
         example("gpt_oss_mlp", "a clamped SwiGLU between two products", &[]),
         example("snake", "a block with Snakes learns a sine", &["200"]),
         example("attention", "a block of attention learns to look back", &[]),

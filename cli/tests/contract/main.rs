@@ -3,6 +3,7 @@
 mod check;
 #[path = "../common/mod.rs"]
 mod common;
+mod define;
 mod layers;
 mod npy;
 mod onnx;
