@@ -1,5 +1,7 @@
 export {
-  compare, functions, layerRecipe, list, parse, recipe, reference,
-  type Arrays, type Binding, type Compared, type Dispatch, type DType, type Elements, type List, type OperandOptions,
-  type Options, type Parsed, type PassName, type Recipe, type Results,
+  compare, functions, layerCompare, layerParameters, layerRecipe,
+  layerReference, list, parse, recipe, reference,
+  type Arrays, type Binding, type Compared, type Dispatch, type DType, type Elements, type LayerArrays, type LayerCompared,
+  type LayerParameter, type LayerResults, type List, type OperandOptions, type Options, type Parsed, type PassName, type Recipe,
+  type Results,
 } from "./pkg/nonlin.js";

@@ -2,15 +2,23 @@
 //! types.d.ts, for those who call them.
 
 mod arrays;
+mod layers;
 mod listed;
 mod options;
+#[cfg(feature = "custom")]
+mod own;
 mod recipes;
 
-use arrays::{Tensors, array, element_arrays, gradients_of};
-use nonlin::check::Expected;
+use arrays::{Tensors, array, gradients_of, narrowed, put, put_value};
+use listed::Compared;
+#[cfg(not(feature = "custom"))]
+use nonlin::Chain;
+use nonlin::check::{Expected, Report};
 use nonlin::half::{bf16, f16};
-use nonlin::{Chain, DType, Element, Pass, check, reference};
+use nonlin::{DType, Pass, check, reference};
 use options::{Options, told};
+#[cfg(feature = "custom")]
+use own::{chain, went_well};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
@@ -21,8 +29,19 @@ const TYPES: &str = include_str!("types.d.ts");
 type Result<T> = std::result::Result<T, JsError>;
 
 /// A chain's text.
+#[cfg(not(feature = "custom"))]
 fn chain(text: &str) -> Result<Chain> {
     Ok(text.parse()?)
+}
+
+/// Functions of JavaScript may throw; here there are none.
+#[cfg(not(feature = "custom"))]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "as where there are activations of the page's own"
+)]
+fn went_well() -> Result<()> {
+    Ok(())
 }
 
 fn pass(text: &str) -> Result<Pass> {
@@ -33,6 +52,20 @@ fn pass(text: &str) -> Result<Pass> {
 fn object(value: &impl Serialize) -> Result<JsValue> {
     let serializer = serde_wasm_bindgen::Serializer::json_compatible();
     value.serialize(&serializer).map_err(told)
+}
+
+#[cfg(feature = "custom")]
+#[wasm_bindgen(typescript_custom_section)]
+const OWN_TYPES: &str = include_str!("own.d.ts");
+
+/// Makes an activation of the page's own known.
+///
+/// # Errors
+/// Those of the library's `Custom::new`, and for what an activation may not have or lacks.
+#[cfg(feature = "custom")]
+#[wasm_bindgen(skip_typescript)]
+pub fn define(activation: &JsValue) -> Result<JsValue> {
+    object(&listed::chain(&own::define(activation)?))
 }
 
 /// The steps, presets and layers that there are.
@@ -86,6 +119,40 @@ pub fn layer_recipe(text: &str, pass_text: &str, options: JsValue) -> Result<JsV
     object(&recipes::of_layer(text, pass(pass_text)?, &options)?)
 }
 
+/// The parameters of a layer, as they lie in a buffer.
+///
+/// # Errors
+/// For a text that is no layer, and images that it cannot have.
+#[wasm_bindgen(js_name = layerParameters, skip_typescript)]
+pub fn layer_parameters(text: &str, options: JsValue) -> Result<JsValue> {
+    object(&layers::Shaped::new(text, &Options::read(options)?)?.parameters)
+}
+
+/// The f64 reference of a layer: y, or with dy, dx and the parameters' gradients.
+///
+/// # Errors
+/// Those of the library's `Layer::forward` and `backward`.
+#[wasm_bindgen(js_name = layerReference, skip_typescript)]
+pub fn layer_reference(text: &str, arrays: &JsValue, options: JsValue) -> Result<JsValue> {
+    let options = Options::read(options)?;
+    Ok(layers::in_f64(text, arrays, &options)?.into())
+}
+
+/// Compares results of a layer with the reference.
+///
+/// # Errors
+/// Those of the library's checker of layers; results that are wrong are none, but are told.
+#[wasm_bindgen(js_name = layerCompare, skip_typescript)]
+pub fn layer_compare(
+    text: &str,
+    arrays: &JsValue,
+    results: &JsValue,
+    options: JsValue,
+) -> Result<JsValue> {
+    let options = Options::read(options)?;
+    object(&layers::compared(text, arrays, results, &options)?)
+}
+
 /// The f64 reference of a chain: y, or with dy, dx and the gradients that are asked for.
 ///
 /// # Errors
@@ -94,40 +161,23 @@ pub fn layer_recipe(text: &str, pass_text: &str, options: JsValue) -> Result<JsV
 pub fn in_f64(text: &str, arrays: &JsValue, options: JsValue) -> Result<JsValue> {
     let options = Options::read(options)?;
     let chain = chain(text)?;
-    match options.dtype() {
-        DType::F16 => of_reference::<f16>(&chain, arrays, &options),
-        DType::BF16 => of_reference::<bf16>(&chain, arrays, &options),
-        _ => of_reference::<f32>(&chain, arrays, &options),
-    }
-}
-
-fn of_reference<T: Element>(chain: &Chain, arrays: &JsValue, options: &Options) -> Result<JsValue> {
-    let Tensors { x, dy, values } = element_arrays::<T>(chain, arrays, options)?;
+    let Tensors { x, dy, values } = Tensors::read(&chain, arrays, &options)?;
     let told = js_sys::Object::new();
-    let put = |name: &str, numbers: &[f64]| {
-        js_sys::Reflect::set(
-            &told,
-            &name.into(),
-            &js_sys::Float64Array::from(numbers).into(),
-        )
-    };
-    let Some(dy) = dy else {
-        put("y", &reference::forward_with(chain, &x, &values)?).map_err(told_by_js)?;
-        return Ok(told.into());
-    };
-    put("dx", &reference::backward_with(chain, &x, &dy, &values)?).map_err(told_by_js)?;
-    let gradients = js_sys::Object::new();
-    for name in &options.gradients {
-        let numbers = reference::gradient(chain, &x, &dy, &values, name)?;
-        let numbers = js_sys::Float64Array::from(&numbers[..]);
-        js_sys::Reflect::set(&gradients, &name.into(), &numbers.into()).map_err(told_by_js)?;
+    if let Some(dy) = dy {
+        let dx = reference::backward_with(&chain, &x, &dy, &values)?;
+        put(&told, "dx", &dx)?;
+        let gradients = js_sys::Object::new();
+        for name in &options.gradients {
+            let numbers = reference::gradient(&chain, &x, &dy, &values, name)?;
+            put(&gradients, name, &numbers)?;
+        }
+        put_value(&told, "gradients", &gradients)?;
+    } else {
+        let y = reference::forward_with(&chain, &x, &values)?;
+        put(&told, "y", &y)?;
     }
-    js_sys::Reflect::set(&told, &"gradients".into(), &gradients).map_err(told_by_js)?;
+    went_well()?;
     Ok(told.into())
-}
-
-fn told_by_js(value: JsValue) -> JsError {
-    JsError::new(&format!("{value:?}"))
 }
 
 /// Compares results of a chain with the reference.
@@ -142,44 +192,37 @@ pub fn compare(
     options: JsValue,
 ) -> Result<JsValue> {
     let options = Options::read(options)?;
-    let chain = chain(text)?;
-    match options.dtype() {
-        DType::F16 => compared::<f16>(&chain, arrays, results, &options),
-        DType::BF16 => compared::<bf16>(&chain, arrays, results, &options),
-        _ => compared::<f32>(&chain, arrays, results, &options),
-    }
-}
-
-fn compared<T: Element>(
-    chain: &Chain,
-    arrays: &JsValue,
-    results: &JsValue,
-    options: &Options,
-) -> Result<JsValue> {
-    let Tensors { x, dy, values } = element_arrays::<T>(chain, arrays, options)?;
+    let (chain, dtype) = (chain(text)?, options.dtype());
+    let tensors = Tensors::read(&chain, arrays, &options)?;
+    let Tensors { x, values, .. } = &tensors;
     let mut all = Vec::new();
-    if let Some(y) = array::<T>(results, "y")? {
-        let report = Expected::forward_with(chain, &x, &values)?.compare(&y)?;
-        all.push(listed::Compared::new("y", &report));
+    if let Some(y) = array(results, "y", dtype)? {
+        let expected = Expected::forward_with(&chain, x, values)?;
+        all.push(Compared::new("y", &judged(&expected, &y, dtype)?));
     }
-    if let Some(dx) = array::<T>(results, "dx")? {
-        let dy = dy
-            .as_deref()
-            .ok_or_else(|| JsError::new("dx is compared, but there is no dy"))?;
-        let report = Expected::backward_with(chain, &x, dy, &values)?.compare(&dx)?;
-        all.push(listed::Compared::new("dx", &report));
+    if let Some(dx) = array(results, "dx", dtype)? {
+        let expected = Expected::backward_with(&chain, x, tensors.dy("dx")?, values)?;
+        all.push(Compared::new("dx", &judged(&expected, &dx, dtype)?));
     }
-    for (name, got) in gradients_of(chain, results)? {
-        let dy = dy
-            .as_deref()
-            .ok_or_else(|| JsError::new("a gradient is compared, but there is no dy"))?;
-        let report = check::gradient(chain, &x, dy, &values, &name, &got)?;
-        all.push(listed::Compared::new(&name, &report));
+    for (name, got) in gradients_of(&chain, results)? {
+        let dy = tensors.dy("a gradient")?;
+        let report = check::gradient(&chain, x, dy, values, &name, &got)?;
+        all.push(Compared::new(&name, &report));
     }
     if all.is_empty() {
         return Err(JsError::new(
             "nothing to compare: there is neither y, dx nor a gradient",
         ));
     }
+    went_well()?;
     object(&all)
+}
+
+/// Results of a dtype beside what they should be.
+fn judged(expected: &Expected, got: &[f32], dtype: DType) -> Result<Report> {
+    Ok(match dtype {
+        DType::F16 => expected.compare(&narrowed::<f16>(got))?,
+        DType::BF16 => expected.compare(&narrowed::<bf16>(got))?,
+        _ => expected.compare(got)?,
+    })
 }

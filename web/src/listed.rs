@@ -1,6 +1,6 @@
 //! What there is, and what was found, as objects.
 
-use nonlin::check::Report;
+use nonlin::check::{LayerReport, Report};
 use nonlin::layers::Layer;
 use nonlin::{Activation, Chain, Pass, Preset};
 use serde::Serialize;
@@ -145,6 +145,47 @@ impl Compared {
                 want: worst.want,
                 ulp: worst.ulp,
                 allowed: worst.allowed,
+            }),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct LayerWorst {
+    index: usize,
+    got: f64,
+    want: f64,
+    off: f64,
+}
+
+/// What a comparison found of one tensor of a layer.
+#[derive(Serialize)]
+pub(crate) struct LayerCompared {
+    tensor: String,
+    compared: usize,
+    failed: usize,
+    passed: bool,
+    blunt: bool,
+    allowed: f64,
+    magnitude: f64,
+    worst: Option<LayerWorst>,
+}
+
+impl LayerCompared {
+    pub(crate) fn new(report: &LayerReport) -> Self {
+        LayerCompared {
+            tensor: report.name.clone(),
+            compared: report.compared,
+            failed: report.failed,
+            passed: report.passes(),
+            blunt: report.blunt,
+            allowed: report.allowed,
+            magnitude: report.magnitude,
+            worst: report.worst.as_ref().map(|worst| LayerWorst {
+                index: worst.index,
+                got: worst.got,
+                want: worst.want,
+                off: worst.off,
             }),
         }
     }

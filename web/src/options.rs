@@ -81,7 +81,7 @@ const KNOWN: &[&str] = &[
 ];
 const KNOWN_OF_OPERANDS: &[&str] = &["length", "shape", "dtype"];
 
-fn check_keys(what: &str, value: &JsValue, known: &[&str]) -> Result<()> {
+pub(crate) fn check_keys(what: &str, value: &JsValue, known: &[&str]) -> Result<()> {
     let Some(object) = value.dyn_ref::<js_sys::Object>() else {
         return Err(JsError::new(&format!("{what} must be an object")));
     };

@@ -1,8 +1,8 @@
 //! Recipes as objects: buffers have names.
 
 use crate::Result;
+use crate::layers::Shaped;
 use crate::options::Options;
-use nonlin::layers::{Images, Layer};
 use nonlin::{
     Chain, DType, LayerOperands, Memory, Operand, Operands, Pass, Recipe, RecipeDispatch,
 };
@@ -156,27 +156,10 @@ pub(crate) fn of_chain(chain: &Chain, pass: Pass, options: &Options) -> Result<T
 }
 
 pub(crate) fn of_layer(text: &str, pass: Pass, options: &Options) -> Result<Told> {
-    let layer: Layer = text.parse()?;
-    let shape = options.shape()?;
-    let [n, c, h, w] = shape[..] else {
-        return Err(JsError::new(
-            "shape must have four lengths: samples, channels, height and width",
-        ));
-    };
-    let order = options.order.as_deref().unwrap_or("nchw").parse()?;
-    let images = Images {
-        order,
-        ..Images::nchw(n, c, h, w)
-    };
-    let dtype = options.dtype();
-    let len = images.elements()?;
-    let mut count = 0;
-    for parameter in layer.parameters(&images)? {
-        count += parameter
-            .elements()
-            .ok_or_else(|| JsError::new("too many parameters"))?;
-    }
-    let saved = layer.saved_len(&images)?;
+    let shaped = Shaped::new(text, options)?;
+    let (len, count, dtype) = (shaped.images.elements()?, shaped.count(), options.dtype());
+    let Shaped { layer, images, .. } = &shaped;
+    let saved = layer.saved_len(images)?;
     let mut buffers = Buffers::default();
     let mut operand = |name: &str, len, dtype| buffers.operand(name, len, dtype, options);
     let mut operands = LayerOperands::new()
@@ -192,6 +175,6 @@ pub(crate) fn of_layer(text: &str, pass: Pass, options: &Options) -> Result<Told
             .dx(operand("dx", len, dtype)?)
             .gradients(operand("gradients", count, DType::F32)?),
     };
-    let recipe = Recipe::layer(&layer, &images, pass, dtype, &operands, &options.limits()?)?;
+    let recipe = Recipe::layer(layer, images, pass, dtype, &operands, &options.limits()?)?;
     Ok(buffers.told(&recipe))
 }

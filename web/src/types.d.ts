@@ -92,6 +92,49 @@ export interface Compared {
   worst?: { index: number; x: number; got: number; want: number; ulp: number; allowed: number };
 }
 
+/** x, the parameters of a layer, one behind the other as `layerParameters` tells, and dy for a backward pass. */
+export interface LayerArrays {
+  x: Elements;
+  parameters: Float32Array | number[];
+  dy?: Elements;
+}
+
+export interface LayerResults {
+  y?: Elements;
+  /** With y, of a layer whose batch norm trains: the parameters with the running statistics as they are then. */
+  parameters?: Float32Array | number[];
+  dx?: Elements;
+  /** With dx: the parameters' gradients, one behind the other. */
+  gradients?: Float32Array | number[];
+}
+
+/** What a layer's results are measured by is one number for a tensor: `allowed` is in the tensor's own unit. */
+export interface LayerCompared {
+  /** "y", "dx", or a parameter: a running statistic, or the one whose gradient it is. */
+  tensor: string;
+  compared: number;
+  failed: number;
+  passed: boolean;
+  /** Whether the comparison says nothing, and does not pass: the reference is zero, or more than a quarter of it is allowed. */
+  blunt: boolean;
+  allowed: number;
+  /** The largest magnitude in the reference. */
+  magnitude: number;
+  /** The element furthest off; none where all are exact. */
+  worst?: { index: number; got: number; want: number; off: number };
+}
+
+export interface LayerParameter {
+  name: string;
+  /** As PyTorch has it. */
+  shape: number[];
+  /** Whether it has a gradient; running statistics have none. */
+  learned: boolean;
+  /** The first element, and how many, in the buffers "parameters" and "gradients". */
+  offset: number;
+  length: number;
+}
+
 export interface Parsed {
   /** The chain with all its parameters. */
   text: string;
@@ -138,3 +181,14 @@ export function reference(
 ): { y?: Float64Array; dx?: Float64Array; gradients?: Record<string, Float64Array> };
 /** Compares results with the reference, each tensor that there is. */
 export function compare(chain: string, arrays: Arrays, results: Results, options?: Options): Compared[];
+/** The parameters of a layer for images of a shape, as they lie in the buffers "parameters" and "gradients". */
+export function layerParameters(layer: string, options: Options): LayerParameter[];
+/** The reference of a layer in f64: y, and the parameters with renewed running statistics; with dy, dx and the parameters'
+    gradients. */
+export function layerReference(
+  layer: string,
+  arrays: LayerArrays,
+  options: Options,
+): { y?: Float64Array; parameters?: Float64Array; dx?: Float64Array; gradients?: Float64Array };
+/** Compares results of a layer with the reference, each tensor that there is. */
+export function layerCompare(layer: string, arrays: LayerArrays, results: LayerResults, options: Options): LayerCompared[];

@@ -10,7 +10,7 @@ import { chromium } from "playwright-core";
 const here = fileURLToPath(new URL(".", import.meta.url));
 const types = { ".js": "text/javascript", ".wasm": "application/wasm", ".html": "text/html" };
 const page = `<!doctype html><title>nonlin</title>
-<script type="importmap">{"imports": {"nonlin": "/nonlin/index.js", "nonlin/run": "/nonlin/run.js"}}</script>
+<script type="importmap">{"imports": {"nonlin": "/nonlin/index.js", "nonlin/custom": "/nonlin/custom.js", "nonlin/run": "/nonlin/run.js"}}</script>
 <script type="module" src="/browser_page.js"></script>`;
 
 const server = createServer((request, response) => {

@@ -7,6 +7,10 @@ import { brotliCompressSync } from "node:zlib";
 
 const folder = process.env.NONLIN_PACKAGE;
 const nonlin = await import(pathToFileURL(`${folder}/index.js`));
+const custom = await import(pathToFileURL(`${folder}/custom.js`));
+
+/** A file as servers send it. */
+const compressed = (file) => brotliCompressSync(readFileSync(`${folder}/pkg/${file}`)).length;
 
 test("the package has what its manifest names, and nothing else", () => {
   const { files, exports } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8"));
@@ -20,9 +24,12 @@ test("the package has what its manifest names, and nothing else", () => {
 });
 
 test("the module is at most 250 KiB, as servers send it", () => {
-  const bytes = brotliCompressSync(readFileSync(`${folder}/pkg/nonlin_bg.wasm`)).length;
+  const bytes = compressed("nonlin_bg.wasm");
   console.log(`${bytes} bytes of WebAssembly, compressed by Brotli`);
   assert.ok(bytes <= 250 * 1024, `${bytes} bytes`);
+  const own = compressed("nonlin_custom_bg.wasm");
+  console.log(`${own} bytes of the module with activations of the page's own`);
+  assert.ok(own <= 500 * 1024, `${own} bytes`);
 });
 
 test("the list has activations, presets and layers", () => {
@@ -71,6 +78,41 @@ test("a layer's recipe", () => {
   const { buffers } = nonlin.layerRecipe("frelu(norm=none)", "backward", options);
   assert.deepEqual(Object.keys(buffers), ["dx", "dy", "gradients", "parameters", "x"]);
   assert.equal(buffers.parameters, 4 * 9 * 4);
+});
+
+test("a layer's parameters, reference and comparison", () => {
+  const options = { shape: [1, 1, 1, 2] };
+  const chain = "frelu(norm=none)";
+  assert.deepEqual(nonlin.layerParameters(chain, options), [
+    { name: "weight", shape: [1, 1, 3, 3], learned: true, offset: 0, length: 9 },
+  ]);
+  const arrays = { x: [1, -2], parameters: Float32Array.from({ length: 9 }, () => 0.5) };
+  assert.deepEqual(nonlin.layerReference(chain, arrays, options).y, Float64Array.of(1, -0.5));
+  const both = { ...arrays, dy: [1, 1] };
+  const { dx, gradients } = nonlin.layerReference(chain, both, options);
+  assert.deepEqual([...dx, ...gradients], [1.5, 0.5, 0, 0, 0, 1, -2, 0, 0, 0, 0]);
+  const right = nonlin.layerCompare(chain, both, { y: [1, -0.5], dx: [...dx], gradients: [...gradients] }, options);
+  assert.deepEqual(right.map(({ tensor, passed }) => [tensor, passed]), [["y", true], ["dx", true], ["weight", true]]);
+  const [wrong] = nonlin.layerCompare(chain, arrays, { y: [1, -0.5001] }, options);
+  assert.ok(!wrong.passed && wrong.failed === 1 && wrong.worst.index === 1 && wrong.allowed < 1e-4);
+});
+
+test("a layer that trains renews its running statistics", () => {
+  const options = { shape: [2, 1, 2, 2], order: "nhwc", dtype: "bf16" };
+  const layer = "frelu(norm=train)";
+  const parameters = nonlin.layerParameters(layer, options);
+  const unlearned = parameters.filter(({ learned }) => !learned).map(({ name }) => name);
+  assert.equal(unlearned.length, 2, `${unlearned}`);
+  const { offset, length } = parameters.at(-1);
+  const all = Float32Array.from({ length: offset + length }, (_, i) => 1 + 0.1 * i);
+  const x = Uint16Array.of(0x3f80, 0xc000, 0x4040, 0x3f00, 0xbf80, 0x4080, 0x3e80, 0xc080);
+  const { y, parameters: renewed } = nonlin.layerReference(layer, { x, parameters: all }, options);
+  assert.ok(renewed.length === all.length && renewed.some((value, i) => value !== all[i]));
+  const bits = new Uint16Array(new Uint32Array(Float32Array.from(y).buffer).map((bits) => (bits + 0x8000) >>> 16));
+  const found = nonlin.layerCompare(layer, { x, parameters: all }, { y: bits, parameters: Float32Array.from(renewed) }, options);
+  assert.deepEqual(found.map(({ tensor }) => tensor).sort(), ["y", ...unlearned].sort());
+  assert.ok(found.every(({ passed }) => passed), JSON.stringify(found));
+  assert.throws(() => nonlin.layerCompare(layer, { x, parameters: all }, { y: bits }, options), /parameters/);
 });
 
 test("the reference is f64, and results are held against it", () => {
@@ -125,10 +167,73 @@ test("mistakes are errors with the library's words", () => {
     [() => nonlin.recipe("softmax", "forward", { shape: [4], axis: 2 }), /axis 2/],
     [() => nonlin.recipe("silu", "forward", { shape: [4], inPlace: { y: "z" } }), /place of z/],
     [() => nonlin.layerRecipe("frelu", "forward", { shape: [4] }), /four lengths/],
+    [() => nonlin.layerReference("frelu", { x: [1], parameters: [1] }, { shape: [1, 1, 1, 1] }), /parameters must have 13 elements/],
+    [() => nonlin.layerReference("frelu", { x: [1] }, { shape: [1, 1, 1, 1] }), /no parameters/],
+    [() => nonlin.layerCompare("frelu", { x: [1], parameters: Array(13).fill(1) }, {}, { shape: [1, 1, 1, 1] }), /nothing to compare/],
     [() => nonlin.functions("silu", "2"), /cannot begin names/],
     [() => nonlin.reference("silu", { x: "text" }), /Float32Array/],
     [() => nonlin.compare("silu", { x: [1] }, { y: [1, 2] }), /2/],
     [() => nonlin.compare("silu", { x: [1] }, {}), /nothing to compare/],
   ];
   for (const [work, words] of cases) assert.throws(work, (error) => error instanceof Error && words.test(error.message), `${work}`);
+});
+
+/** An activation that the library has not. */
+const hill = {
+  name: "hill",
+  parameters: { width: 1, height: 1 },
+  wgsl: `
+fn act_hill(x: f32, width: f32, height: f32) -> f32 { return height / (1.0 + x * x * width); }
+fn act_hill_dx(x: f32, width: f32, height: f32) -> f32 {
+    let y = 1.0 / (1.0 + x * x * width);
+    return -2.0 * x * width * height * y * y;
+}
+fn act_hill_d_height(x: f32, width: f32, height: f32) -> f32 { return 1.0 / (1.0 + x * x * width); }`,
+  y: (x, width, height) => height / (1 + x * x * width),
+  dx: (x, width, height) => (-2 * x * width * height) / (1 + x * x * width) ** 2,
+};
+
+test("an activation of one's own goes through everything", () => {
+  const told = custom.define(hill);
+  assert.equal(told.text, "hill(width=1, height=1)");
+  assert.deepEqual([told.values, told.operands], [[1, 1], []]);
+  assert.deepEqual(custom.parse("hill(width=@w, height=@h)").learnable, ["h"]);
+  const chain = "scale(2) | hill(width=0.5)";
+  assert.match(custom.functions(chain, "own"), /fn own_act_hill\(x: f32, width: f32, height: f32\) -> f32/);
+  const { dispatches } = custom.recipe(chain, "backward", { shape: [100] });
+  assert.match(dispatches[0].wgsl, /act_hill_dx\(/);
+  const { y } = custom.reference(chain, { x: [1, 0] });
+  assert.deepEqual([...y], [1 / 3, 1]);
+  const { dx } = custom.reference(chain, { x: [1], dy: [1] });
+  assert.ok(Math.abs(dx[0] + 4 / 9) < 1e-15);
+  assert.ok(custom.compare(chain, { x: [1] }, { y: [1 / 3] })[0].passed);
+  assert.ok(!custom.compare(chain, { x: [1] }, { y: [0.33334] })[0].passed);
+  custom.define({ ...hill, budget: 1000 });
+  assert.ok(custom.compare(chain, { x: [1] }, { y: [0.33334] })[0].passed);
+  const learned = { shape: [2, 2], operands: { h: { length: 2 } }, gradients: ["h"] };
+  assert.equal(custom.recipe("hill(height=@h)", "backward", learned).buffers["d@h"], 16);
+  assert.throws(() => nonlin.parse(chain), /unknown activation "hill"/);
+});
+
+test("mistakes in an activation of one's own are told", () => {
+  const cases = [
+    [() => custom.define({ ...hill, name: "gelu" }), /activation gelu: the name is taken/],
+    [() => custom.define({ ...hill, wgsl: hill.wgsl.replace("x * x", "x * z") }), /hill.wgsl:2:/],
+    [() => custom.define({ ...hill, wgsl: "fn act_hill() {}" }), /activation hill: it must be fn act_hill\(x: f32, width: f32, height: f32\)/],
+    [() => custom.define({ ...hill, parameters: { width: "wide" } }), /an object of numbers/],
+    [() => custom.define({ ...hill, wgsl: undefined }), /wgsl must be a text/],
+    [() => custom.define({ ...hill, dx: undefined }), /both of them/],
+    [() => custom.define({ ...hill, budget: 0 }), /budget/],
+    [() => custom.define({ ...hill, colour: 1 }), /may not have "colour"/],
+    [() => custom.define(1), /must be an object/],
+  ];
+  for (const [work, words] of cases) assert.throws(work, (error) => error instanceof Error && words.test(error.message), `${work}`);
+  custom.define({ ...hill, y: undefined, dx: undefined });
+  assert.throws(() => custom.reference("hill", { x: [1] }), /hill/);
+  custom.define({ ...hill, y: () => { throw new RangeError("too steep"); } });
+  assert.throws(() => custom.reference("hill", { x: [1] }), /hill's y threw for x = 1: too steep/);
+  custom.define({ ...hill, dx: () => "steep" });
+  assert.throws(() => custom.compare("hill", { x: [1], dy: [1] }, { dx: [1] }), /hill's dx gave no number for x = 1/);
+  custom.define(hill);
+  assert.ok(custom.compare("hill", { x: [1] }, { y: [0.5] })[0].passed);
 });

@@ -130,9 +130,27 @@ fn ensure_bindgen(shell: &mut Shell, install: bool) -> Result<String, Stop> {
 pub(crate) fn build(shell: &mut Shell, install: bool) -> Result<(), Stop> {
     let toolchain = Toolchain::ensure(shell, install)?;
     let bindgen = ensure_bindgen(shell, install)?;
+    let why = "the core as WebAssembly";
+    module(shell, &toolchain, &bindgen, why, "nonlin", &[])?;
+    let (why, custom) = (
+        "with activations of the page's own",
+        ["--features", "custom"],
+    );
+    module(shell, &toolchain, &bindgen, why, "nonlin_custom", &custom)
+}
+
+/// Builds one WebAssembly module, and the JavaScript beside it.
+fn module(
+    shell: &mut Shell,
+    toolchain: &Toolchain,
+    bindgen: &str,
+    why: &'static str,
+    name: &str,
+    features: &[&str],
+) -> Result<(), Stop> {
     let words = ["cargo", "build", "-p", "nonlin-web", "--profile", "web"];
-    let step = toolchain.step(shell, "wasm", "the core as WebAssembly", &words);
-    shell.run(&step)?;
+    let words = [&words, features].concat();
+    shell.run(&toolchain.step(shell, "wasm", why, &words))?;
     let module = shell
         .target()
         .join("wasm")
@@ -140,11 +158,11 @@ pub(crate) fn build(shell: &mut Shell, install: bool) -> Result<(), Stop> {
         .join("web/nonlin_web.wasm");
     let module = shell.shown(&module).display().to_string();
     let words = [
-        &bindgen,
+        bindgen,
         "--target",
         "web",
         "--out-name",
-        "nonlin",
+        name,
         "--out-dir",
         "web/pkg",
         "--remove-name-section",
@@ -164,17 +182,15 @@ pub(crate) fn test(shell: &mut Shell, install: bool) -> Result<(), Stop> {
             ));
         }
     }
-    let words = [
-        "cargo",
-        "clippy",
-        "-p",
-        "nonlin-web",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ];
-    shell.run(&Step::new("lints", "clippy has nothing to say", &words))?;
+    let words = ["cargo", "clippy", "-p", "nonlin-web", "--all-targets"];
+    for features in ["", "custom"] {
+        let words = [
+            &words[..],
+            &["--features", features, "--", "-D", "warnings"],
+        ]
+        .concat();
+        shell.run(&Step::new("lints", "clippy has nothing to say", &words))?;
+    }
     build(shell, install)?;
     let toolchain = Toolchain::ensure(shell, install)?;
     let words = ["cargo", "check", "-p", "nonlin"];
