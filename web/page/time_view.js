@@ -1,0 +1,67 @@
+// The times, as a table: nanoseconds an element, beside a copy and beside the steps one after another.
+import { $, short, table, whole } from "./dom.js";
+import { Clock, Subject, elementsFor, timed } from "./time.js";
+
+const OTHERS = ["relu", "silu", "gelu", "softplus", "scale(0.5) | silu | scale(2)"];
+const HEADS = [
+  { text: "chain", name: true }, { text: "pass" }, { text: "fused ns", number: true }, { text: "copy ns", number: true },
+  { text: "fused ÷ copy", number: true }, { text: "unfused ns", number: true }, { text: "unfused ÷ fused", number: true },
+];
+const CLOCKS = { timestamps: "the GPU's timestamps", host: "the browser's clock, from submit to done" };
+
+export class TimeView {
+  #page;
+
+  constructor(page) {
+    this.#page = page;
+    $("time").addEventListener("click", () => page.exclusive("time", (signal) => this.#run(signal)));
+  }
+
+  async #run(signal) {
+    const { gpu, core, chain, report } = this.#page;
+    const dtype = $("time-stored").value;
+    const said = $("time-said");
+    said.className = "quiet";
+    said.textContent = "Looking for a size that is large enough …";
+    const clock = new Clock(gpu);
+    try {
+      const elements = await elementsFor(gpu, core, clock, signal);
+      const chains = [...new Set([chain?.text, ...($("time-others").checked ? OTHERS : [])].filter(Boolean))];
+      const speed = { elements, clock: clock.kind, copy_ns: 0, rows: [] };
+      const lines = [];
+      for (const text of chains) {
+        const parsed = await core.call("parse", text);
+        for (const pass of ["forward", "backward"].filter((one) => parsed.passes.includes(one))) {
+          if (signal.aborted) break;
+          said.textContent = `${text}, ${pass} …`;
+          await this.#one(clock, parsed, pass, dtype, speed, lines, signal);
+        }
+      }
+      speed.clock = clock.kind;
+      report.speed = speed.rows.length ? speed : report.speed;
+      const what = `${whole(elements)} elements of ${dtype}, median of 7 samples, by ${CLOCKS[clock.kind]}.`;
+      said.textContent = `${signal.aborted ? "Stopped. " : ""}${what}${gpu.about.software ? " On a CPU that stands in for a GPU: no measure of one." : ""}`;
+      said.className = gpu.about.software ? "bad" : "";
+      this.#page.reported();
+    } finally {
+      clock.destroy();
+    }
+  }
+
+  async #one(clock, parsed, pass, dtype, speed, lines, signal) {
+    const { gpu, core } = this.#page;
+    const subject = new Subject(gpu, core, parsed, pass, dtype, speed.elements);
+    try {
+      const found = await timed(clock, subject, signal);
+      if (!found) return;
+      const { copy, fused, unfused } = found;
+      if (!speed.rows.length) speed.copy_ns = copy;
+      speed.rows.push({ chain: parsed.text, pass, dtype, ns: fused, copy: fused / copy, unfused_ns: unfused ?? null });
+      const more = unfused ? [short(unfused, 3), `${short(unfused / fused, 3)} ×`] : ["–", "–"];
+      lines.push([parsed.text, pass, short(fused, 3), short(copy, 3), short(fused / copy, 3), ...more]);
+      $("time-table").replaceChildren(table(HEADS, lines, "Times"));
+    } finally {
+      subject.destroy();
+    }
+  }
+}
