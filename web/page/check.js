@@ -20,11 +20,11 @@ const plain = (value) => (Number.isFinite(value) ? value : null);
 /** JSON has no infinity and no NaN: they are written as texts. */
 const told = (value) => (Number.isFinite(value) ? value : String(value));
 
-/** What was compared, in the report's words; and what the page shows of it beside. */
+/** What was compared, in the report's words; and what the page shows of it beside. Nothing is the worst where all is exact. */
 export function entry({ chain, pass, dtype }, { compared, failed, misrounded, worst }) {
   const row = {
     chain, pass, dtype, compared, wrong: failed, misrounded: misrounded ?? null,
-    worst_ulp: plain(worst?.ulp), allowed_ulp: plain(worst?.allowed), at: worst ? told(worst.x) : null,
+    worst_ulp: worst ? plain(worst.ulp) : compared > 0 ? 0 : null, allowed_ulp: plain(worst?.allowed), at: worst ? told(worst.x) : null,
   };
   return { row, worst };
 }

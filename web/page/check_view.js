@@ -3,10 +3,11 @@ import { DTYPES, PASSES, casesOf, check } from "./check.js";
 import { $, h, short, table, whole } from "./dom.js";
 
 const keyOf = ({ chain, pass, dtype }) => `${chain} ${pass} ${dtype}`;
-const shownAt = (at) => (typeof at === "number" ? short(at, 3) : (at ?? "–"));
+const shownAt = (at, digits = 3) => (typeof at === "number" ? short(at, digits) : (at ?? "–"));
 
-/** How much of what is allowed is used: 0 to 3. */
-export function heat({ worst_ulp: ulp, allowed_ulp: allowed }) {
+/** How much of what is allowed is used: 0 to 3. Of f16 and bf16, whose half ULP is the rounding's own: is anything misrounded? */
+export function heat({ worst_ulp: ulp, allowed_ulp: allowed, misrounded }) {
+  if (misrounded !== null) return misrounded > 0 ? 1 : 0;
   if (ulp === null || !(allowed > 0)) return 0;
   return Math.max(0, Math.min(3, Math.floor((ulp / allowed) * 4)));
 }
@@ -104,7 +105,7 @@ export class CheckView {
     this.#page.report.checks.push(row);
     const isWrong = row.wrong > 0;
     cell.className = `cell ${isWrong ? "wrong" : `w${heat(row)}`}`;
-    cell.replaceChildren(isWrong ? `${whole(row.wrong)} ✗` : short(row.worst_ulp, 2), h("small", {}, `at ${shownAt(row.at)}`));
+    cell.replaceChildren(isWrong ? `${whole(row.wrong)} ✗` : row.worst_ulp === 0 ? "exact" : short(row.worst_ulp, 2), h("small", {}, row.at === null ? "\u00a0" : `at ${shownAt(row.at, 2)}`));
     const misrounded = row.misrounded === null ? "" : `; ${whole(row.misrounded)} not the nearest`;
     cell.title = `${keyOf(row)}: ${whole(row.compared)} compared, ${whole(row.wrong)} wrong${misrounded}; worst ${short(row.worst_ulp)} of ${short(row.allowed_ulp)} ULP at x = ${shownAt(row.at)}`;
     if (isWrong) this.#wrong(this.#sentence(row, worst));
@@ -131,13 +132,13 @@ export class CheckView {
       const misrounded = group.reduce((sum, row) => sum + (row.misrounded ?? 0), 0);
       const kind = right === group.length ? "good" : "bad";
       return [
-        `${worst.pass} ${worst.dtype}`, h("span", { class: kind }, `${right} of ${group.length}`), whole(group.reduce((sum, row) => sum + row.compared, 0)),
-        worst.dtype === "f32" ? "–" : whole(misrounded), short(worst.worst_ulp, 3), worst.chain, shownAt(worst.at),
+        `${worst.pass} ${worst.dtype}`, h("span", { class: kind }, `${right} of ${group.length}`), short(worst.worst_ulp, 3), worst.chain, shownAt(worst.at),
+        worst.dtype === "f32" ? "–" : whole(misrounded), whole(group.reduce((sum, row) => sum + row.compared, 0)),
       ];
     });
     const heads = [
-      { text: "" }, { text: "right" }, { text: "numbers", number: true }, { text: "not the nearest", number: true }, { text: "worst ULP", number: true },
-      { text: "of", name: true }, { text: "at x", number: true },
+      { text: "" }, { text: "right" }, { text: "worst ULP", number: true }, { text: "of", name: true }, { text: "at x", number: true },
+      { text: "misrounded", number: true }, { text: "numbers", number: true },
     ];
     $("check-summary").replaceChildren(table(heads, lines, "Summary of the check"));
   }

@@ -20,6 +20,8 @@ export class Editor {
   #good = "";
   #values = new Map();
   #menu = { found: [], at: -1, start: 0, end: 0 };
+  /** A mistake that waits until the menu, which covers its place, is gone: a word that is half typed is none. */
+  #held = null;
 
   constructor(core, list, onChain) {
     this.#core = core;
@@ -120,6 +122,9 @@ export class Editor {
 
   /** The mistake below the line, with a pointer at its place. */
   #show(mistake) {
+    const isOpen = !$("options").hidden;
+    this.#held = isOpen ? mistake : null;
+    if (isOpen && mistake?.text !== undefined) return;
     this.#input.setAttribute("aria-invalid", mistake ? "true" : "false");
     $("mistake").hidden = !mistake;
     if (!mistake) return;
@@ -141,7 +146,7 @@ export class Editor {
   #open() {
     const { start, end, found } = complete(this.#words, this.#input.value, this.#input.selectionStart);
     const typed = this.#input.value.slice(start, this.#input.selectionStart);
-    const isDone = found.length === 1 && found[0].text === typed;
+    const isDone = found.some(({ text }) => text === typed);
     if (!found.length || isDone || (!typed && !found[0].text.endsWith("="))) return this.#close();
     this.#menu = { found, at: -1, start, end };
     const items = found.map(({ text, note }, index) => {
@@ -162,6 +167,7 @@ export class Editor {
     $("options").hidden = true;
     this.#input.setAttribute("aria-expanded", "false");
     this.#input.removeAttribute("aria-activedescendant");
+    if (this.#held) this.#show(this.#held);
   }
 
   #move(to) {

@@ -56,8 +56,8 @@ function reported() {
 const HELP = {
   insecure: ["This page needs https, or localhost, for WebGPU.", []],
   "no-webgpu": ["This browser has no WebGPU.", [
-    "Chrome and Edge have it since 113, Safari since 26, Firefox since 141 on Windows and 145 on Macs with Apple's chips.",
-    "On Linux, Chrome may need chrome://flags/#enable-unsafe-webgpu and Vulkan; in Firefox, Nightly has it.",
+    "Chrome and Edge have it since 113, Safari since 26, Firefox since 141 on Windows, and on more systems since.",
+    "On Linux it may have to be switched on: chrome://flags/#enable-unsafe-webgpu and Vulkan, or dom.webgpu.enabled in about:config.",
   ]],
   "no-adapter": ["WebGPU is here, but it offers no GPU.", [
     "chrome://gpu or about:support says why: often an old driver, or hardware acceleration that is switched off in the settings.",

@@ -29,6 +29,12 @@ export function ulps(got, want) {
   return Math.abs(got - want) / unit;
 }
 
+/** The same as text: two digits behind the point, and a word for what drivers may do with subnormal numbers. */
+function far(got, want) {
+  if (got === 0 && Math.abs(want) < 1.1754943508222875e-38 && Math.abs(want) > 1e-45) return "flushed";
+  return short(Math.round(ulps(got, want) * 100) / 100, 3);
+}
+
 export class Numbers {
   #page;
   #chain = null;
@@ -92,7 +98,7 @@ export class Numbers {
       return new Float32Array(await runOnce(gpu, recipe, given, output));
     };
     const [gotY, gotDx] = [await onGpu("forward", arrays, "y"), await onGpu("backward", slopes, "dx")];
-    const pair = (got, want, index) => (gotY ? [short(got[index], 8), short(ulps(got[index], want[index]), 2)] : []);
+    const pair = (got, want, index) => (gotY ? [short(got[index], 8), far(got[index], want[index])] : []);
     const lines = [...x].map((at, index) => [short(at, 8), short(y[index], 10), ...pair(gotY, y, index), short(dx[index], 10), ...pair(gotDx, dx, index)]);
     const number = (head) => ({ text: head, number: true });
     const extra = gotY ? [number("this GPU"), number("ULP")] : [];

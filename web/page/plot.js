@@ -29,8 +29,8 @@ export class Plot {
 
   /** Draws { xs, y, dx, name }: the curves that there are. */
   show(data) {
+    if (this.#data?.xs.length !== data.xs.length) this.#at = null;
     this.#data = data;
-    if (this.#at !== null) this.#at = Math.min(this.#at, data.xs.length - 1);
     this.#draw();
   }
 
@@ -38,7 +38,7 @@ export class Plot {
     const { width, height } = this.#host.getBoundingClientRect();
     if (!this.#data || width < 50) return;
     const { xs, y, dx, name } = this.#data;
-    const frame = { left: 46, right: width - 10, top: 10, bottom: height - 24 };
+    const frame = { left: 46, right: width - 10, top: 26, bottom: height - 24 };
     const [first, last] = [xs[0], xs[xs.length - 1]];
     const curves = [y, dx].filter(Boolean);
     const [low, high] = range(curves, last - first);
@@ -48,8 +48,8 @@ export class Plot {
     const line = (values, kind) => values && s("path", { class: `line ${kind}`, d: path(xs, values, toX, toY, [frame.top, frame.bottom]), "clip-path": "url(#frame)" });
     const marks = axes(frame, ticks(first, last, width / 70), ticks(low, high, height / 48), toX, toY);
     const names = [
-      s("text", { x: frame.left + 8, y: frame.top + 14, class: "name1" }, "— y"),
-      dx && s("text", { x: frame.left + 8, y: frame.top + 31, class: "name2" }, `╌ ${name ?? "dy/dx"}`),
+      s("text", { x: frame.left, y: 13, class: "name1" }, "— y"),
+      dx && s("text", { x: frame.left + 44, y: 13, class: "name2" }, `╌ ${name ?? "dy/dx"}`),
     ];
     const hair = s("line", { class: "hair", y1: frame.top, y2: frame.bottom, visibility: "hidden" });
     const dots = ["first", "second"].map((kind) => s("circle", { class: kind, r: 4.5, "stroke-width": 1.5, visibility: "hidden" }));

@@ -83,7 +83,7 @@ export class TrainView {
 
   #verdict() {
     const [learned, frozen] = this.#runs.map(({ outcome }) => outcome.loss);
-    return `Learned over frozen, training loss: ${short(learned / frozen, 3)}. One seed is one seed; try others.`;
+    return `Training loss at the end: learned has ${short(learned / frozen, 3)} of what frozen has. One seed is one seed; try others.`;
   }
 
   /** Both losses, as means of epochs, on a logarithmic axis. */

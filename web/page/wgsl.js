@@ -53,7 +53,7 @@ export class Kernels {
       this.#text = text;
       $("wgsl").replaceChildren(...coloured(text));
       $("wgsl-note").textContent = note;
-      this.#scroll(text);
+      this.#scroll();
     } catch (error) {
       if (asked !== this.#asked) return;
       this.#text = "";
@@ -63,10 +63,13 @@ export class Kernels {
   }
 
   /** Brings the chain's own lines into view; what they call stands above them. */
-  #scroll(text) {
-    const lines = text.slice(0, text.search(CHAIN)).split("\n").length;
-    const height = parseFloat(getComputedStyle($("wgsl")).lineHeight);
-    $("wgsl").scrollTop = CHAIN.test(text) ? Math.max(0, (lines - 9) * height) : 0;
+  #scroll() {
+    const pre = $("wgsl");
+    pre.scrollTop = 0;
+    const line = [...pre.querySelectorAll(".c")].find(({ textContent }) => CHAIN.test(textContent));
+    if (!line) return;
+    const above = 7 * parseFloat(getComputedStyle(pre).lineHeight) + 6;
+    pre.scrollTop = line.getBoundingClientRect().top - pre.getBoundingClientRect().top - above;
   }
 
   async #functions({ text }) {

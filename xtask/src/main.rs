@@ -4,7 +4,9 @@
 mod adapters;
 mod hlsl;
 mod packages;
+mod serve;
 mod shell;
+mod site;
 mod web;
 
 use std::env;
@@ -23,8 +25,9 @@ commands:
               adapter, examples, demo
   test core   the library without wgpu
   test burn   nonlin-burn: lints, documentation, tests with and without burn's fusion, its example
-  web         the package for npm, in the folder web/
-  test web    that package, in Node and in Chromium on WebGPU; the library for the web
+  web         the package for npm, in the folder web/, and the page that is made of it, in target/site,
+              which is then served on localhost
+  test web    the package, in Node and in Chromium on WebGPU; the page; the library for the web
   hlsl [TEXT] every kernel as HLSL, through the two compilers that DX12 uses, which are fetched: which
               kernels they refuse, and which take them long (optional; Debian on x86-64, an hour);
               with TEXT, what the lines of `nonlin wgsl` with it in them print, such as frelu or
@@ -33,6 +36,7 @@ commands:
 options:
   --adapter NAME   for `test`: on one adapter alone, of lavapipe, llvmpipe-gl, swiftshader and
                    whatever else the tests call an adapter of this machine
+  --no-serve       for `web`: build, and no more
   --nonlin FILE    for `hlsl`: a command `nonlin` that is built already, in the place of this checkout's
   --no-install     install and download nothing. Otherwise, on Linux, Mesa's software drivers are
                    installed by the system's package manager if they are needed, and `test` fetches
@@ -69,6 +73,8 @@ enum Tested {
 struct Options {
     task: Task,
     install: bool,
+    /// Whether `web` serves what it has built.
+    serve: bool,
     adapter: Option<String>,
     nonlin: Option<String>,
 }
@@ -90,12 +96,13 @@ fn main() -> ExitCode {
 
 fn parse(arguments: &[String]) -> Result<Options, String> {
     let mut words = Vec::new();
-    let (mut install, mut adapter, mut nonlin) = (true, None, None);
+    let (mut install, mut serve, mut adapter, mut nonlin) = (true, true, None, None);
     let mut rest = arguments.iter().map(String::as_str);
     while let Some(argument) = rest.next() {
         match argument {
             "-h" | "--help" => words = vec!["help"],
             "--no-install" => install = false,
+            "--no-serve" => serve = false,
             "--adapter" => {
                 let name = rest.next().ok_or("--adapter needs a name")?;
                 adapter = Some(name.to_owned());
@@ -139,9 +146,13 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
     if nonlin.is_some() && !matches!(task, Task::Hlsl(_) | Task::Help) {
         return Err("--nonlin is for `hlsl`; other commands build it".into());
     }
+    if !serve && !matches!(task, Task::Web | Task::Help) {
+        return Err("--no-serve is for `web`; nothing else serves".into());
+    }
     Ok(Options {
         task,
         install,
+        serve,
         adapter,
         nonlin,
     })
@@ -160,7 +171,9 @@ fn run(options: &Options) -> Result<(), Stop> {
             shell.summary();
             done
         }),
-        Task::Web => Shell::new().and_then(|mut shell| web::build(&mut shell, install)),
+        Task::Web => {
+            Shell::new().and_then(|mut shell| web::web(&mut shell, install, options.serve))
+        }
         Task::Hlsl(only) => Shell::new().and_then(|mut shell| {
             let nonlin = options.nonlin.as_deref().map(Path::new);
             hlsl::hlsl(&mut shell, install, only.as_deref(), nonlin)
@@ -382,6 +395,7 @@ mod tests {
         Options {
             task,
             install: true,
+            serve: true,
             adapter: None,
             nonlin: None,
         }
@@ -402,6 +416,11 @@ mod tests {
             ..options(Task::Demo)
         };
         assert_eq!(parsed("--no-install demo"), Ok(no_install));
+        let no_serve = Options {
+            serve: false,
+            ..options(Task::Web)
+        };
+        assert_eq!(parsed("web --no-serve"), Ok(no_serve));
         let on_one = Options {
             adapter: Some("lavapipe".into()),
             ..options(Task::Test(Tested::Burn))
@@ -427,6 +446,8 @@ mod tests {
             "test --adapter",
             "demo --adapter lavapipe",
             "--no-install",
+            "demo --no-serve",
+            "test web --no-serve",
         ] {
             assert!(parsed(wrong).is_err(), "{wrong}");
         }
