@@ -45,14 +45,13 @@ export async function check({ gpu, core, checker, cases, found, signal }) {
   for (const each of cases) {
     if (signal.aborted || gpu.isLost) break;
     const arrays = arraysFor(each.pass, each.dtype);
-    const compared = computed(gpu, core, each, arrays).then(async (results) => {
-      const [outcome] = await checker.call("compare", each.chain, arrays, results, { dtype: each.dtype });
-      return entry(each, outcome);
-    });
-    const done = compared.then(found, (error) => found({ row: null, each, error }));
+    const wrong = (error) => found({ row: null, each, error });
+    const results = await computed(gpu, core, each, arrays).catch((error) => void wrong(error));
     // One ahead, and no more.
     await before;
-    before = done;
+    if (!results) continue;
+    const compared = checker.call("compare", each.chain, arrays, results, { dtype: each.dtype });
+    before = compared.then(([outcome]) => found(entry(each, outcome)), wrong);
   }
   await before;
 }

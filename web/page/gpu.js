@@ -34,8 +34,14 @@ export async function findGpu() {
   }
 }
 
-/** Does GPU work, and throws what the device had to say of it. */
-export async function watched({ device }, work) {
+/** Does GPU work, and throws what the device had to say of it. One after another: error scopes are a stack of the device's. */
+export function watched(gpu, work) {
+  const done = (gpu.before ?? Promise.resolve()).then(() => scoped(gpu, work));
+  gpu.before = done.catch(() => {});
+  return done;
+}
+
+async function scoped({ device }, work) {
   const kinds = ["validation", "out-of-memory", "internal"];
   kinds.forEach((kind) => device.pushErrorScope(kind));
   const outcome = await Promise.resolve()
