@@ -43,6 +43,13 @@ export function path(xs, ys, toX, toY, [top, bottom]) {
   return text;
 }
 
+/** A dot for each point, for what is no line. */
+export function dots(xs, ys, toX, toY, [top, bottom]) {
+  const isSeen = (y) => y >= top && y <= bottom;
+  return [...ys].map((value, i) => [toX(xs[i]), toY(value)]).filter(([, y]) => isSeen(y))
+    .map(([x, y]) => `M${x.toFixed(2)} ${y.toFixed(2)}h0.01`).join("");
+}
+
 /** Lines and numbers of both axes. */
 export function axes({ left, right, top, bottom }, xTicks, yTicks, toX, toY) {
   const group = s("g");

@@ -105,7 +105,7 @@ export class CheckView {
     this.#page.report.checks.push(row);
     const isWrong = row.wrong > 0;
     cell.className = `cell ${isWrong ? "wrong" : `w${heat(row)}`}`;
-    cell.replaceChildren(isWrong ? `${whole(row.wrong)} ✗` : row.worst_ulp === 0 ? "exact" : short(row.worst_ulp, 2), h("small", {}, row.at === null ? "\u00a0" : `at ${shownAt(row.at, 2)}`));
+    cell.replaceChildren(isWrong ? `${whole(row.wrong)} ✗` : short(row.worst_ulp, 2), h("small", {}, row.at === null ? "\u00a0" : `at ${shownAt(row.at, 2)}`));
     const misrounded = row.misrounded === null ? "" : `; ${whole(row.misrounded)} not the nearest`;
     cell.title = `${keyOf(row)}: ${whole(row.compared)} compared, ${whole(row.wrong)} wrong${misrounded}; worst ${short(row.worst_ulp)} of ${short(row.allowed_ulp)} ULP at x = ${shownAt(row.at)}`;
     if (isWrong) this.#wrong(this.#sentence(row, worst));
@@ -132,12 +132,12 @@ export class CheckView {
       const misrounded = group.reduce((sum, row) => sum + (row.misrounded ?? 0), 0);
       const kind = right === group.length ? "good" : "bad";
       return [
-        `${worst.pass} ${worst.dtype}`, h("span", { class: kind }, `${right} of ${group.length}`), short(worst.worst_ulp, 3), worst.chain, shownAt(worst.at),
+        `${worst.pass} ${worst.dtype}`, h("span", { class: kind }, `${right} of ${group.length}`), worst.allowed_ulp === null ? short(worst.worst_ulp, 3) : `${short(worst.worst_ulp, 3)} of ${short(worst.allowed_ulp, 3)}`, worst.chain, shownAt(worst.at),
         worst.dtype === "f32" ? "–" : whole(misrounded), whole(group.reduce((sum, row) => sum + row.compared, 0)),
       ];
     });
     const heads = [
-      { text: "" }, { text: "right" }, { text: "worst ULP", number: true }, { text: "of", name: true }, { text: "at x", number: true },
+      { text: "" }, { text: "right" }, { text: "worst ULP", number: true }, { text: "in", name: true }, { text: "at x", number: true },
       { text: "misrounded", number: true }, { text: "numbers", number: true },
     ];
     $("check-summary").replaceChildren(table(heads, lines, "Summary of the check"));

@@ -52,7 +52,7 @@ export class Curve {
         this.#core.call("reference", text, { ...arrays, dy }, options).catch(() => ({})),
       ]);
       if (asked !== this.#asked) return;
-      this.#plot.show({ xs: x, y, dx: back.dx, name: isOfRows ? "dx of the middle y" : undefined });
+      this.#plot.show({ xs: x, y, dx: back.dx, name: isOfRows ? "dx of the middle y" : undefined, isDotted: isRandom });
       $("drawn").textContent = this.#note(isOfRows, isRandom, x);
     } catch (error) {
       if (asked === this.#asked) $("drawn").textContent = `Cannot be drawn: ${error.message}`;

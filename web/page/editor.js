@@ -6,7 +6,7 @@ import { LONGEST, locate, tooLong } from "./mistake.js";
 import { initial } from "./operands.js";
 
 const EXAMPLES = [
-  "silu", "gelu", "scale(0.5) | silu | scale(2)", "swiglu_oai", "prelu(weight=@w)", "snake_beta(alpha=2, beta=1)", "softcap(3)",
+  "silu", "gelu", "scale(0.5) | silu | scale(2)", "swiglu_oai", "prelu(weight=@w)", "snake_beta(alpha=2, beta=1)",
   "tanh | scale(4) | softmax",
 ];
 
@@ -132,7 +132,8 @@ export class Editor {
     const parts = [];
     if (text) {
       // A window of the text, so that the place is seen on a small screen too.
-      const from = Math.max(0, Math.min(start - 24, text.length - 60));
+      const fit = Math.floor(($("mistake").clientWidth - 30) / 8.8);
+      const from = text.length <= fit ? 0 : Math.max(0, Math.min(start - (fit >> 1), text.length - fit + 2));
       const [before, wrong] = [text.slice(from, start), text.slice(start, end)];
       const cut = from > 0 ? "…" : "";
       const pointer = " ".repeat(cut.length + before.length) + "^".repeat(Math.min(wrong.length, 200) || 1);

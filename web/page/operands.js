@@ -5,8 +5,9 @@ export function kindOf(text, name) {
   return new RegExp(`\\b(gate|residual|sigmoid_gate)\\(\\s*@${name}\\b`).test(text) ? "element" : "one";
 }
 
-/** The default of the parameter that an operand stands for; 1 elsewhere. */
+/** The default of the parameter that an operand stands for; elsewhere 1, and of a bias 0. */
 export function initial(text, name, activations) {
+  if (new RegExp(`\\bbias\\(@${name}\\b|\\bbias=@${name}\\b`).test(text)) return 0;
   const [, step, parameter] = new RegExp(`(\\w+)\\((?:[^()]*,)?\\s*(\\w+)\\s*=\\s*@${name}\\b`).exec(text) ?? [];
   const known = activations.find((activation) => activation.name === step);
   return known?.parameters.find((one) => one.name === parameter)?.default ?? 1;

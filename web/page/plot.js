@@ -1,5 +1,5 @@
 // A chain's value and derivative as curves, with a hair that is moved by pointer or arrow keys and a line that reads them out.
-import { axes, linear, path, ticks } from "./axes.js";
+import { axes, dots as points, linear, path, ticks } from "./axes.js";
 import { h, s, short } from "./dom.js";
 
 /** What is shown of the y axis: all of it, unless it is much larger than the x axis; then some of it. */
@@ -27,7 +27,7 @@ export class Plot {
     new ResizeObserver(() => this.#draw()).observe(host);
   }
 
-  /** Draws { xs, y, dx, name }: the curves that there are. */
+  /** Draws { xs, y, dx, name, isDotted }: the curves that there are, as lines or as dots. */
   show(data) {
     if (this.#data?.xs.length !== data.xs.length) this.#at = null;
     this.#data = data;
@@ -37,7 +37,7 @@ export class Plot {
   #draw() {
     const { width, height } = this.#host.getBoundingClientRect();
     if (!this.#data || width < 50) return;
-    const { xs, y, dx, name } = this.#data;
+    const { xs, y, dx, name, isDotted } = this.#data;
     const frame = { left: 46, right: width - 10, top: 26, bottom: height - 24 };
     const [first, last] = [xs[0], xs[xs.length - 1]];
     const curves = [y, dx].filter(Boolean);
@@ -45,7 +45,8 @@ export class Plot {
     const toX = linear([first, last], [frame.left, frame.right]);
     const toY = linear([low, high], [frame.bottom, frame.top]);
     const clip = s("clipPath", { id: "frame" }, s("rect", { x: frame.left, y: frame.top, width: frame.right - frame.left, height: frame.bottom - frame.top }));
-    const line = (values, kind) => values && s("path", { class: `line ${kind}`, d: path(xs, values, toX, toY, [frame.top, frame.bottom]), "clip-path": "url(#frame)" });
+    const trace = isDotted ? points : path;
+    const line = (values, kind) => values && s("path", { class: `line ${kind} ${isDotted ? "dots" : ""}`, d: trace(xs, values, toX, toY, [frame.top, frame.bottom]), "clip-path": "url(#frame)" });
     const marks = axes(frame, ticks(first, last, width / 70), ticks(low, high, height / 48), toX, toY);
     const names = [
       s("text", { x: frame.left, y: 13, class: "name1" }, "— y"),

@@ -1,11 +1,11 @@
 // The times, as a table: nanoseconds an element, beside a copy and beside the steps one after another.
-import { $, short, table, whole } from "./dom.js";
+import { $, h, short, table, whole } from "./dom.js";
 import { Clock, Subject, elementsFor, timed } from "./time.js";
 
 const OTHERS = ["relu", "silu", "gelu", "softplus", "scale(0.5) | silu | scale(2)"];
 const HEADS = [
-  { text: "chain", name: true }, { text: "pass" }, { text: "fused ns", number: true }, { text: "copy ns", number: true },
-  { text: "fused ÷ copy", number: true }, { text: "unfused ns", number: true }, { text: "unfused ÷ fused", number: true },
+  { text: "chain", name: true }, { text: "pass" }, { text: "fused ÷ copy", number: true }, { text: "unfused ÷ fused", number: true },
+  { text: "fused", number: true }, { text: "copy", number: true }, { text: "unfused, ns", number: true },
 ];
 const CLOCKS = { timestamps: "the GPU's timestamps", host: "the browser's clock, from submit to done" };
 
@@ -39,9 +39,10 @@ export class TimeView {
       }
       speed.clock = clock.kind;
       report.speed = speed.rows.length ? speed : report.speed;
-      const what = `${whole(elements)} elements of ${dtype}, median of 7 samples, by ${CLOCKS[clock.kind]}.`;
-      said.textContent = `${signal.aborted ? "Stopped. " : ""}${what}${gpu.about.software ? " On a CPU that stands in for a GPU: no measure of one." : ""}`;
-      said.className = gpu.about.software ? "bad" : "";
+      const what = `Nanoseconds an element, of ${whole(elements)} elements of ${dtype}; median of 7 samples, by ${CLOCKS[clock.kind]}.`;
+      const warning = gpu.about.software ? h("b", { class: "bad" }, " On a CPU that stands in for a GPU: no measure of one.") : "";
+      said.replaceChildren(signal.aborted ? "Stopped. " : "", what, warning);
+      said.className = "";
       this.#page.reported();
     } finally {
       clock.destroy();
@@ -57,8 +58,8 @@ export class TimeView {
       const { copy, fused, unfused } = found;
       if (!speed.rows.length) speed.copy_ns = copy;
       speed.rows.push({ chain: parsed.text, pass, dtype, ns: fused, copy: fused / copy, unfused_ns: unfused ?? null });
-      const more = unfused ? [short(unfused, 3), `${short(unfused / fused, 3)} ×`] : ["–", "–"];
-      lines.push([parsed.text, pass, short(fused, 3), short(copy, 3), short(fused / copy, 3), ...more]);
+      const ns = [fused, copy, unfused].map((value) => short(value, 3));
+      lines.push([parsed.text, pass, short(fused / copy, 3), unfused ? short(unfused / fused, 3) : "–", ...ns]);
       $("time-table").replaceChildren(table(HEADS, lines, "Times"));
     } finally {
       subject.destroy();

@@ -105,7 +105,7 @@ export class TrainView {
       return s("path", { class: `line ${index ? "second" : "first"}`, d: path(xs, losses, toX, toY, [frame.top, frame.bottom]) });
     });
     const names = this.#runs.map(({ label }, index) => s("text", { x: frame.right - 6, y: frame.top + 14 + 17 * index, "text-anchor": "end", class: `name${index + 1}` }, `${index ? "╌" : "—"} ${label}`));
-    const title = s("text", { x: (frame.left + frame.right) / 2, y: inner.height - 3, "text-anchor": "middle" }, "epoch (loss: mean cross-entropy of its steps)");
+    const title = s("text", { x: (frame.left + frame.right) / 2, y: inner.height - 3, "text-anchor": "middle" }, "epoch · mean loss of its steps");
     const label = `Training loss: ${this.#runs.map((run, index) => `${run.label} ${short(curves[index].at(-1), 3)}`).join(", ")}`;
     $("loss").replaceChildren(s("svg", { viewBox: `0 0 ${inner.width} ${inner.height}`, role: "img", "aria-label": label }, marks, ...lines.reverse(), ...names, title));
   }

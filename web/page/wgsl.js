@@ -68,7 +68,7 @@ export class Kernels {
     pre.scrollTop = 0;
     const line = [...pre.querySelectorAll(".c")].find(({ textContent }) => CHAIN.test(textContent));
     if (!line) return;
-    const above = 7 * parseFloat(getComputedStyle(pre).lineHeight) + 6;
+    const above = 7 * parseFloat(getComputedStyle(pre).lineHeight) + 1;
     pre.scrollTop = line.getBoundingClientRect().top - pre.getBoundingClientRect().top - above;
   }
 

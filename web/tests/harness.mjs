@@ -29,7 +29,11 @@ const args = [
   "--enable-unsafe-swiftshader", "--disable-vulkan-surface", "--no-sandbox", "--no-first-run", "--disable-sync",
   "--disable-background-networking", "--disable-component-update", "--disable-quic",
 ];
-export const launch = () => chromium.launch({ executablePath: process.env.NONLIN_CHROMIUM, args });
+export function launch() {
+  const { NONLIN_CHROMIUM: executablePath } = process.env;
+  if (!executablePath) throw new Error("NONLIN_CHROMIUM names no browser");
+  return chromium.launch({ executablePath, args });
+}
 
 /** A tab in a profile of its own, and what it said that it should not have: said. before runs in the page before anything else. */
 export async function open(browser, url, { width = 1400, height = 900, before, isReady = true, ...more } = {}) {

@@ -336,11 +336,11 @@ test("the report is copied, and has its schema", () => onPage({ permissions: ["c
   assert.ok(report.checks.length > 6 && report.by === "page" && /^Chromium \d+, Linux$/.test(report.system), report.system);
 }));
 
-test("offline once loaded", async () => {
+test("below another path, and offline once loaded", async () => {
   const folder = mkdtempSync(join(tmpdir(), "nonlin-offline-"));
-  cpSync(process.env.NONLIN_SITE, folder, { recursive: true });
+  cpSync(process.env.NONLIN_SITE, join(folder, "some/where"), { recursive: true });
   const host = await serve(folder);
-  const { tab, said, close } = await open(browser, host.url);
+  const { tab, said, close } = await open(browser, `${host.url}some/where/`);
   const controlled = () => tab.waitForFunction(() => navigator.serviceWorker.controller?.state === "activated");
   await controlled();
   await tab.context().setOffline(true);

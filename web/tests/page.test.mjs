@@ -70,6 +70,7 @@ test("operands have the defaults of what they stand for", async () => {
   const { activations } = nonlin.list();
   assert.equal(initial("prelu(weight=@w)", "w", activations), 0.25);
   assert.equal(initial("silu | gate(@g)", "g", activations), 1);
+  for (const text of ["bias(@b) | silu", "layer_norm(weight=@w, bias=@b)"]) assert.equal(initial(text, "b", activations), 0);
   assert.deepEqual([kindOf("silu | gate(@g)", "g"), kindOf("scale(@s)", "s")], ["element", "one"]);
   const { options, arrays } = operandsFor(nonlin.parse("scale(@s) | gate(@g)"), [2, 3], () => 5);
   assert.deepEqual([options.s.length, options.g.length, arrays.g.length, arrays.s[0]], [1, 6, 6, 5]);
