@@ -3,6 +3,16 @@
 /** Characters that a chain may have here. Longer ones are refused before anything reads them. */
 export const LONGEST = 2000;
 
+/** Steps of a chain, those of its gates' own chains included, that a kernel may have here. Some drivers take minutes over a kernel of
+    a hundred steps, and the whole tab waits with them. */
+const MOST_ON_GPU = 16;
+
+/** Why a chain, as it is printed, is not given to the GPU, or nothing. */
+export function tooMuch(text) {
+  const count = text.split("|").length;
+  return count > MOST_ON_GPU ? `This page gives a GPU at most ${MOST_ON_GPU} steps at once; this chain has ${count}.` : null;
+}
+
 /** The steps of a text, split at each "|" outside parentheses, with where they begin. */
 export function steps(text) {
   const found = [];

@@ -1,6 +1,7 @@
 // Numbers that somebody pastes: value and derivative of each, from the reference, and beside them what this GPU computes.
 import { $, h, later, short, table, whole } from "./dom.js";
 import { runOnce } from "./gpu.js";
+import { tooMuch } from "./mistake.js";
 import { operandsFor } from "./operands.js";
 
 export const MOST_NUMBERS = 256;
@@ -76,7 +77,7 @@ export class Numbers {
       const x = numbersOf($("pasted").value);
       const rows = await this.#rows(x);
       if (asked !== this.#asked) return;
-      this.#error(null);
+      this.#error(this.#page.gpu?.device ? tooMuch(this.#chain.text) : null);
       $("numbers-table").replaceChildren(rows);
     } catch (error) {
       if (asked === this.#asked) this.#error(error.message);
@@ -93,7 +94,7 @@ export class Numbers {
     const slopes = { ...arrays, dy: new Float32Array(x.length).fill(1) };
     const [{ y }, { dx }] = await Promise.all([core.call("reference", text, arrays, options), core.call("reference", text, slopes, options)]);
     const onGpu = async (pass, given, output) => {
-      if (!gpu?.device) return null;
+      if (!gpu?.device || gpu.isLost || tooMuch(text)) return null;
       const recipe = await core.call("recipe", text, pass, { ...options, limits: gpu.limits });
       return new Float32Array(await runOnce(gpu, recipe, given, output));
     };

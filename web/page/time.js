@@ -10,7 +10,6 @@ const SAMPLES = 7;
 const LONG = { timestamps: 20, host: 60 };
 const MOST_PASSES = 2048;
 const MOST_BYTES = 512 * 2 ** 20;
-const MOST_STEPS = 12;
 
 /** A kernel that reads n arrays and writes one, of 16 bytes an invocation; what it writes needs all that it reads. */
 export function copyText(inputs) {
@@ -146,7 +145,7 @@ export class Subject {
   async unfused() {
     const texts = steps(this.parsed.text).map(({ text }) => text);
     const count = texts.length;
-    if (count < 2 || count > MOST_STEPS || (count + 3) * this.bytes > MOST_BYTES) return null;
+    if (count < 2 || (count + 3) * this.bytes > MOST_BYTES) return null;
     const all = await Promise.all(texts.map((text) => this.core.call("parse", text)));
     const forward = [];
     for (const [i, step] of all.entries()) forward.push(await this.bound(step, "forward", { x: i ? `x${i}` : "x", y: i === count - 1 ? "y" : `x${i + 1}` }));

@@ -1,5 +1,6 @@
 // The times, as a table: nanoseconds an element, beside a copy and beside the steps one after another.
 import { $, h, short, table, whole } from "./dom.js";
+import { tooMuch } from "./mistake.js";
 import { Clock, Subject, elementsFor, timed } from "./time.js";
 
 const OTHERS = ["relu", "silu", "gelu", "softplus", "scale(0.5) | silu | scale(2)"];
@@ -21,6 +22,8 @@ export class TimeView {
     const { gpu, core, chain, report } = this.#page;
     const dtype = $("time-stored").value;
     const said = $("time-said");
+    const refused = tooMuch(chain?.text ?? "");
+    if (refused) throw new Error(refused);
     said.className = "quiet";
     said.textContent = "Looking for a size that is large enough …";
     const clock = new Clock(gpu);

@@ -60,7 +60,6 @@ export const overflow = (tab) => tab.evaluate(() => document.documentElement.scr
 /** Starts one of the page's actions, and waits until it has ended. */
 export async function act(tab, what, timeout = 120_000) {
   await tab.click(`#${what}`);
-  await tab.waitForSelector(`#${what}-stop`, { state: "visible" }).catch(() => {});
   await tab.waitForSelector(`#${what}-stop`, { state: "hidden", timeout });
   return tab.textContent(`#${what}-said`);
 }

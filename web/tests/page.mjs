@@ -146,6 +146,32 @@ test("markup that is typed stays text", () => onPage({}, async (tab) => {
   assert.equal(await tab.evaluate(() => window.isRun), undefined);
 }));
 
+test("what is timed as unfused is what is timed as fused", () => onPage({}, async (tab) => {
+  const far = await tab.evaluate(async () => {
+    const [{ findGpu }, { Core }, { Subject }, { read }] = await Promise.all(["gpu", "core", "time", "nonlin/run"].map((name) => import(`./${name}.js`)));
+    const [gpu, core] = [await findGpu(), new Core(10000)];
+    const found = {};
+    for (const text of ["scale(0.5) | silu | gate(@g | tanh) | bias(@b) | mish", "tanh | scale(4) | softmax | scale(3)"]) {
+      for (const pass of ["forward", "backward"]) {
+        const subject = new Subject(gpu, core, await core.call("parse", text), pass, "f32", 4096);
+        const [fused, unfused] = [await subject.fused(), await subject.unfused()];
+        const output = subject.memory.get(pass === "forward" ? "y" : "dx");
+        const all = [];
+        for (const record of [fused, unfused]) {
+          gpu.device.queue.writeBuffer(output, 0, new Float32Array(4096).fill(99));
+          await subject.once(record);
+          all.push(new Float32Array(await read(gpu.device, output, 16384)));
+        }
+        subject.destroy();
+        const size = all[0].reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+        found[`${text} ${pass}`] = { size, far: all[0].reduce((most, value, i) => Math.max(most, Math.abs(value - all[1][i])), 0) / size };
+      }
+    }
+    return found;
+  });
+  for (const [what, { size, far: share }] of Object.entries(far)) assert.ok(size > 1e-6 && size < 99 && share < 1e-5, `${what}: ${size}, ${share}`);
+}));
+
 /** Pastes as a user would, with a clipboard of its own. */
 const paste = (tab, selector, text) => tab.evaluate(([where, length, letter]) => {
   const data = new DataTransfer();
@@ -173,6 +199,7 @@ test("a megabyte of text is an error, and the page still answers", () => onPage(
 }));
 
 test("the longest chains that are let in are drawn, or refused, in time", () => onPage({}, async (tab) => {
+  await tab.click("#numbers summary");
   const longest = ["tanh|".repeat(399) + "tanh", "gate(".repeat(400), `${"gate(@g | ".repeat(150)}silu${")".repeat(150)}`, "x".repeat(2000)];
   for (const text of longest) {
     await type(tab, text);
@@ -180,6 +207,9 @@ test("the longest chains that are let in are drawn, or refused, in time", () => 
     await type(tab, "relu");
     await tab.waitForFunction(() => document.getElementById("wgsl").textContent.includes("forward of relu"), undefined, { timeout: 30_000 });
   }
+  await type(tab, longest[0]);
+  await tab.waitForFunction(() => /at most 16 steps at once; this chain has 400/.test(document.getElementById("numbers-error").textContent));
+  assert.match(await act(tab, "time"), /at most 16 steps/);
 }));
 
 test("what takes too long is ended, and the next call is answered", () => onPage({}, async (tab) => {

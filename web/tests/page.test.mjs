@@ -15,7 +15,7 @@ after(() => rmSync(site, { recursive: true }));
 const load = (name) => import(pathToFileURL(join(site, name)));
 
 const nonlin = await load("nonlin/index.js");
-const { locate, steps, tooLong, LONGEST } = await load("mistake.js");
+const { locate, steps, tooLong, tooMuch, LONGEST } = await load("mistake.js");
 const { STEPS, complete, words } = await load("complete.js");
 const known = words(nonlin.list());
 
@@ -47,6 +47,17 @@ test("mistakes are pointed at", () => {
 test("a chain that is too long is refused before it is read", () => {
   assert.equal(tooLong("x".repeat(LONGEST)), null);
   assert.match(tooLong("x".repeat(LONGEST + 1)), /2000 characters here; this has 2001/);
+});
+
+test("a kernel of very many steps is not given to the GPU", () => {
+  assert.equal(tooMuch("tanh | ".repeat(15) + "tanh"), null);
+  assert.match(tooMuch("tanh | ".repeat(16) + "tanh"), /at most 16 steps at once; this chain has 17/);
+  assert.match(tooMuch(`gate(@g | ${"tanh | ".repeat(15)}tanh)`), /has 17/);
+});
+
+test("the page's version is the package's", () => {
+  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  assert.ok(readFileSync(join(site, "main.js"), "utf8").includes(`const VERSION = "${version}";`), version);
 });
 
 test("steps are split outside parentheses", () => {

@@ -120,25 +120,9 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
             break;
         }
     }
-    let task = match words[..] {
-        ["help"] => Task::Help,
-        [] if arguments.is_empty() => Task::Help,
-        [] => return Err("which command, `demo`, `test` or `hlsl`?".into()),
-        ["demo"] => Task::Demo,
-        ["test"] => Task::Test(Tested::Library),
-        ["test", "core"] => Task::Test(Tested::Core),
-        ["test", "burn"] => Task::Test(Tested::Burn),
-        ["test", "web"] => Task::Test(Tested::Web),
-        ["web"] => Task::Web,
-        ["hlsl"] => Task::Hlsl(None),
-        ["hlsl", only] => Task::Hlsl(Some(only.to_owned())),
-        ["demo" | "web", other, ..]
-        | ["hlsl", _, other, ..]
-        | ["test", "burn" | "web", other, ..]
-        | ["test", other, ..]
-        | [other, ..] => {
-            return Err(format!("unexpected argument `{other}`"));
-        }
+    let task = match arguments.is_empty() {
+        true => Task::Help,
+        false => task_of(&words)?,
     };
     if adapter.is_some() && !matches!(task, Task::Test(_) | Task::Help) {
         return Err("--adapter is for `test`; the demo finds one".into());
@@ -155,6 +139,28 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
         serve,
         adapter,
         nonlin,
+    })
+}
+
+fn task_of(words: &[&str]) -> Result<Task, String> {
+    Ok(match words[..] {
+        ["help"] => Task::Help,
+        [] => return Err("which command, `demo`, `test`, `web` or `hlsl`?".into()),
+        ["demo"] => Task::Demo,
+        ["test"] => Task::Test(Tested::Library),
+        ["test", "core"] => Task::Test(Tested::Core),
+        ["test", "burn"] => Task::Test(Tested::Burn),
+        ["test", "web"] => Task::Test(Tested::Web),
+        ["web"] => Task::Web,
+        ["hlsl"] => Task::Hlsl(None),
+        ["hlsl", only] => Task::Hlsl(Some(only.to_owned())),
+        ["demo" | "web", other, ..]
+        | ["hlsl", _, other, ..]
+        | ["test", "burn" | "web", other, ..]
+        | ["test", other, ..]
+        | [other, ..] => {
+            return Err(format!("unexpected argument `{other}`"));
+        }
     })
 }
 
