@@ -37,8 +37,8 @@ export class Editor {
     for (const text of EXAMPLES) {
       $("examples").append(h("button", { type: "button", click: () => this.set(text) }, text));
     }
-    const shared = /^#chain=(.*)$/.exec(location.hash);
-    if (shared) this.#shared(shared[1]);
+    this.#shared();
+    addEventListener("hashchange", () => this.#shared() && this.#read());
   }
 
   /** Puts a chain into the line, as if it had been typed. */
@@ -54,12 +54,25 @@ export class Editor {
     this.#read();
   }
 
-  #shared(encoded) {
+  /** Takes the chain that the address has, if it has one. */
+  #shared() {
+    const [, encoded] = /^#chain=(.*)$/.exec(location.hash) ?? [];
+    if (encoded === undefined) return false;
     try {
       const text = decodeURIComponent(encoded);
-      if (!this.#refuses(text)) this.#input.value = this.#good = text;
+      if (this.#refuses(text)) return false;
+      this.#input.value = this.#good = text;
+      return true;
     } catch {
-      // An address that is none of ours.
+      return false; // An address that is none of ours.
+    }
+  }
+
+  #share(text) {
+    try {
+      history.replaceState(null, "", `#chain=${encodeURIComponent(text)}`);
+    } catch {
+      // Some browsers allow only so many in a while.
     }
   }
 
@@ -93,7 +106,7 @@ export class Editor {
       if (asked !== this.#asked) return;
       this.#show(null);
       this.#offer(parsed);
-      history.replaceState(null, "", `#chain=${encodeURIComponent(text)}`);
+      this.#share(text);
       this.#tell(parsed);
     } catch (error) {
       if (asked === this.#asked) this.#show({ ...locate(text, error.message), text });

@@ -112,6 +112,9 @@ test("a chain is drawn, printed and read out", () => onPage({}, async (tab) => {
   await tab.selectOption("#stored", "bf16");
   await tab.waitForFunction(() => document.getElementById("wgsl").textContent.includes("bf16_value"));
   assert.match(await tab.evaluate(() => location.hash), /^#chain=scale\(3\)%20%7C%20tanh$/);
+  await tab.evaluate(() => (location.hash = "chain=mish"));
+  await tab.waitForFunction(() => document.getElementById("wgsl").textContent.includes("backward of mish"));
+  assert.equal(await tab.inputValue("#chain-input"), "mish");
 }));
 
 test("completion by keys", () => onPage({}, async (tab) => {
