@@ -65,7 +65,8 @@ export class CheckView {
     const wrong = checks.filter((row) => row.wrong > 0).length + this.#errors.length;
     const isWhole = done === all && all > 0;
     const part = isWhole ? "" : all ? `Stopped after ${done} of ${all}. ` : "No activation has that in its name. ";
-    const said = wrong ? `${wrong} of ${done} are wrong.` : done ? `${done === all ? "All" : "Those"} ${done} are right: ${whole(compared)} numbers, each within what is allowed to it.` : "";
+    const right = `${isWhole ? "All" : "Those"} ${done} are right: ${whole(compared)} numbers, each within what is allowed to it.`;
+    const said = wrong ? `${wrong} of ${done} are wrong.` : done ? right : "";
     $("check-said").textContent = part + said;
     $("check-said").className = wrong ? "bad" : isWhole ? "good" : "";
   }
@@ -105,16 +106,20 @@ export class CheckView {
     this.#page.report.checks.push(row);
     const isWrong = row.wrong > 0;
     cell.className = `cell ${isWrong ? "wrong" : `w${heat(row)}`}`;
-    cell.replaceChildren(isWrong ? `${whole(row.wrong)} ✗` : short(row.worst_ulp, 2), h("small", {}, row.at === null ? "\u00a0" : `at ${shownAt(row.at, 2)}`));
+    const where = row.at === null ? "\u00a0" : `at ${shownAt(row.at, 2)}`;
+    cell.replaceChildren(isWrong ? `${whole(row.wrong)} ✗` : short(row.worst_ulp, 2), h("small", {}, where));
     const misrounded = row.misrounded === null ? "" : `; ${whole(row.misrounded)} not the nearest`;
-    cell.title = `${keyOf(row)}: ${whole(row.compared)} compared, ${whole(row.wrong)} wrong${misrounded}; worst ${short(row.worst_ulp)} of ${short(row.allowed_ulp)} ULP at x = ${shownAt(row.at)}`;
+    const counts = `${whole(row.compared)} compared, ${whole(row.wrong)} wrong${misrounded}`;
+    cell.title = `${keyOf(row)}: ${counts}; worst ${short(row.worst_ulp)} of ${short(row.allowed_ulp)} ULP at x = ${shownAt(row.at)}`;
     if (isWrong) this.#wrong(this.#sentence(row, worst));
     this.#summary();
   }
 
   #sentence(row, worst) {
-    const where = worst ? `; at x = ${short(worst.x, 9)} got ${short(worst.got, 9)}, want ${short(worst.want, 9)}, ${short(worst.ulp)} ULP of ${short(worst.allowed)}` : "";
-    return `${keyOf(row)}: ${whole(row.wrong)} of ${whole(row.compared)} wrong${where}`;
+    const what = `${keyOf(row)}: ${whole(row.wrong)} of ${whole(row.compared)} wrong`;
+    if (!worst) return what;
+    const [x, got, want] = [worst.x, worst.got, worst.want].map((value) => short(value, 9));
+    return `${what}; at x = ${x} got ${got}, want ${want}, ${short(worst.ulp)} ULP of ${short(worst.allowed)}`;
   }
 
   #wrong(text) {
@@ -131,8 +136,10 @@ export class CheckView {
       const right = group.filter((row) => row.wrong === 0).length;
       const misrounded = group.reduce((sum, row) => sum + (row.misrounded ?? 0), 0);
       const kind = right === group.length ? "good" : "bad";
+      const allowed = worst.allowed_ulp === null ? "" : ` of ${short(worst.allowed_ulp, 3)}`;
       return [
-        `${worst.pass} ${worst.dtype}`, h("span", { class: kind }, `${right} of ${group.length}`), worst.allowed_ulp === null ? short(worst.worst_ulp, 3) : `${short(worst.worst_ulp, 3)} of ${short(worst.allowed_ulp, 3)}`, worst.chain, shownAt(worst.at),
+        `${worst.pass} ${worst.dtype}`, h("span", { class: kind }, `${right} of ${group.length}`),
+        `${short(worst.worst_ulp, 3)}${allowed}`, worst.chain, shownAt(worst.at),
         worst.dtype === "f32" ? "–" : whole(misrounded), whole(group.reduce((sum, row) => sum + row.compared, 0)),
       ];
     });

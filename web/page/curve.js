@@ -61,7 +61,8 @@ export class Curve {
 
   #note(isOfRows, isRandom, x) {
     const notes = ["The f64 reference, at f32 values of x."];
-    if (isOfRows) notes.push(`x is one row of ${x.length} elements; the derivative is that of y at x = ${short(x[x.length >> 1])} with respect to each of them.`);
+    const middle = short(x[x.length >> 1]);
+    if (isOfRows) notes.push(`x is one row of ${x.length} elements; the derivative is that of y at x = ${middle} with respect to each.`);
     if (isRandom) notes.push("Random steps draw with seed 7.");
     return notes.join(" ");
   }

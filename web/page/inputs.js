@@ -11,7 +11,8 @@ export function seeded(seed) {
   };
 }
 
-const SPECIAL = [0, -0, NaN, Infinity, -Infinity, 3.4028234663852886e38, -3.4028234663852886e38, 1.1754943508222875e-38, -1.1754943508222875e-38];
+const [LARGEST, SMALLEST] = [3.4028234663852886e38, 1.1754943508222875e-38];
+const SPECIAL = [0, -0, NaN, Infinity, -Infinity, LARGEST, -LARGEST, SMALLEST, -SMALLEST];
 const AROUND = [0.5, 1, 1.5, 2, 2.5, 3, 4, 6, 7, 8, 9, 10, 16, 20, 44, 80, 87, 88, 89, 90, 103, 104, 128, 150, 300, 1000];
 
 /** f32: special numbers, neighbours of those where formulas change, subnormals, all magnitudes, and ordinary ones. */

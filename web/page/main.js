@@ -70,8 +70,11 @@ const HELP = {
 function without(why, message) {
   const [title, lines] = HELP[why];
   const list = [...lines, message].filter(Boolean).map((line) => h("li", {}, line));
-  const rest = why === "lost" ? [] : [h("p", {}, "Curves, kernels and the reference need no GPU: all of “Chain” works. Checking, timing and training need one.")];
-  $("no-gpu").replaceChildren(h("p", {}, title), ...(list.length ? [h("ul", {}, ...list)] : []), ...rest);
+  const parts = [h("p", {}, title)];
+  if (list.length) parts.push(h("ul", {}, ...list));
+  const rest = "Curves, kernels and the reference need no GPU: all of “Chain” works. Checking, timing and training need one.";
+  if (why !== "lost") parts.push(h("p", {}, rest));
+  $("no-gpu").replaceChildren(...parts);
   $("no-gpu").hidden = false;
   for (const id of ACTIONS) $(id).disabled = true;
 }
@@ -81,8 +84,9 @@ function introduce({ about, hasTimestamps }) {
   const parts = [h("b", {}, about.name), ` · WebGPU, ${clock}`];
   $("adapter").replaceChildren(...parts);
   if (!about.software) return;
-  const what = "A software adapter: this is your CPU, not a GPU. What it computes can be checked; how fast it is says nothing about any GPU.";
-  $("adapter").append(h("br"), h("b", { class: "bad", id: "software" }, what));
+  const what = "A software adapter: this is your CPU, not a GPU.";
+  const worth = "What it computes can be checked; how fast it is says nothing about any GPU.";
+  $("adapter").append(h("br"), h("b", { class: "bad", id: "software" }, `${what} ${worth}`));
 }
 
 async function openGpu() {

@@ -190,8 +190,8 @@ export class Network {
   }
 
   async #build(digits) {
-    const { seed, epochs, learned } = this.#setting;
-    const { layers, values } = parametersOf(seed, learned);
+    const { seed, epochs, learned: initial } = this.#setting;
+    const { layers, values } = parametersOf(seed, initial);
     this.layers = layers;
     this.steps = (epochs * TRAINED) / BATCH;
     this.parameters = this.#buffer(values);
@@ -205,7 +205,8 @@ export class Network {
     await this.#backward(BATCH, await this.#forward(BATCH, x, batchLabels, batchOutcomes));
     // Adam's rate falls with the length of the history, which is this many words and not a padded buffer.
     const history = { buffer: this.history, size: this.steps * 4 };
-    this.#own("adam", [values.length, 0, 0, 0], values.length, { 9: taken, 14: this.parameters, 15: this.gradients, 16: means, 17: history });
+    const learned = { 9: taken, 14: this.parameters, 15: this.gradients, 16: means, 17: history };
+    this.#own("adam", [values.length, 0, 0, 0], values.length, learned);
     this.#own("finish", [BATCH, 0, 0, 0], 1, { 9: taken, 17: history, 18: batchOutcomes });
     this.step = this.#works;
     this.#works = [];

@@ -44,9 +44,14 @@ export class Plot {
     const [low, high] = range(curves, last - first);
     const toX = linear([first, last], [frame.left, frame.right]);
     const toY = linear([low, high], [frame.bottom, frame.top]);
-    const clip = s("clipPath", { id: "frame" }, s("rect", { x: frame.left, y: frame.top, width: frame.right - frame.left, height: frame.bottom - frame.top }));
+    const box = { x: frame.left, y: frame.top, width: frame.right - frame.left, height: frame.bottom - frame.top };
+    const clip = s("clipPath", { id: "frame" }, s("rect", box));
     const trace = isDotted ? points : path;
-    const line = (values, kind) => values && s("path", { class: `line ${kind} ${isDotted ? "dots" : ""}`, d: trace(xs, values, toX, toY, [frame.top, frame.bottom]), "clip-path": "url(#frame)" });
+    const line = (values, kind) => {
+      if (!values) return null;
+      const d = trace(xs, values, toX, toY, [frame.top, frame.bottom]);
+      return s("path", { class: `line ${kind} ${isDotted ? "dots" : ""}`, d, "clip-path": "url(#frame)" });
+    };
     const marks = axes(frame, ticks(first, last, width / 70), ticks(low, high, height / 48), toX, toY);
     const names = [
       s("text", { x: frame.left, y: 13, class: "name1" }, "— y"),

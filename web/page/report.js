@@ -2,7 +2,9 @@
 
 /** The browser and the system in words, from what the browser says of itself. */
 export function systemOf({ userAgent = "", userAgentData } = {}) {
-  const brand = userAgentData?.brands?.find(({ brand }) => !/not.?a.?brand|chromium/i.test(brand)) ?? userAgentData?.brands?.find(({ brand }) => /chromium/i.test(brand));
+  // Browsers made of Chromium name it beside themselves, and a brand that there is not.
+  const brands = (userAgentData?.brands ?? []).filter(({ brand }) => !/not.?a.?brand/i.test(brand));
+  const brand = brands.find(({ brand }) => brand !== "Chromium") ?? brands[0];
   const [, name, version] = /(Firefox|Edg|OPR|Chrome|Version)\/(\d+)/.exec(userAgent.replace(/Chrome\/\d+[^]*?(Edg|OPR)/, "$1")) ?? [];
   const names = { Edg: "Edge", OPR: "Opera", Version: "Safari" };
   const browser = brand ? `${brand.brand} ${brand.version}` : name ? `${names[name] ?? name} ${version}` : "an unknown browser";

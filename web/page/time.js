@@ -99,7 +99,9 @@ class Memory {
     const buffer = createBuffer(this.#device, bytes);
     // f32 from about -4 to 4 in a pattern of 1,021 words, or pairs of halves that are as ordinary.
     const words = new Uint32Array(Math.min(bytes >> 2, 1 << 18)).map((_, i) => (i & 1 ? 0xbf803f00 : 0x3f003f80) + ((i * 7919) % 1021));
-    for (let at = 0; at < bytes >> 2; at += words.length) this.#device.queue.writeBuffer(buffer, at * 4, words, 0, Math.min(words.length, (bytes >> 2) - at));
+    for (let at = 0; at < bytes >> 2; at += words.length) {
+      this.#device.queue.writeBuffer(buffer, at * 4, words, 0, Math.min(words.length, (bytes >> 2) - at));
+    }
     this.#all.set(name, buffer);
     return buffer;
   }
@@ -127,7 +129,8 @@ export class Subject {
   /** The recipe of a chain over this subject's elements, bound to buffers by name. */
   async bound({ text, operands, isOfRows }, pass, places) {
     const shape = isOfRows || this.parsed.isOfRows ? [this.elements / 1024, 1024] : [this.elements];
-    const given = Object.fromEntries(operands.map((name) => [name, { length: kindOf(this.parsed.text, name) === "element" ? this.elements : 1 }]));
+    const length = (name) => (kindOf(this.parsed.text, name) === "element" ? this.elements : 1);
+    const given = Object.fromEntries(operands.map((name) => [name, { length: length(name) }]));
     const options = { shape, dtype: this.dtype, operands: given, limits: this.gpu.limits };
     const recipe = await this.core.call("recipe", text, pass, options);
     const buffers = {};
@@ -148,7 +151,10 @@ export class Subject {
     if (count < 2 || (count + 3) * this.bytes > MOST_BYTES) return null;
     const all = await Promise.all(texts.map((text) => this.core.call("parse", text)));
     const forward = [];
-    for (const [i, step] of all.entries()) forward.push(await this.bound(step, "forward", { x: i ? `x${i}` : "x", y: i === count - 1 ? "y" : `x${i + 1}` }));
+    for (const [i, step] of all.entries()) {
+      const places = { x: i ? `x${i}` : "x", y: i === count - 1 ? "y" : `x${i + 1}` };
+      forward.push(await this.bound(step, "forward", places));
+    }
     const together = (records) => (pass) => records.forEach((record) => record(pass));
     if (this.pass === "forward") return together(forward);
     // What backward reads is there already, as it is in training.
@@ -176,7 +182,8 @@ export class Subject {
     const long = this.parsed.operands.filter((name) => kindOf(this.parsed.text, name) === "element");
     const inputs = [this.memory.get("x", this.bytes), ...(this.pass === "forward" ? [] : [this.memory.get("dy", this.bytes)])];
     // Operands are f32, whatever x is: as many arrays of x's bytes as they have bytes.
-    for (const name of long) for (let part = 0; part < 4 / sizeOf(this.dtype); part++) inputs.push(this.memory.get(`copied ${name} ${part}`, this.bytes));
+    const parts = Array.from({ length: 4 / sizeOf(this.dtype) }, (_, part) => part);
+    for (const name of long) inputs.push(...parts.map((part) => this.memory.get(`copied ${name} ${part}`, this.bytes)));
     const module = device.createShaderModule({ label: "copy", code: copyText(inputs.length) });
     const pipeline = device.createComputePipeline({ label: "copy", layout: "auto", compute: { module } });
     const buffers = [...inputs, this.memory.get("copied", this.bytes)];

@@ -12,14 +12,18 @@ export function learnedOf(text, activations) {
   const [, name] = /^(\w+)/.exec(text);
   const { parameters } = activations.find((activation) => activation.name === name);
   const learned = {};
-  for (const [, parameter, operand] of text.matchAll(/(\w+)=@(\w+)/g)) learned[operand] = parameters.find((one) => one.name === parameter).default;
+  for (const [, parameter, operand] of text.matchAll(/(\w+)=@(\w+)/g)) {
+    learned[operand] = parameters.find((one) => one.name === parameter).default;
+  }
   return { name, learned };
 }
 
 /** Means of an epoch's losses, as the curve is drawn. */
 export function epochMeans(history) {
   const means = [];
-  for (let at = 0; at + STEPS <= history.length; at += STEPS) means.push(history.slice(at, at + STEPS).reduce((sum, loss) => sum + loss, 0) / STEPS);
+  for (let at = 0; at + STEPS <= history.length; at += STEPS) {
+    means.push(history.slice(at, at + STEPS).reduce((sum, loss) => sum + loss, 0) / STEPS);
+  }
   return means;
 }
 
@@ -104,9 +108,14 @@ export class TrainView {
       const xs = losses.map((_, epoch) => epoch + 1);
       return s("path", { class: `line ${index ? "second" : "first"}`, d: path(xs, losses, toX, toY, [frame.top, frame.bottom]) });
     });
-    const names = this.#runs.map(({ label }, index) => s("text", { x: frame.right - 6, y: frame.top + 14 + 17 * index, "text-anchor": "end", class: `name${index + 1}` }, `${index ? "╌" : "—"} ${label}`));
-    const title = s("text", { x: (frame.left + frame.right) / 2, y: inner.height - 3, "text-anchor": "middle" }, "epoch · mean loss of its steps");
+    const names = this.#runs.map(({ label }, index) => {
+      const place = { x: frame.right - 6, y: frame.top + 14 + 17 * index, "text-anchor": "end", class: `name${index + 1}` };
+      return s("text", place, `${index ? "╌" : "—"} ${label}`);
+    });
+    const below = { x: (frame.left + frame.right) / 2, y: inner.height - 3, "text-anchor": "middle" };
+    const title = s("text", below, "epoch · mean loss of its steps");
     const label = `Training loss: ${this.#runs.map((run, index) => `${run.label} ${short(curves[index].at(-1), 3)}`).join(", ")}`;
-    $("loss").replaceChildren(s("svg", { viewBox: `0 0 ${inner.width} ${inner.height}`, role: "img", "aria-label": label }, marks, ...lines.reverse(), ...names, title));
+    const about = { viewBox: `0 0 ${inner.width} ${inner.height}`, role: "img", "aria-label": label };
+    $("loss").replaceChildren(s("svg", about, marks, ...lines.reverse(), ...names, title));
   }
 }

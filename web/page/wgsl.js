@@ -2,7 +2,10 @@
 import { $, copy, h, whole } from "./dom.js";
 import { operandsFor } from "./operands.js";
 
-const TOKEN = /(?<c>\/\/[^\n]*)|(?<n>\b\d[\w.]*\b)|(?<t>\b(?:f32|f16|u32|i32|bool|array|vec[234]|atomic|ptr)\b)|(?<k>@\w+|\b(?:fn|let|var|const|override|struct|if|else|for|while|loop|switch|case|default|return|break|continue|storage|read|read_write|uniform|workgroup|enable)\b)/g;
+const TYPES = "f32|f16|u32|i32|bool|array|vec[234]|atomic|ptr";
+const WORDS = "fn|let|var|const|override|struct|if|else|for|while|loop|switch|case|default|return|break|continue|storage|read|read_write|uniform|workgroup|enable";
+/** Comments, numbers, types and keywords, as the classes c, n, t and k. */
+const TOKEN = new RegExp(`(?<c>//[^\\n]*)|(?<n>\\b\\d[\\w.]*\\b)|(?<t>\\b(?:${TYPES})\\b)|(?<k>@\\w+|\\b(?:${WORDS})\\b)`, "g");
 
 /** Text and coloured spans, in order. */
 export function coloured(text) {
@@ -85,6 +88,7 @@ export class Kernels {
     const text = dispatches.map(({ wgsl }, index) => head(index) + wgsl).join("\n\n");
     const count = dispatches.length === 1 ? "One dispatch" : `${dispatches.length} dispatches`;
     const lines = text.split("\n").length;
-    return [text, `${count} for all steps, ${whole(lines)} lines; shown for ${shape.map(whole).join(" × ")} elements. The chain's own lines are in view; what they call stands above.`];
+    const about = `${count} for all steps, ${whole(lines)} lines; shown for ${shape.map(whole).join(" × ")} elements.`;
+    return [text, `${about} The chain's own lines are in view; what they call stands above.`];
   }
 }
