@@ -107,7 +107,8 @@ export class CheckView {
     const isWrong = row.wrong > 0;
     cell.className = `cell ${isWrong ? "wrong" : `w${heat(row)}`}`;
     const where = row.at === null ? "\u00a0" : `at ${shownAt(row.at, 2)}`;
-    cell.replaceChildren(isWrong ? `${whole(row.wrong)} ✗` : short(row.worst_ulp, 2), h("small", {}, where));
+    const [mark, more] = isWrong ? ["✗", `${whole(row.wrong)} wrong`] : [short(row.worst_ulp, 2), where];
+    cell.replaceChildren(mark, h("small", {}, more));
     const misrounded = row.misrounded === null ? "" : `; ${whole(row.misrounded)} not the nearest`;
     const counts = `${whole(row.compared)} compared, ${whole(row.wrong)} wrong${misrounded}`;
     cell.title = `${keyOf(row)}: ${counts}; worst ${short(row.worst_ulp)} of ${short(row.allowed_ulp)} ULP at x = ${shownAt(row.at)}`;

@@ -3,8 +3,8 @@
 /** Characters that a chain may have here. Longer ones are refused before anything reads them. */
 export const LONGEST = 2000;
 
-/** Steps of a chain, those of its gates' own chains included, that a kernel may have here. Some drivers take minutes over a kernel of
-    a hundred steps, and the whole tab waits with them. */
+/** Steps of a chain, those of its gates' own chains included, that a kernel may have here. SwiftShader took a minute over a kernel of
+    a hundred steps, and the whole tab waited with it. */
 const MOST_ON_GPU = 16;
 
 /** Why a chain, as it is printed, is not given to the GPU, or nothing. */

@@ -80,7 +80,7 @@ export class TrainView {
       this.#draw();
     }
     for (const run of this.#runs) run.outcome = await run.network.evaluate();
-    const heads = [{ text: "", name: true }, { text: "training loss", number: true }, { text: "test digits recognised", number: true }];
+    const heads = [{ text: "", name: true }, { text: "training loss", number: true }, { text: "recognised", number: true }];
     const rows = this.#runs.map(({ label, outcome }) => [label, short(outcome.loss, 4), `${(100 * outcome.recognised).toFixed(1)} %`]);
     $("train-table").replaceChildren(table(heads, rows, "What came of it"));
   }

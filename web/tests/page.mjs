@@ -247,6 +247,18 @@ test("without an adapter too", () => onPage({ before: () => (GPU.prototype.reque
   await isCurve(tab);
 }));
 
+test("a file that is missing is said", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "nonlin-missing-"));
+  cpSync(process.env.NONLIN_SITE, folder, { recursive: true });
+  rmSync(join(folder, "nonlin/pkg/nonlin_bg.wasm"));
+  const host = await serve(folder);
+  const { tab, close } = await open(browser, host.url, { isReady: false });
+  await tab.waitForFunction(() => /could not be loaded: .*nonlin_bg.wasm/.test(document.getElementById("adapter").textContent));
+  await close();
+  await host.close();
+  rmSync(folder, { recursive: true });
+});
+
 test("numbers of one's own, beside this GPU's", () => onPage({}, async (tab) => {
   await type(tab, "silu");
   await tab.click("#numbers summary");
