@@ -83,11 +83,12 @@ pub fn gradient<X: Element, G: Element, D: Element>(
 
 /// All shares, where none has a stated error.
 fn add_told(sums: &mut [Sum64], shares: &Shares, x: &[f32], dy: &[f32]) {
+    let mut held = Held::default();
     for (index, (x, dy)) in x.iter().zip(dy).enumerate() {
         let sum = &mut sums[shares.spread.index(index)];
         sum.nan |= x.is_nan() || dy.is_nan();
         sum.anything |= shares.eval.takes_nan(index);
-        sum.add_told(shares.at(*x, *dy, index));
+        sum.add_told(shares.at(*x, *dy, index, &mut held));
     }
 }
 

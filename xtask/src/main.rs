@@ -6,7 +6,9 @@ mod hlsl;
 mod kit;
 mod packages;
 mod reports;
+mod serve;
 mod shell;
+mod site;
 mod web;
 
 use std::env;
@@ -25,8 +27,9 @@ commands:
               adapter, examples, demo
   test core   the library without wgpu
   test burn   nonlin-burn: lints, documentation, tests with and without burn's fusion, its example
-  web         the package for npm, in the folder web/
-  test web    that package, in Node and in Chromium on WebGPU; the library for the web
+  web         the package for npm, in the folder web/, and the page that is made of it, in target/site,
+              which is then served on localhost
+  test web    the package, in Node and in Chromium on WebGPU; the page; the library for the web
   hlsl [TEXT] every kernel as HLSL, through the two compilers that DX12 uses, which are fetched: which
               kernels they refuse, and which take them long (optional; Debian on x86-64, an hour);
               with TEXT, what the lines of `nonlin wgsl` with it in them print, such as frelu or
@@ -38,6 +41,7 @@ commands:
 options:
   --adapter NAME   for `test`: on one adapter alone, of lavapipe, llvmpipe-gl, swiftshader and
                    whatever else the tests call an adapter of this machine
+  --no-serve       for `web`: build, and no more
   --nonlin FILE    for `hlsl`: a command `nonlin` that is built already, in the place of this checkout's
   --no-install     install and download nothing. Otherwise, on Linux, Mesa's software drivers are
                    installed by the system's package manager if they are needed, and `test` fetches
@@ -76,6 +80,8 @@ enum Tested {
 struct Options {
     task: Task,
     install: bool,
+    /// Whether `web` serves what it has built.
+    serve: bool,
     adapter: Option<String>,
     nonlin: Option<String>,
 }
@@ -97,12 +103,13 @@ fn main() -> ExitCode {
 
 fn parse(arguments: &[String]) -> Result<Options, String> {
     let mut words = Vec::new();
-    let (mut install, mut adapter, mut nonlin) = (true, None, None);
+    let (mut install, mut serve, mut adapter, mut nonlin) = (true, true, None, None);
     let mut rest = arguments.iter().map(String::as_str);
     while let Some(argument) = rest.next() {
         match argument {
             "-h" | "--help" => words = vec!["help"],
             "--no-install" => install = false,
+            "--no-serve" => serve = false,
             "--adapter" => {
                 let name = rest.next().ok_or("--adapter needs a name")?;
                 adapter = Some(name.to_owned());
@@ -120,9 +127,31 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
             break;
         }
     }
-    let task = match words[..] {
+    let task = match arguments.is_empty() {
+        true => Task::Help,
+        false => task_of(&words)?,
+    };
+    if adapter.is_some() && !matches!(task, Task::Test(_) | Task::Help) {
+        return Err("--adapter is for `test`; the demo finds one".into());
+    }
+    if nonlin.is_some() && !matches!(task, Task::Hlsl(_) | Task::Help) {
+        return Err("--nonlin is for `hlsl`; other commands build it".into());
+    }
+    if !serve && !matches!(task, Task::Web | Task::Help) {
+        return Err("--no-serve is for `web`; nothing else serves".into());
+    }
+    Ok(Options {
+        task,
+        install,
+        serve,
+        adapter,
+        nonlin,
+    })
+}
+
+fn task_of(words: &[&str]) -> Result<Task, String> {
+    Ok(match words[..] {
         ["help"] => Task::Help,
-        [] if arguments.is_empty() => Task::Help,
         [] => return Err("which command, `demo` or `test`?".into()),
         ["demo"] => Task::Demo,
         ["test"] => Task::Test(Tested::Library),
@@ -141,18 +170,6 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
         | [other, ..] => {
             return Err(format!("unexpected argument `{other}`"));
         }
-    };
-    if adapter.is_some() && !matches!(task, Task::Test(_) | Task::Help) {
-        return Err("--adapter is for `test`; the demo finds one".into());
-    }
-    if nonlin.is_some() && !matches!(task, Task::Hlsl(_) | Task::Help) {
-        return Err("--nonlin is for `hlsl`; other commands build it".into());
-    }
-    Ok(Options {
-        task,
-        install,
-        adapter,
-        nonlin,
     })
 }
 
@@ -169,7 +186,9 @@ fn run(options: &Options) -> Result<(), Stop> {
             shell.summary();
             done
         }),
-        Task::Web => Shell::new().and_then(|mut shell| web::build(&mut shell, install)),
+        Task::Web => {
+            Shell::new().and_then(|mut shell| web::web(&mut shell, install, options.serve))
+        }
         Task::Adapters => Shell::new().and_then(|mut shell| reports::table(&mut shell)),
         Task::GpuKit => Shell::new().and_then(|mut shell| kit::make(&mut shell)),
         Task::Hlsl(only) => Shell::new().and_then(|mut shell| {
@@ -394,6 +413,7 @@ mod tests {
         Options {
             task,
             install: true,
+            serve: true,
             adapter: None,
             nonlin: None,
         }
@@ -416,6 +436,11 @@ mod tests {
             ..options(Task::Demo)
         };
         assert_eq!(parsed("--no-install demo"), Ok(no_install));
+        let no_serve = Options {
+            serve: false,
+            ..options(Task::Web)
+        };
+        assert_eq!(parsed("web --no-serve"), Ok(no_serve));
         let on_one = Options {
             adapter: Some("lavapipe".into()),
             ..options(Task::Test(Tested::Burn))
@@ -443,6 +468,8 @@ mod tests {
             "test --adapter",
             "demo --adapter lavapipe",
             "--no-install",
+            "demo --no-serve",
+            "test web --no-serve",
         ] {
             assert!(parsed(wrong).is_err(), "{wrong}");
         }
