@@ -425,11 +425,7 @@ pub(super) const ALL: &[Rule] = &[
             true => f64::NAN,
             false => of[0],
         },
-        partial: |of, at| match (at, of[1].abs() > f64::from(f32::MAX)) {
-            (0, false) => 1.0,
-            (0, true) => f64::NAN,
-            _ => 0.0,
-        },
+        partial: |_, at| [1.0, 0.0][at],
         tangent: Tangent::By(|graph, of, _, d| {
             let d = d[0]?;
             Some(call(graph, "m_if_finite", &[d, of[1]]))
