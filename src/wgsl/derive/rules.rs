@@ -27,9 +27,11 @@ pub(super) enum Tangent {
     OfText,
     /// It is a derivative itself, and its own is not known.
     Unknown,
-    /// From what it takes, itself, and the derivatives of what it takes.
-    By(fn(&mut Graph, &[Id], Id, &[Option<Id>]) -> Option<Id>),
+    By(Derive),
 }
+
+/// Makes a derivative from what a function takes, its value, and the derivatives of what it takes.
+type Derive = fn(&mut Graph, &[Id], Id, &[Option<Id>]) -> Option<Id>;
 
 /// The place of a function among the rules.
 pub(super) fn by_name(name: &str) -> Option<usize> {
