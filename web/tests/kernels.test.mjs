@@ -71,6 +71,8 @@ test("shaders need no feature, and bind as manifests say", () => {
       const wgsl = text(shader);
       const code = wgsl.replace(/\/\/.*/g, "");
       assert.ok(!/\bf16\b|subgroup|^enable/m.test(code), shader);
+      // Of Jinja there are names between braces, and nothing else that it would take for its own.
+      assert.ok(!/\{[{%#-]|[-%#}]\}/.test(wgsl.replace(/\{\{ \w+ \}\}/g, "")), shader);
       assert.match(code, /@compute @workgroup_size\(\w+\)\s*fn main\(/);
       const modes = [...wgsl.matchAll(/@binding\((\d+)\) var<(storage, \w+|uniform)>/g)].map(([, , mode]) => mode);
       const want = bindings.map((name) => (name.struct ? "uniform" : kernel.outputs.includes(name) ? "storage, read_write" : "storage, read"));

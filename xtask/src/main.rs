@@ -1,8 +1,9 @@
-//! `cargo xtask demo`, `cargo xtask test`, `cargo xtask test core`, `cargo xtask test burn`, `cargo xtask web`, `cargo xtask test web`
-//! and `cargo xtask hlsl`: everything a fresh machine with Rust needs, set-up included. Standard library only, so that it builds in a second or two.
+//! `cargo xtask demo`, `cargo xtask test`, `cargo xtask test core`, `cargo xtask test burn`, `cargo xtask web`, `cargo xtask test web`,
+//! `cargo xtask kernels` and `cargo xtask hlsl`: everything a fresh machine with Rust needs, set-up included. Standard library only, so that it builds in a second or two.
 
 mod adapters;
 mod hlsl;
+mod kernels;
 mod packages;
 mod shell;
 mod web;
@@ -25,6 +26,7 @@ commands:
   test burn   nonlin-burn: lints, documentation, tests with and without burn's fusion, its example
   web         the package for npm, in the folder web/
   test web    that package, in Node and in Chromium on WebGPU; the library for the web
+  kernels     backward kernels as folders in the form of the Hub's kernels for WebGPU, in target/kernels
   hlsl [TEXT] every kernel as HLSL, through the two compilers that DX12 uses, which are fetched: which
               kernels they refuse, and which take them long (optional; Debian on x86-64, an hour);
               with TEXT, what the lines of `nonlin wgsl` with it in them print, such as frelu or
@@ -49,6 +51,7 @@ enum Task {
     Demo,
     Test(Tested),
     Web,
+    Kernels,
     /// Of lines with this text in them.
     Hlsl(Option<String>),
 }
@@ -123,9 +126,10 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
         ["test", "burn"] => Task::Test(Tested::Burn),
         ["test", "web"] => Task::Test(Tested::Web),
         ["web"] => Task::Web,
+        ["kernels"] => Task::Kernels,
         ["hlsl"] => Task::Hlsl(None),
         ["hlsl", only] => Task::Hlsl(Some(only.to_owned())),
-        ["demo" | "web", other, ..]
+        ["demo" | "web" | "kernels", other, ..]
         | ["hlsl", _, other, ..]
         | ["test", "burn" | "web", other, ..]
         | ["test", other, ..]
@@ -161,6 +165,7 @@ fn run(options: &Options) -> Result<(), Stop> {
             done
         }),
         Task::Web => Shell::new().and_then(|mut shell| web::build(&mut shell, install)),
+        Task::Kernels => Shell::new().and_then(|mut shell| kernels::kernels(&mut shell, install)),
         Task::Hlsl(only) => Shell::new().and_then(|mut shell| {
             let nonlin = options.nonlin.as_deref().map(Path::new);
             hlsl::hlsl(&mut shell, install, only.as_deref(), nonlin)
@@ -397,6 +402,7 @@ mod tests {
         assert_eq!(parsed("test burn"), Ok(options(Task::Test(Tested::Burn))));
         assert_eq!(parsed("test web"), Ok(options(Task::Test(Tested::Web))));
         assert_eq!(parsed("web"), Ok(options(Task::Web)));
+        assert_eq!(parsed("kernels"), Ok(options(Task::Kernels)));
         let no_install = Options {
             install: false,
             ..options(Task::Demo)
@@ -415,6 +421,7 @@ mod tests {
         for wrong in [
             "web page",
             "test web page",
+            "kernels relu",
             "hlsl frelu silu",
             "hlsl --nonlin",
             "demo --nonlin target/debug/nonlin",

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::kernels;
 use crate::packages::{Manager, by_hand, install_packages, on_path};
 use crate::shell::{Shell, Step, Stop};
 
@@ -220,7 +221,8 @@ pub(crate) fn test(shell: &mut Shell, install: bool) -> Result<(), Stop> {
     let chromium = ensure_chromium(shell, install)?;
     let why = "every activation in Chromium, on WebGPU";
     let step = node("browser", why, &["node", "web/tests/browser.mjs"]);
-    shell.run(&step.with("NONLIN_CHROMIUM", &chromium))
+    shell.run(&step.with("NONLIN_CHROMIUM", &chromium))?;
+    kernels::test(shell, &chromium)
 }
 
 /// What TypeScript makes of the package.
