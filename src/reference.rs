@@ -80,6 +80,11 @@ pub(crate) struct Eval {
 }
 
 impl Eval {
+    /// Whether an error is stated that every step keeps to.
+    pub(crate) fn has_budget(&self) -> bool {
+        self.nodes.iter().all(|node| node.step.budget().is_finite())
+    }
+
     pub(crate) fn new(
         chain: &Chain,
         pass: Pass,
@@ -184,48 +189,64 @@ impl Eval {
         values[spread.index(element)]
     }
 
-    /// Each node's value, and `see` of each node with what it is applied to and its parameters.
-    fn evaluate(
-        &self,
-        x: f64,
-        element: usize,
-        see: impl FnMut(usize, &Step64, f64, &[f64]),
-    ) -> f64 {
-        self.evaluate_part(0..self.nodes.len(), x, element, see)
+    /// The value of the last of some nodes, one behind the other, of which the first is applied to x.
+    fn value_of(&self, part: &Range<usize>, x: f64, element: usize, held: &mut Held) -> f64 {
+        let last = self.walk_part(part, x, element, &mut held.values, |_, _, _, _| {});
+        last.map_or(x, |(step, from, p)| step.value(from, &p))
     }
 
-    /// The same of some of the nodes, one behind the other, of which the first is applied to x.
-    fn evaluate_part(
-        &self,
-        part: Range<usize>,
+    /// Each node's step with what it is applied to and its parameters: told to `see`, and of the last one given back. Values
+    /// are evaluated of all nodes but that.
+    fn walk_part<'s>(
+        &'s self,
+        part: &Range<usize>,
         x: f64,
         element: usize,
+        values: &mut Vec<f64>,
         mut see: impl FnMut(usize, &Step64, f64, &[f64]),
-    ) -> f64 {
-        let mut values = vec![x; part.start];
-        for index in part {
+    ) -> Option<(&'s Step64, f64, Cow<'s, [f64]>)> {
+        values.clear();
+        values.resize(part.start, x);
+        let mut last: Option<(&Step64, f64, Cow<'_, [f64]>)> = None;
+        for index in part.clone() {
+            if let Some((step, from, p)) = last {
+                values.push(step.value(from, &p));
+            }
             let node = &self.nodes[index];
-            let p = self.parameters(node, element, &values);
-            let from = self.taken(node.from, x, element, &values);
+            let p = self.parameters(node, element, values);
+            let from = self.taken(node.from, x, element, values);
             see(index, &node.step, from, &p);
-            values.push(node.step.value(from, &p));
+            last = Some((&node.step, from, p));
         }
-        values.last().copied().unwrap_or(x)
+        last
     }
 
-    /// The gradient behind a path, from that of the chain's value.
-    fn gradient(&self, path: &[Link], x: f64, dy: f64, element: usize) -> f64 {
-        let mut factors = Vec::with_capacity(path.len());
-        let mut links = path.iter().peekable();
-        self.evaluate(x, element, |index, step, from, p| {
+    /// The gradient behind the links of a path that are in a part, from that of the part's value.
+    fn gradient_of(
+        &self,
+        part: &Range<usize>,
+        path: &[Link],
+        [x, dy]: [f64; 2],
+        element: usize,
+        held: &mut Held,
+    ) -> f64 {
+        let Held { values, factors } = held;
+        factors.clear();
+        let links = path.iter().filter(|link| part.contains(&link.node));
+        let mut links = links.peekable();
+        self.walk_part(part, x, element, values, |index, step, from, p| {
             if let Some(link) = links.next_if(|link| link.node == index) {
                 factors.push(link.factor(step, from, p));
             }
         });
-        let factors = factors.into_iter().rev();
+        let factors = factors.iter().rev();
         factors.fold(dy, |gradient, (factor, is_mask)| {
-            masked(gradient, factor, is_mask)
+            masked(gradient, *factor, *is_mask)
         })
+    }
+
+    fn all(&self) -> Range<usize> {
+        0..self.nodes.len()
     }
 
     /// Whether a value that an element takes from an operand is NaN.
@@ -239,10 +260,13 @@ impl Eval {
         let mut values = self.values.iter().zip(&self.counts_everywhere);
         values.any(|((values, spread), counts)| *counts && values[spread.index(element)].is_nan())
     }
+}
 
-    fn value(&self, x: f64, element: usize) -> f64 {
-        self.evaluate(x, element, |_, _, _, _| {})
-    }
+/// What evaluating an element needs, kept from one to the next.
+#[derive(Default)]
+pub(crate) struct Held {
+    values: Vec<f64>,
+    factors: Vec<(f64, bool)>,
 }
 
 fn in_f64<T: Element>(values: &[T]) -> Vec<f64> {
@@ -278,9 +302,10 @@ pub fn forward_with<X: Element>(
     if let Some(lines) = &eval.lines {
         return Ok(eval.rows_forward(lines, &in_f64(x)));
     }
+    let (all, mut held) = (eval.all(), Held::default());
     let elements = x.iter().enumerate();
     Ok(elements
-        .map(|(index, x)| eval.value(f64::from(x.to_f32()), index))
+        .map(|(index, x)| eval.value_of(&all, f64::from(x.to_f32()), index, &mut held))
         .collect())
 }
 
@@ -313,9 +338,10 @@ pub fn backward_with<X: Element, G: Element>(
     if let Some(lines) = &eval.lines {
         return Ok(eval.rows_backward(lines, &in_f64(x), &in_f64(dy)));
     }
+    let (all, mut held) = (eval.all(), Held::default());
     let gradient = |(index, (x, dy)): (usize, (&X, &G))| {
-        let [x, dy] = [x.to_f32(), dy.to_f32()].map(f64::from);
-        eval.gradient(&eval.path, x, dy, index)
+        let pair = [x.to_f32(), dy.to_f32()].map(f64::from);
+        eval.gradient_of(&all, &eval.path, pair, index, &mut held)
     };
     Ok(x.iter().zip(dy).enumerate().map(gradient).collect())
 }
@@ -344,8 +370,10 @@ pub fn gradient<X: Element, G: Element>(
         }
         return Ok(sums);
     }
+    let mut held = Held::default();
     for (index, (x, dy)) in x.iter().zip(dy).enumerate() {
-        sums[shares.spread.index(index)] += shares.at(x.to_f32(), dy.to_f32(), index);
+        let share = shares.at(x.to_f32(), dy.to_f32(), index, &mut held);
+        sums[shares.spread.index(index)] += share;
     }
     Ok(sums)
 }
@@ -393,9 +421,10 @@ impl Shares {
         self.count
     }
 
-    pub(crate) fn at(&self, x: f32, dy: f32, element: usize) -> f64 {
-        let [x, dy] = [x, dy].map(f64::from);
-        self.eval.gradient(&self.path, x, dy, element)
+    pub(crate) fn at(&self, x: f32, dy: f32, element: usize, held: &mut Held) -> f64 {
+        let pair = [x, dy].map(f64::from);
+        let all = self.eval.all();
+        self.eval.gradient_of(&all, &self.path, pair, element, held)
     }
 }
 

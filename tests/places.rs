@@ -50,6 +50,14 @@ fn limits_that_mean_nothing_are_refused() {
             min_storage_buffer_offset_alignment: 48,
             ..plain
         },
+        Limits {
+            row_words: 0,
+            ..plain
+        },
+        Limits {
+            row_words: 9,
+            ..plain
+        },
     ] {
         let refused = forward("silu", &operands, &limits);
         let is_told = matches!(refused, Err(Error::Device(DeviceError::BadLimit { .. })));

@@ -8,7 +8,7 @@ use libtest_mimic::Failed;
 use nonlin::check::{self, Expected};
 use nonlin::half::{bf16, f16};
 use nonlin::{
-    Broadcast, Chain, Element, Gpu, Kernels, Layout, Operand, Operands, Pass, Rows, Values,
+    Broadcast, Chain, Element, Gpu, Kernels, Layout, Limits, Operand, Operands, Pass, Rows, Values,
     reference,
 };
 
@@ -409,6 +409,30 @@ fn adds_up_to_one(gpu: &Gpu) -> Result<(), Failed> {
 }
 
 /// The checker finds a kernel that is wrong by little: sums that leave a term out, values of a neighbour.
+/// Fewer words of a row for each invocation, as on DX12: other lanes, strips and joins, the same values.
+fn few_words(gpu: &Gpu) -> Result<(), Failed> {
+    let softmax = "scale(@s) | residual(@r) | softmax | scale(@w)";
+    let norm = "gelu | layer_norm(eps=0.1) | scale(@w) | bias(@b)";
+    for (row_words, shape, text) in [
+        (4, (3, 1000, 1), softmax),
+        (4, (2, 5001, 1), norm),
+        (4, (1, 8200, 1), softmax),
+        (2, (300, 64, 1), norm),
+        (1, (2, 40, 3), softmax),
+    ] {
+        let limits = Limits {
+            row_words,
+            ..Limits::from(&gpu.device().limits())
+        };
+        let gpu = gpu.clone().with_limits(limits)?;
+        match row_words {
+            2 => agrees::<f16>(&gpu, text, shape)?,
+            _ => agrees::<f32>(&gpu, text, shape)?,
+        }
+    }
+    Ok(())
+}
+
 fn teeth(_: &Gpu) -> Result<(), Failed> {
     let shape = (3, 50, 1);
     let (x, dy) = inputs::<f32>(shape);
@@ -475,6 +499,7 @@ fn add(trials: &mut Trials) {
         trials.add("pieces", pieces);
     }
     if share.has(1) {
+        trials.add("few_words", few_words);
         trials.add("places::f16", places::<f16>);
     }
     if share.has(4) {

@@ -2,7 +2,7 @@
 
 use crate::output::{complain, show, show_json, table};
 use crate::{Failure, Result, Verdict};
-use nonlin::wgpu::{Adapter, AdapterInfo, DeviceType};
+use nonlin::wgpu::{self, Adapter, AdapterInfo, DeviceType, Features};
 use nonlin::{DeviceError, Error, Gpu, describe};
 use serde_json::{Value, json};
 
@@ -101,6 +101,33 @@ pub(crate) fn open(text: Option<&str>) -> Result<Gpu> {
         }
         error => error.into(),
     })
+}
+
+/// The same with timestamps, where the adapter has them.
+pub(crate) fn open_timed(text: Option<&str>) -> Result<Gpu> {
+    let of_environment = || std::env::var("WGPU_ADAPTER_NAME").ok();
+    let wanted = text.map(str::to_owned).or_else(of_environment);
+    let wanted = wanted.unwrap_or_default().to_lowercase();
+    let mut adapters = nonlin::adapters().into_iter();
+    let adapter = adapters.find(|adapter| {
+        let description = describe(&adapter.get_info());
+        description.to_lowercase().contains(&wanted)
+    });
+    let has_timestamps = |adapter: &Adapter| adapter.features().contains(Features::TIMESTAMP_QUERY);
+    let device = adapter.filter(has_timestamps).and_then(|adapter| {
+        let request = adapter.request_device(&wgpu::DeviceDescriptor {
+            label: Some("nonlin"),
+            required_features: Features::TIMESTAMP_QUERY,
+            required_limits: adapter.limits(),
+            memory_hints: wgpu::MemoryHints::Performance,
+            ..Default::default()
+        });
+        pollster::block_on(request).ok()
+    });
+    match device {
+        Some((device, queue)) => Ok(Gpu::from_device(device, queue)),
+        None => open(text),
+    }
 }
 
 /// The opened adapter in one line.

@@ -7,19 +7,27 @@
 //! two variants of every activation.
 
 mod chain;
+mod clock;
 mod device;
+mod figures;
 mod layer;
 mod operands;
 mod shown;
 mod timed;
 mod unfused;
 
+use crate::define::Defined;
 use crate::layers::{Given, Known};
 use crate::output::{complain, dtypes};
 use crate::subject::{self, Lengths};
 use crate::{Failure, Result, Verdict, adapters};
+use clock::{Clock, Stamps, Wanted};
+pub(crate) use figures::figures;
 use nonlin::half::{bf16, f16};
+use nonlin::wgpu::{Buffer, DeviceType};
 use nonlin::{DType, Element, Geometry, Gpu, Layout};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::time::Duration;
 use timed::Timed;
@@ -42,15 +50,19 @@ use timed::Timed;
 /// each elementwise operation, convolutions, norms, sums.
 ///
 /// Results of all dispatches are compared with the reference first; if they are wrong, nothing is
-/// timed and the exit code is 1. A sample is one submit, from handing it over until the device is
-/// done; it holds the variant several times over where once would take less than 5 ms. Samples of
-/// the variants take turns. Times are medians.
+/// timed and the exit code is 1. A sample is one submit, which holds the variant as many times as a
+/// sample of the copy needs to take 5 ms. Samples of the variants take turns. Times are medians.
+///
+/// The clock is the device's timestamps at both ends of a sample's pass, where the device has them and they
+/// agree with the host's clock; else it is the host's, from handing the work over until the device is
+/// done, and samples take 20 ms on hardware. The result says which it was; --clock chooses. On hardware, up to
+/// 8 sets of buffers take turns, so that no cache holds what is read next.
 ///
 /// --all times every activation instead, with its default parameters, as one dispatch and against
 /// the copy. One whose results are wrong is not timed; that is said on stderr, and the exit code
 /// is 1.
 ///
-/// --json prints {"adapter", "len", "dtype", "workgroup", "words", "samples", "chain", "passes":
+/// --json prints {"adapter", "len", "dtype", "workgroup", "words", "samples", "clock", "buffer_sets", "chain", "passes":
 /// [{"chain", "pass", "repeats", "copy", "dx_only", "fused", "unfused", "alternating", "from_y", "speedup"}]}; of a layer there are "layer"
 /// instead of "chain", and "shape", but neither "workgroup" nor "words". Each variant has
 /// {"dispatches", "scratch_bytes", "bytes", "median_ns", "min_ns", "max_ns", "ns_per_element", "gb_per_s",
@@ -63,6 +75,7 @@ Examples:
     nonlin bench 'gelu | scale(2)' --len 1000000 --samples 31
     nonlin bench --all --dtype f16
     nonlin bench 'silu | gate(@g)'
+    nonlin bench --define my.wgsl 'scale(0.5) | my_act'
     nonlin bench 'prelu(weight=@w)' --shape 32x256x2048
     nonlin bench frelu --set norm=train --shape 16x64x56x56
     nonlin bench silu --workgroup 64 --words 4 --json")]
@@ -70,6 +83,8 @@ pub(crate) struct Args {
     /// The steps, or a layer; `nonlin list` shows what there is
     #[arg(default_value = "scale(0.5) | silu | scale(2)")]
     chain: String,
+    #[command(flatten)]
+    defined: Defined,
     /// Time every activation
     #[arg(long, conflicts_with = "chain")]
     all: bool,
@@ -101,6 +116,14 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 11)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     samples: u32,
+    /// Which clock samples are timed by
+    #[arg(long, value_enum, default_value_t)]
+    clock: Wanted,
+    /// Sets of buffers that take turns; if not given, as many as it takes that no cache holds them, and one where the
+    /// adapter is the processor
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=MOST_SETS))]
+    buffer_sets: Option<u64>,
     /// Print a JSON document
     #[arg(long)]
     json: bool,
@@ -111,6 +134,15 @@ const WARM_UP: u32 = 2;
 
 /// How long a sample should take at least.
 const SAMPLE: Duration = Duration::from_millis(5);
+
+/// The same where the host's clock is all that there is, on hardware: some 0.2 ms pass before and behind the work.
+const SAMPLE_OF_HOST: Duration = Duration::from_millis(20);
+
+/// Bytes that a copy goes through before it comes to the same buffers again, on hardware: more than caches hold.
+const BEFORE_AGAIN: u64 = 512 << 20;
+
+/// Most sets of buffers: more take memory, and time to be filled.
+const MOST_SETS: u64 = 8;
 
 /// Elements compared with the reference at either end of a result.
 const COMPARED: u64 = 1 << 15;
@@ -139,7 +171,7 @@ pub(crate) fn bench(args: &Args) -> Result<Verdict> {
 }
 
 fn bench_as<T: Element>(args: &Args) -> Result<Verdict> {
-    let chain = subject::chain(&args.chain, "bench")?;
+    let chain = subject::chain(&args.chain, "bench", &args.defined.read()?)?;
     let layout = match &args.shape {
         None if chain.row().is_some() => Layout {
             outer: args.len.unwrap_or(LEN).div_ceil(ROW),
@@ -153,19 +185,21 @@ fn bench_as<T: Element>(args: &Args) -> Result<Verdict> {
         },
         Some(shape) => shape.layout()?,
     };
-    let gpu = adapters::open(args.adapter.as_deref())?;
+    let gpu = adapters::open_timed(args.adapter.as_deref())?;
     let default = gpu.kernels().geometry();
     let gpu = gpu.with_geometry(Geometry {
         workgroup: args.workgroup.unwrap_or(default.workgroup),
         words: args.words.unwrap_or(default.words),
     })?;
+    let stage = Stage::new(&gpu, args.buffer_sets);
     let bench = Bench::<T> {
         gpu: &gpu,
+        stage: &stage,
         len: layout.outer * layout.channels * layout.inner,
         samples: args.samples,
         dtype: PhantomData,
     };
-    let (timed, wrong) = bench.guarded(|| match args.all {
+    let (mut timed, wrong) = bench.guarded(|| match args.all {
         true => bench.catalogue(),
         false if chain.is_random() || !chain.operands().is_empty() || chain.row().is_some() => {
             bench.with_operands(&chain, layout)
@@ -174,9 +208,10 @@ fn bench_as<T: Element>(args: &Args) -> Result<Verdict> {
     })?;
     wrong.iter().for_each(|wrong| complain(wrong));
     if !timed.is_empty() {
+        let clock = stage.settle(args.clock, &mut timed)?;
         match args.all {
-            true => bench.show_catalogue(&timed, args.json)?,
-            false => bench.show_passes(&[("chain", &args.chain)], &timed, args.json)?,
+            true => bench.show_catalogue(clock, &timed, args.json)?,
+            false => bench.show_passes(&[("chain", &args.chain)], clock, &timed, args.json)?,
         }
     }
     Ok(match wrong.as_slice() {
@@ -188,8 +223,45 @@ fn bench_as<T: Element>(args: &Args) -> Result<Verdict> {
 /// What was timed, and what is wrong with that which was not.
 type Outcome = (Vec<Timed>, Vec<String>);
 
+/// What a device has for all benches on it.
+struct Stage {
+    stamps: Option<Stamps>,
+    /// Whether the adapter is the processor, whose caches are no part of the method: one set of buffers is all.
+    is_software: bool,
+    /// Sets of buffers, where the user decides.
+    sets: Option<u64>,
+    /// What was filled with numbers, by what it is and its length, to be copied on the device.
+    originals: RefCell<HashMap<(&'static str, u64), Buffer>>,
+}
+
+impl Stage {
+    fn new(gpu: &Gpu, sets: Option<u64>) -> Self {
+        Stage {
+            stamps: Stamps::new(gpu),
+            is_software: gpu.device().adapter_info().device_type == DeviceType::Cpu,
+            sets,
+            originals: RefCell::default(),
+        }
+    }
+
+    /// How many sets of buffers take turns, where a copy goes through so many bytes.
+    fn sets(&self, bytes: u64) -> u64 {
+        match (self.sets, self.is_software) {
+            (Some(sets), _) => sets,
+            (None, true) => 1,
+            (None, false) => BEFORE_AGAIN.div_ceil(bytes.max(1)).clamp(1, MOST_SETS),
+        }
+    }
+
+    /// Which clock counts.
+    fn settle(&self, wanted: Wanted, timed: &mut [Timed]) -> Result<Clock> {
+        clock::settle(wanted, self.stamps.is_some(), timed)
+    }
+}
+
 struct Bench<'a, T> {
     gpu: &'a Gpu,
+    stage: &'a Stage,
     len: u64,
     samples: u32,
     dtype: PhantomData<T>,

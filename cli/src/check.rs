@@ -4,6 +4,7 @@ mod found;
 mod layer;
 mod operands;
 
+use crate::define::{self, Defined};
 use crate::exhaustive::{self, Adapter, Table};
 use crate::layers::Given;
 use crate::output::{Progress, dtypes, files, orders, show, show_json};
@@ -41,6 +42,10 @@ use std::path::PathBuf;
 /// kernel may take the other one: if an element of dx fails alone on a large shape, try another --seed.
 /// A tensor that is zero in the reference does not pass: nothing would be compared.
 ///
+/// An activation of --define has no error that it is promised to keep to: what it has is told, as "told", and fails only where
+/// a result is NaN and the reference is not. The reference is made of the file too, so that what is wrong with the formula is
+/// not found; --json then has "shares_formula", the activations of which that is so.
+///
 /// --json prints {"adapter", "dtype", "passed", "results": [{"chain", "pass", "compared", "failed",
 /// "passed", "worst"}]}, and of f16 and bf16 "misrounded". worst is the element nearest to, or furthest over, what is allowed:
 /// {"index", "x", "dy", "got", "want", "ulp", "allowed"}; null if all are exact. Numbers that JSON
@@ -59,12 +64,15 @@ Examples:
     nonlin check 'prelu(weight=@w)' --shape 8x64x1000
     nonlin check 'silu | gate(@g)' 'bias(@b) | dropout(0.1)' --seed 7
     nonlin check frelu --set norm=train --shape 2x8x33x31 --order nhwc
+    nonlin check --define my.wgsl 'scale(0.5) | my_act'
     nonlin check --exhaustive silu
     nonlin check --exhaustive --adapter vulkan --adapter gl --out accuracy.md")]
 pub(crate) struct Args {
-    /// The chains or layers to check; every activation by itself, if none is given
+    /// The chains or layers to check; if none is given, what is defined, or every activation by itself
     #[arg(value_name = "CHAIN")]
     chains: Vec<String>,
+    #[command(flatten)]
+    defined: Defined,
     /// How elements are stored on the device
     #[arg(long, default_value = "f32", value_parser = dtypes())]
     dtype: DType,
@@ -125,14 +133,27 @@ enum Job {
     Layer(layer::Job),
 }
 
-pub(crate) fn check(args: &Args) -> Result<Verdict> {
+/// What is asked for: all activations, or all that are defined, where nothing is.
+fn subjects(args: &Args) -> Result<Vec<Subject>> {
+    let own = args.defined.read()?;
     let parsed = args.chains.iter();
-    let parsed = parsed.map(|text| Subject::parse(text, "check"));
-    let mut subjects: Vec<Subject> = parsed.collect::<Result<_>>()?;
-    if subjects.is_empty() {
-        let all = Activation::ALL.iter().copied().map(Chain::from);
-        subjects.extend(all.map(Subject::Chain));
-    }
+    let parsed = parsed.map(|text| Subject::parse(text, "check", &own));
+    let parsed: Vec<Subject> = parsed.collect::<Result<_>>()?;
+    Ok(match (parsed.is_empty(), own.is_empty()) {
+        (false, _) => parsed,
+        (true, false) => own
+            .into_iter()
+            .map(|own| Subject::Chain(own.into()))
+            .collect(),
+        (true, true) => {
+            let all = Activation::ALL.iter().copied().map(Chain::from);
+            all.map(Subject::Chain).collect()
+        }
+    })
+}
+
+pub(crate) fn check(args: &Args) -> Result<Verdict> {
+    let subjects = subjects(args)?;
     if args.exhaustive {
         return walk(args, subjects);
     }
@@ -157,24 +178,48 @@ pub(crate) fn check(args: &Args) -> Result<Verdict> {
         _ => compare::<f32>,
     };
     let checked = compare(&gpu, &jobs, args.seed.unwrap_or(0))?;
+    let shared = shared(&jobs);
     let passed = passed(&checked);
     if args.json {
         let results: Vec<_> = checked.iter().map(Checked::json).collect();
-        show_json(&json!({
+        let mut document = json!({
             "adapter": name,
             "dtype": args.dtype.name(),
             "passed": passed,
             "results": results,
-        }))?;
+        });
+        if !shared.is_empty() {
+            document["shares_formula"] = shared.into();
+        }
+        show_json(&document)?;
     } else {
         let title = format!("{} on {name}", args.dtype);
-        show(text(&title, &checked))?;
+        let mut text = text(&title, &checked);
+        if let Some(note) = define::note(&shared) {
+            text += &format!("{note}\n");
+        }
+        show(text)?;
     }
     Ok(if passed {
         Verdict::Fine
     } else {
         Verdict::CheckFailed
     })
+}
+
+/// The activations whose reference is made of their own text.
+fn shared(jobs: &[Job]) -> Vec<&str> {
+    let mut names = Vec::new();
+    for job in jobs {
+        match job {
+            Job::Everywhere(chain, _) => names.extend(define::shared(chain)),
+            Job::Operands(job) => names.extend(define::shared(job.chain())),
+            Job::Layer(_) => {}
+        }
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 impl Job {
@@ -364,7 +409,7 @@ fn compare<T: Element>(gpu: &Gpu, jobs: &[Job], seed: u64) -> Result<Vec<Checked
 }
 
 /// A chain's pass on about `count` inputs of all kinds.
-fn everywhere<T: Element>(
+pub(crate) fn everywhere<T: Element>(
     gpu: &Gpu,
     chain: &Chain,
     pass: Pass,

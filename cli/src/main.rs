@@ -8,6 +8,7 @@ mod adapters;
 mod arguments;
 mod bench;
 mod check;
+mod define;
 mod exhaustive;
 mod layers;
 mod list;
@@ -15,6 +16,7 @@ mod npy;
 mod output;
 mod pending;
 mod plot;
+mod report;
 mod run;
 mod seeded;
 mod subject;
@@ -39,6 +41,9 @@ A CHAIN is steps with `|` between them, applied from left to right, as one dispa
     'leaky_relu(negative_slope=0.1)'
     'scale(@s) | prelu(weight=@w)' takes values from operands: `nonlin run` reads @w from --arg w=FILE
 
+run, check, bench, wgsl and plot take activations of your own: --define my.wgsl, a file with the value
+alone, `fn act_my_act(x: f32) -> f32`. Its derivatives are derived.
+
 run, check, bench and wgsl also take the name of a layer, frelu, meta_acon, dyrelu_a, dyrelu_b or
 dyrelu_c, in the place of a chain.
 
@@ -53,7 +58,9 @@ Examples:
     nonlin run frelu --set norm=none --x x.npy --arg weight=w.npy --y y.npy
     nonlin check gelu
     nonlin check frelu --set norm=train
+    nonlin check --define my.wgsl 'scale(0.5) | my_act'
     nonlin bench
+    nonlin report --out my-adapter.json
     nonlin wgsl silu --pass backward --to msl
     nonlin wgsl meta_acon --shape 32x64x28x28
     nonlin plot silu --out silu.svg
@@ -67,6 +74,7 @@ enum Command {
     Run(run::Args),
     Check(check::Args),
     Bench(bench::Args),
+    Report(report::Args),
     Wgsl(wgsl::Args),
     Plot(plot::Args),
 }
@@ -103,6 +111,7 @@ fn main() {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::check(&args),
         Command::Bench(args) => bench::bench(&args),
+        Command::Report(args) => report::report(&args),
         Command::Wgsl(args) => wgsl::wgsl(&args),
         Command::Plot(args) => plot::plot(&args),
     };

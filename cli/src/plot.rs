@@ -1,5 +1,6 @@
 //! `nonlin plot`.
 
+use crate::define::{self, Defined};
 use crate::list::preset_text;
 use crate::output::{files, short};
 use crate::pending::Pending;
@@ -21,11 +22,14 @@ use std::path::{Path, PathBuf};
 Examples:
     nonlin plot silu --out silu.svg
     nonlin plot 'scale(0.5) | gelu' --out gelu.png --from -10 --to 10
+    nonlin plot --define my.wgsl my_act --out my_act.svg
     nonlin plot --gallery docs/gallery")]
 pub(crate) struct Args {
     /// The steps, such as 'scale(0.5) | silu | scale(2)'; `nonlin list` shows what there is
     #[arg(required_unless_present = "gallery", requires = "out")]
     chain: Option<String>,
+    #[command(flatten)]
+    defined: Defined,
     /// Where to draw it: a file with the extension .svg or .png
     #[arg(long, value_name = "FILE", value_parser = files(), requires = "chain")]
     out: Option<PathBuf>,
@@ -75,12 +79,13 @@ pub(crate) fn plot(args: &Args) -> Result<Verdict> {
         gallery(folder, from, to)?;
     } else if let (Some(chain), Some(out)) = (&args.chain, &args.out) {
         let render = renderer(out)?;
-        let chain: Chain = chain.parse()?;
+        let chain = Chain::parse_with(chain, &args.defined.read()?)?;
         if chain.row().is_some() {
             let problem = "depends on whole rows, so there is no curve of it";
             return Err(Failure(format!("cannot draw {chain}: it {problem}")));
         }
         let picture = render(&Plot::new(&chain, from, to)?)?;
+        define::say(&chain);
         let mut file = Pending::create(out)?;
         file.write(&picture)?;
         file.persist()?;

@@ -5,6 +5,7 @@ mod packed;
 mod rows;
 
 use crate::arguments::{Channels, Named, check_names};
+use crate::define::{self, Defined};
 use crate::layers::{Given, Known};
 use crate::npy::{Array, Order, Shape, Written};
 use crate::output::{Progress, complain, dtypes, files, show, table, written};
@@ -56,6 +57,7 @@ Examples:
     nonlin run silu --x x.npy --y y.npy
     nonlin run 'scale(0.5) | gelu' --x x.npy --y y.npy --dy dy.npy --dx dx.npy
     nonlin run mish --x x.npy --dy dy.npy --dx dx.npy --cpu
+    nonlin run --define my.wgsl 'scale(0.5) | my_act' --x x.npy --y y.npy
     nonlin run gelu --x x.npy --y y.npy --dtype f16
     nonlin run 'prelu(weight=@w)' --x x.npy --arg w=w.npy --dy dy.npy --dx dx.npy --grad w=dw.npy
     nonlin run 'bias(@b) | silu' --x nhwc.npy --arg b=b.npy --channel-axis -1 --y y.npy
@@ -73,6 +75,8 @@ pub(crate) struct Args {
     /// The steps, such as 'scale(0.5) | silu | scale(2)', or a layer, such as frelu; `nonlin list`
     /// shows what there is
     chain: String,
+    #[command(flatten)]
+    defined: Defined,
     /// The input
     #[arg(long, value_name = "FILE", value_parser = files())]
     x: PathBuf,
@@ -157,11 +161,20 @@ pub(crate) fn run(args: &Args) -> Result<Verdict> {
     }
 }
 
+/// The chain; what is to be known of its reference is said where that is computed.
+fn read_chain(args: &Args) -> Result<Chain> {
+    let chain = subject::chain(&args.chain, "run", &args.defined.read()?)?;
+    if args.cpu {
+        define::say(&chain);
+    }
+    Ok(chain)
+}
+
 fn run_as<T: Element>(args: &Args) -> Result<Verdict> {
     if let Some(known) = Known::by_name(args.chain.trim()) {
         return layer::run::<T>(args, known);
     }
-    let chain = subject::chain(&args.chain, "run")?;
+    let chain = read_chain(args)?;
     let gate = args.packed.map(|_| Packed::gate(&chain, &args.arg));
     let gate = gate.transpose()?;
     refuse(args, &chain, gate)?;

@@ -4,7 +4,7 @@ use crate::layers::Known;
 use crate::{Failure, Result};
 use clap::ValueEnum;
 use nonlin::layers::{Images, Order};
-use nonlin::{Argument, Chain, Function, Layout, Step};
+use nonlin::{Argument, Chain, Custom, Function, Layout, Step};
 
 /// A chain, or a layer in the place of one.
 pub(crate) enum Subject {
@@ -14,17 +14,17 @@ pub(crate) enum Subject {
 
 impl Subject {
     /// Reads a chain or a layer's name, for a command by its name.
-    pub(crate) fn parse(text: &str, command: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str, command: &str, own: &[Custom]) -> Result<Self> {
         match Known::by_name(text.trim()) {
             Some(known) => Ok(Subject::Layer(known)),
-            None => chain(text, command).map(Subject::Chain),
+            None => chain(text, command, own).map(Subject::Chain),
         }
     }
 }
 
-/// Reads a chain. Layers look like steps, but are none.
-pub(crate) fn chain(text: &str, command: &str) -> Result<Chain> {
-    text.parse().map_err(|error: nonlin::Error| {
+/// Reads a chain, with activations of the user's own. Layers look like steps, but are none.
+pub(crate) fn chain(text: &str, command: &str, own: &[Custom]) -> Result<Chain> {
+    Chain::parse_with(text, own).map_err(|error: nonlin::Error| {
         let mut names = text.split('|').map(|step| {
             let name = step.split_once('(').map_or(step, |(name, _)| name);
             name.trim()

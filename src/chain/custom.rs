@@ -6,13 +6,21 @@ use std::sync::Arc;
 /// A function of x and the parameters.
 pub(crate) type Function64 = Box<dyn Fn(f64, &[f64]) -> f64 + Send + Sync>;
 
+/// The definition in f64.
+pub(crate) struct Reference {
+    pub(crate) y: Function64,
+    pub(crate) dx: Function64,
+    /// The value's derivative with respect to each parameter; empty where nobody gave any.
+    pub(crate) shares: Vec<Function64>,
+}
+
 /// An activation of the user's own: WGSL functions for the value and its derivative, written as the
 /// built-in ones are. Clones share it.
 ///
 /// The text has `act_<name>` and `act_<name>_dx`, of f32: x, then the parameters by name. For a parameter that
 /// is to be learned it also has `act_<name>_d_<parameter>`, the value's derivative with respect to it.
 /// Whatever else it declares has names that begin with `<name>_`. It may use the library's functions:
-/// `//#use math/exp.wgsl` brings in a file of `shaders/`.
+/// `//#use math/exp.wgsl` brings in a file of `shaders/`. Of [`Custom::from_value`] the value alone is enough.
 ///
 /// ```
 /// use nonlin::{Chain, Custom, reference};
@@ -35,7 +43,9 @@ pub(crate) type Function64 = Box<dyn Fn(f64, &[f64]) -> f64 + Send + Sync>;
 #[derive(Clone)]
 pub struct Custom {
     definition: Arc<Definition>,
-    reference: Option<Arc<[Function64; 2]>>,
+    reference: Option<Arc<Reference>>,
+    /// Whether the reference is made of the text.
+    shares_formula: bool,
     budget: f64,
 }
 
@@ -58,7 +68,18 @@ impl Custom {
                 wgsl: wgsl.to_owned(),
             }),
             reference: None,
+            shares_formula: false,
             budget: 4.0,
+        }
+    }
+
+    /// The same activation with a reference that is made of its text, and no error that it is promised to keep to.
+    pub(crate) fn with_derived(self, reference: Reference) -> Self {
+        Custom {
+            reference: Some(Arc::new(reference)),
+            shares_formula: true,
+            budget: f64::INFINITY,
+            ..self
         }
     }
 
@@ -70,14 +91,19 @@ impl Custom {
         y: impl Fn(f64, &[f64]) -> f64 + Send + Sync + 'static,
         dx: impl Fn(f64, &[f64]) -> f64 + Send + Sync + 'static,
     ) -> Self {
-        let functions: [Function64; 2] = [Box::new(y), Box::new(dx)];
         Custom {
-            reference: Some(Arc::new(functions)),
+            reference: Some(Arc::new(Reference {
+                y: Box::new(y),
+                dx: Box::new(dx),
+                shares: Vec::new(),
+            })),
+            shares_formula: false,
             ..self
         }
     }
 
-    /// The same activation with another error allowed to its value and derivative than 4 ULP.
+    /// The same activation with another error allowed to its value and derivatives than 4 ULP, or, where they were derived,
+    /// than none that is stated.
     #[must_use]
     pub fn with_budget(self, ulp: f64) -> Self {
         Custom {
@@ -104,9 +130,15 @@ impl Custom {
         &self.definition.wgsl
     }
 
-    /// The error allowed to the value and the derivative, in ULP.
+    /// The error allowed to the value and the derivative, in ULP; infinite where none is stated.
     pub fn budget(&self) -> f64 {
         self.budget
+    }
+
+    /// Whether the f64 reference is made of the text, as [`Custom::from_value`] does it: a comparison with it does not find
+    /// what is wrong with the formula itself.
+    pub fn shares_formula(&self) -> bool {
+        self.shares_formula
     }
 
     pub(crate) fn defaults(&self) -> impl Iterator<Item = f32> {
@@ -119,8 +151,8 @@ impl Custom {
             .contains(&format!("fn act_{}_d_{parameter}(", self.name()))
     }
 
-    /// The value and the derivative in f64.
-    pub(crate) fn reference(&self) -> Result<Arc<[Function64; 2]>, Error> {
+    /// The definition in f64.
+    pub(crate) fn reference(&self) -> Result<Arc<Reference>, Error> {
         self.reference.clone().ok_or_else(|| {
             Error::Chain(ChainError::NoReference {
                 name: self.name().to_owned(),

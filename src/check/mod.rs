@@ -19,6 +19,9 @@
 //! - A NaN in x or dy must give NaN. So must what a step makes of numbers (infinity times zero, infinity less infinity),
 //!   where all values that a correct kernel may hold there give it; where some do, NaN is accepted beside the others.
 //!
+//! - Of a step without a budget, which derivatives have that were derived, the error is told, and passes; NaN in the place of
+//!   a number does not.
+//!
 //! - Steps over whole rows have bounds of their own: rows.rs derives them.
 //!
 //! Layers have rules of their own: [`ExpectedLayer`].

@@ -118,6 +118,18 @@ pub enum ChainError {
         /// What is wrong.
         message: String,
     },
+    /// WGSL of an activation of the user's own, whose derivative was to be derived, that has none.
+    #[error("activation {name}: line {line}, column {column}: {message}")]
+    NoDerivative {
+        /// The activation's name.
+        name: String,
+        /// The line of the text, from 1.
+        line: u32,
+        /// The column, from 1.
+        column: u32,
+        /// What has no derivative there, and why.
+        message: String,
+    },
     /// The f64 reference was asked of an activation that came without one.
     #[error("activation {name} has no f64 reference to compare with; give it one with_reference")]
     NoReference {

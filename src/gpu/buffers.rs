@@ -27,6 +27,7 @@ impl From<&wgpu::Limits> for Limits {
             max_uniform_buffer_binding_size: limits.max_uniform_buffer_binding_size,
             max_storage_buffers_per_shader_stage: limits.max_storage_buffers_per_shader_stage,
             min_storage_buffer_offset_alignment: limits.min_storage_buffer_offset_alignment,
+            ..Limits::default()
         }
     }
 }

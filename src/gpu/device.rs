@@ -5,7 +5,7 @@ use super::bind::Bound;
 use super::kernels::Kernels;
 use super::wait::{mapped, watched};
 use crate::error::{DeviceError, Error};
-use crate::plan::limits::Geometry;
+use crate::plan::limits::{Geometry, Limits};
 use crate::tensor::dtype::Element;
 
 /// A device with its queue and kernels, for callers who have none of their own.
@@ -125,6 +125,15 @@ impl Gpu {
     /// [`DeviceError::BadGeometry`].
     pub fn with_geometry(self, geometry: Geometry) -> Result<Self, Error> {
         let kernels = Kernels::with_geometry(&self.device, geometry)?;
+        Ok(Gpu { kernels, ..self })
+    }
+
+    /// The same device with limits of the caller's choice ([`Kernels::with_limits`]).
+    ///
+    /// # Errors
+    /// [`DeviceError::BadLimit`].
+    pub fn with_limits(self, limits: Limits) -> Result<Self, Error> {
+        let kernels = Kernels::with_limits(&self.device, limits)?;
         Ok(Gpu { kernels, ..self })
     }
 

@@ -10,7 +10,7 @@ use crate::error::{DeviceError, Error};
 use crate::layers::{Images, Layer};
 use crate::pass::Pass;
 use crate::plan::launch::{Code, FINISH, label};
-use crate::plan::limits::{Geometry, Limits, Machine};
+use crate::plan::limits::{CHAINS, Geometry, Limits, Machine};
 use crate::plan::task::Task;
 use crate::tensor::dtype::{DType, DTypes};
 use crate::wgsl::{self, Body, Form, Sweep};
@@ -69,11 +69,23 @@ pub(super) struct Kernel {
     pub(super) layout: wgpu::BindGroupLayout,
 }
 
+/// A device's limits, and what its compilers are quick with.
+fn limits(device: &wgpu::Device) -> Limits {
+    let limits = Limits::from(&device.limits());
+    match device.adapter_info().backend {
+        wgpu::Backend::Dx12 => Limits {
+            row_words: Limits::ROW_WORDS_ON_DX12,
+            ..limits
+        },
+        _ => limits,
+    }
+}
+
 impl Kernels {
     /// An empty cache for a device. The device needs no feature; with wgpu's default limits or better it
     /// serves.
     pub fn new(device: &wgpu::Device) -> Self {
-        Self::of(device, Machine::new(Limits::from(&device.limits())))
+        Self::of(device, Machine::new(limits(device)))
     }
 
     /// The same with a kernel shape of the caller's choice.
@@ -91,7 +103,7 @@ impl Kernels {
         } else if words == 0 || words > 16 {
             "an invocation handles 1 to 16 words".into()
         } else {
-            let limits = Limits::from(&limits);
+            let limits = self::limits(device);
             return Ok(Self::of(device, Machine { limits, geometry }));
         };
         Err(Error::Device(DeviceError::BadGeometry {
@@ -99,6 +111,16 @@ impl Kernels {
             words,
             problem,
         }))
+    }
+
+    /// The same with limits of the caller's choice: tighter ones than the device's, or other
+    /// [`row_words`](Limits::row_words), such as 8 on DX12 with DXC.
+    ///
+    /// # Errors
+    /// [`DeviceError::BadLimit`]. Limits that the device does not keep are refused when operands are bound.
+    pub fn with_limits(device: &wgpu::Device, limits: Limits) -> Result<Self, Error> {
+        limits.check(CHAINS)?;
+        Ok(Self::of(device, Machine::new(limits)))
     }
 
     fn of(device: &wgpu::Device, machine: Machine) -> Self {

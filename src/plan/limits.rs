@@ -28,7 +28,14 @@ pub struct Limits {
     pub max_storage_buffers_per_shader_stage: u32,
     /// What offsets of storage bindings are multiples of, in bytes: a power of two, 4 at least.
     pub min_storage_buffer_offset_alignment: u32,
+    /// Words (of 4 elements) that an invocation has of a row, 1 to 8, before another joins it. Each has the chain's code once
+    /// more: FXC, which DX12 compiles with by default, takes three to five times as long for 8 as for 4, seconds where rows
+    /// are f16. [`Kernels`](crate::Kernels) has [`ROW_WORDS_ON_DX12`](Self::ROW_WORDS_ON_DX12) there, and 8 elsewhere. This is
+    /// ours, not WebGPU's.
+    pub row_words: u32,
 }
+
+const ROW_WORDS: u32 = 8;
 
 impl Default for Limits {
     fn default() -> Self {
@@ -39,13 +46,17 @@ impl Default for Limits {
             max_uniform_buffer_binding_size: 64 << 10,
             max_storage_buffers_per_shader_stage: 8,
             min_storage_buffer_offset_alignment: 256,
+            row_words: ROW_WORDS,
         }
     }
 }
 
 impl Limits {
+    /// [`row_words`](Self::row_words) for DX12's compilers.
+    pub const ROW_WORDS_ON_DX12: u32 = 4;
+
     /// Refuses what no kernel can keep to, whose workgroups have so many invocations.
-    pub(super) fn check(&self, invocations: u32) -> Result<(), Error> {
+    pub(crate) fn check(&self, invocations: u32) -> Result<(), Error> {
         let groups = self.max_compute_workgroups_per_dimension;
         let most = self.max_compute_invocations_per_workgroup;
         let alignment = self.min_storage_buffer_offset_alignment;
@@ -70,12 +81,15 @@ impl Limits {
             let needs = "a power of two, 4 at least";
             return refused("min_storage_buffer_offset_alignment", needs, alignment);
         }
+        if !(1..=ROW_WORDS).contains(&self.row_words) {
+            return refused("row_words", "1 to 8", self.row_words);
+        }
         Ok(())
     }
 }
 
 /// Invocations of a workgroup that chains' kernels need, and layers'.
-pub(super) const CHAINS: u32 = 64;
+pub(crate) const CHAINS: u32 = 64;
 pub(super) const LAYERS: u32 = 256;
 
 /// How a kernel is cut into invocations. The default serves; measure before choosing another

@@ -10,15 +10,6 @@ use crate::pass::Pass;
 use crate::tensor::layout::Broadcast;
 use crate::wgsl::{self, Access, RowArgs, Strips, SumOf, Sweep};
 
-/// Words that a lane has of a row, before another lane joins it. Joining is what costs; but each word has the chain's code, which
-/// compilers take long for.
-const WORDS_OF_LANE: u64 = 8;
-
-/// The same of a strip of a row that is too long for that, whose code stands in more than one loop.
-fn words_of_strip(pass: Pass) -> u64 {
-    if pass == Pass::Backward { 2 } else { 4 }
-}
-
 /// Lanes of a workgroup; rows of more words than the lanes hold get the larger one.
 const LANES: u32 = 64;
 const MOST_LANES: u32 = 256;
@@ -49,7 +40,9 @@ struct Lines {
     inner: u64,
     lanes: u32,
     beside: u32,
-    /// Words that a lane has of a longer row at a time.
+    /// Words that a lane has of a row at most ([`Limits::row_words`](super::limits::Limits::row_words)).
+    held: u64,
+    /// The same of a longer row at a time, whose code stands in more than one loop.
     strip: u64,
     block: u64,
 }
@@ -66,7 +59,7 @@ impl Lines {
     /// How lanes go over so many rows at a time, where a grid has so many workgroups in a row.
     fn strips(&self, at_once: u64, grid: u64) -> Strips {
         let words = self.words().div_ceil(u64::from(self.beside));
-        let held = words <= WORDS_OF_LANE;
+        let held = words <= self.held;
         let strip = if held { words.max(1) } else { self.strip };
         let is_full = |rows: u64| rows.is_multiple_of(self.slots() * self.block);
         Strips {
@@ -201,9 +194,9 @@ impl<'a> Work<'a> {
             Access::Vec4 => columns / WORD,
             Access::Scalar => columns,
         };
+        let held = u64::from(self.machine.limits.row_words);
         let most = self.machine.limits.max_compute_invocations_per_workgroup;
-        let lanes = if words > WORDS_OF_LANE * u64::from(LANES) && inner == 1 && most >= MOST_LANES
-        {
+        let lanes = if words > held * u64::from(LANES) && inner == 1 && most >= MOST_LANES {
             MOST_LANES
         } else {
             LANES
@@ -212,7 +205,7 @@ impl<'a> Work<'a> {
         let beside = match inner {
             1 if lanes == MOST_LANES => lanes,
             1 => words
-                .div_ceil(WORDS_OF_LANE)
+                .div_ceil(held)
                 .max(1)
                 .next_power_of_two()
                 .min(u64::from(lanes)) as u32,
@@ -236,7 +229,11 @@ impl<'a> Work<'a> {
             inner,
             lanes,
             beside,
-            strip: words_of_strip(self.task.pass),
+            held,
+            strip: match self.task.pass {
+                Pass::Backward => (held / 4).max(1),
+                _ => (held / 2).max(1),
+            },
             block,
         }
     }

@@ -1,9 +1,8 @@
 //! Chains with a step over whole rows, in f64.
 
-use super::{Eval, Link, masked};
+use super::{Eval, Held, Link, masked};
 use crate::chain::row::{Row, RowPlace};
 use crate::tensor::layout::Layout;
-use std::ops::Range;
 
 /// Where rows lie, and which of their columns are masked.
 #[derive(Clone, Debug)]
@@ -158,47 +157,11 @@ pub(crate) fn back(row: Row, values: &RowValues, gradients: &[f64]) -> (Vec<f64>
 }
 
 impl Eval {
-    /// The values of one part's nodes for an element, and the part's value; `see` sees each step with what it is applied to.
-    fn part(
-        &self,
-        part: &Range<usize>,
-        x: f64,
-        element: usize,
-        see: impl FnMut(usize, &super::Step64, f64, &[f64]),
-    ) -> f64 {
-        self.evaluate_part(part.clone(), x, element, see)
-    }
-
-    /// The gradient behind the links of a path that are in a part, from that of the part's value.
-    pub(crate) fn part_gradient(
-        &self,
-        part: &Range<usize>,
-        path: &[Link],
-        x: f64,
-        dy: f64,
-        element: usize,
-    ) -> f64 {
-        let mut factors = Vec::new();
-        let mut links = path
-            .iter()
-            .filter(|link| part.contains(&link.node))
-            .peekable();
-        self.part(part, x, element, |index, step, from, p| {
-            if let Some(link) = links.next_if(|link| link.node == index) {
-                factors.push(link.factor(step, from, p));
-            }
-        });
-        let factors = factors.into_iter().rev();
-        factors.fold(dy, |gradient, (factor, is_mask)| {
-            masked(gradient, factor, is_mask)
-        })
-    }
-
     /// What a row step has of a row.
     pub(crate) fn row_values(&self, lines: &Lines, row: u64, x: &[f64]) -> RowValues {
-        let visible = lines.visible(self, row);
+        let (visible, mut held) = (lines.visible(self, row), Held::default());
         let z = (0..).zip(lines.elements(row)).map(|(column, element)| {
-            let z = self.part(&lines.place.before, x[element], element, |_, _, _, _| {});
+            let z = self.value_of(&lines.place.before, x[element], element, &mut held);
             if column < visible {
                 z
             } else {
@@ -219,11 +182,11 @@ impl Eval {
 
     /// The chain's values, row by row.
     pub(super) fn rows_forward(&self, lines: &Lines, x: &[f64]) -> Vec<f64> {
-        let mut y = vec![0.0; x.len()];
+        let (mut y, mut held) = (vec![0.0; x.len()], Held::default());
         for row in 0..lines.rows() {
             let values = self.row_values(lines, row, x).value;
             for (element, value) in lines.elements(row).zip(values) {
-                y[element] = self.part(&lines.place.behind, value, element, |_, _, _, _| {});
+                y[element] = self.value_of(&lines.place.behind, value, element, &mut held);
             }
         }
         y
@@ -237,9 +200,15 @@ impl Eval {
         values: &RowValues,
         dy: &[f64],
     ) -> RowGradients {
-        let behind = &lines.place.behind;
+        let (behind, mut held) = (&lines.place.behind, Held::default());
         let of = |(element, value): (usize, &f64)| {
-            self.part_gradient(behind, &self.path, *value, dy[element], element)
+            self.gradient_of(
+                behind,
+                &self.path,
+                [*value, dy[element]],
+                element,
+                &mut held,
+            )
         };
         let of_value: Vec<f64> = lines.elements(row).zip(&values.value).map(of).collect();
         let (mut dz, of_parameter) = back(lines.place.row, values, &of_value);
@@ -250,13 +219,14 @@ impl Eval {
 
     /// The gradients of x, row by row.
     pub(super) fn rows_backward(&self, lines: &Lines, x: &[f64], dy: &[f64]) -> Vec<f64> {
-        let mut dx = vec![0.0; x.len()];
+        let (mut dx, mut held) = (vec![0.0; x.len()], Held::default());
         let before = &lines.place.before;
         for row in 0..lines.rows() {
             let values = self.row_values(lines, row, x);
             let gradients = self.row_gradients(lines, row, &values, dy);
             for (element, dz) in lines.elements(row).zip(gradients.dz) {
-                dx[element] = self.part_gradient(before, &self.path, x[element], dz, element);
+                let pair = [x[element], dz];
+                dx[element] = self.gradient_of(before, &self.path, pair, element, &mut held);
             }
         }
         dx
@@ -264,7 +234,8 @@ impl Eval {
 
     /// The same from the values y, of a chain that is made of scales and biases before its row step.
     pub(super) fn rows_backward_from_y(&self, lines: &Lines, y: &[f64], dy: &[f64]) -> Vec<f64> {
-        let mut dx = vec![0.0; y.len()];
+        let (mut dx, mut held) = (vec![0.0; y.len()], Held::default());
+        let before = &lines.place.before;
         for row in 0..lines.rows() {
             let of_row = |all: &[f64]| lines.elements(row).map(|e| all[e]).collect::<Vec<_>>();
             let values = RowValues {
@@ -276,8 +247,8 @@ impl Eval {
             let visible = lines.visible(self, row);
             for ((column, element), dz) in (0..).zip(lines.elements(row)).zip(dz) {
                 let dz = if column < visible { dz } else { 0.0 };
-                dx[element] =
-                    self.part_gradient(&lines.place.before, &self.path, f64::NAN, dz, element);
+                let pair = [f64::NAN, dz];
+                dx[element] = self.gradient_of(before, &self.path, pair, element, &mut held);
             }
         }
         dx
@@ -292,7 +263,7 @@ impl Eval {
         x: &[f64],
         dy: &[f64],
     ) -> Vec<f64> {
-        let mut shares = vec![0.0; x.len()];
+        let (mut shares, mut held) = (vec![0.0; x.len()], Held::default());
         let RowPlace {
             before,
             node,
@@ -304,8 +275,8 @@ impl Eval {
             let values = self.row_values(lines, row, x);
             if begins > *node {
                 for (element, value) in lines.elements(row).zip(&values.value) {
-                    shares[element] =
-                        self.part_gradient(behind, path, *value, dy[element], element);
+                    let pair = [*value, dy[element]];
+                    shares[element] = self.gradient_of(behind, path, pair, element, &mut held);
                 }
                 continue;
             }
@@ -317,7 +288,8 @@ impl Eval {
                 continue;
             }
             for (element, dz) in lines.elements(row).zip(gradients.dz) {
-                shares[element] = self.part_gradient(before, path, x[element], dz, element);
+                let pair = [x[element], dz];
+                shares[element] = self.gradient_of(before, path, pair, element, &mut held);
             }
         }
         shares

@@ -1,7 +1,7 @@
 //! A step in f64.
 
 use crate::act::{Activation, Counts, Room};
-use crate::chain::custom::Function64;
+use crate::chain::custom::Reference;
 use crate::chain::nodes::Node;
 use crate::chain::step::{Argument, Function};
 use crate::error::Error;
@@ -51,7 +51,7 @@ pub(crate) enum Kind64 {
     /// A function of whole rows, or their mask: no value is an element's own.
     Rows,
     Activation(&'static Room),
-    Custom(Arc<[Function64; 2]>, f64),
+    Custom(Arc<Reference>, f64),
 }
 
 /// A step in f64: its function and constants.
@@ -116,7 +116,7 @@ impl Step64 {
             Kind64::Rows => f64::NAN,
             _ if self.is_spoiled(p) => f64::NAN,
             Kind64::Activation(room) => at(room.y, x, p),
-            Kind64::Custom(functions, _) => at(&functions[0], x, p),
+            Kind64::Custom(reference, _) => at(&reference.y, x, p),
         }
     }
 
@@ -143,7 +143,7 @@ impl Step64 {
             Kind64::Rows => f64::NAN,
             _ if self.is_spoiled(p) => f64::NAN,
             Kind64::Activation(room) => at(room.dx, x, p),
-            Kind64::Custom(functions, _) => at(&functions[1], x, p),
+            Kind64::Custom(reference, _) => at(&reference.dx, x, p),
         }
     }
 
@@ -158,16 +158,10 @@ impl Step64 {
                 let found = room.gradients.iter().find(|g| g.parameter == name);
                 found.map_or(f64::NAN, |gradient| at(gradient.d, x, p))
             }
-            // A difference quotient: own activations come with value and derivative only.
-            Kind64::Custom(functions, _) => {
-                let step = 1e-6 * p[parameter].abs().max(1.0);
-                let moved = |by: f64| {
-                    let mut p = p.to_vec();
-                    p[parameter] += by;
-                    at(&functions[0], x, &p)
-                };
-                (moved(step) - moved(-step)) / (2.0 * step)
-            }
+            Kind64::Custom(reference, _) => match reference.shares.get(parameter) {
+                Some(share) => at(share, x, p),
+                None => quotient(reference, parameter, x, p),
+            },
         }
     }
 
@@ -221,6 +215,17 @@ impl Step64 {
             _ => 0.0,
         }
     }
+}
+
+/// A difference quotient: a reference given by hand has the value and one derivative.
+fn quotient(reference: &Reference, parameter: usize, x: f64, p: &[f64]) -> f64 {
+    let step = 1e-6 * p[parameter].abs().max(1.0);
+    let moved = |by: f64| {
+        let mut p = p.to_vec();
+        p[parameter] += by;
+        at(&reference.y, x, &p)
+    };
+    (moved(step) - moved(-step)) / (2.0 * step)
 }
 
 /// What a random step does, and what it draws; `ordinal` counts the random steps before it.

@@ -25,14 +25,16 @@ impl Custom {
         check_names(name, parameters).map_err(bad)?;
         let (own, files) = standing_alone(wgsl).map_err(bad)?;
         let (module, library) = (parsed(name, &own, &files)?, parsed(name, "", &files)?);
-        check_functions(name, parameters, &module).map_err(bad)?;
-        check_globals(name, &module, &globals(&library)).map_err(bad)?;
+        for function in [format!("act_{name}"), format!("act_{name}_dx")] {
+            check_function(&function, parameters, &module.module).map_err(bad)?;
+        }
+        check_globals(name, &module.module, &globals(&library.module)).map_err(bad)?;
         Ok(Custom::of_valid(name, parameters, wgsl))
     }
 }
 
 /// Refuses names that are taken or are none, and defaults that are not finite.
-fn check_names(name: &str, parameters: &[(&str, f32)]) -> Result<(), String> {
+pub(super) fn check_names(name: &str, parameters: &[(&str, f32)]) -> Result<(), String> {
     let known = known_steps().contains(&name)
         || Activation::by_name(name).is_some()
         || RESERVED.contains(&name);
@@ -58,38 +60,40 @@ fn check_names(name: &str, parameters: &[(&str, f32)]) -> Result<(), String> {
     }
 }
 
-/// Refuses a text without the two functions that it must have.
-fn check_functions(
-    name: &str,
+/// Refuses a text without a function of x and these parameters.
+pub(super) fn check_function(
+    function: &str,
     parameters: &[(&str, f32)],
     module: &naga::Module,
 ) -> Result<(), String> {
     let expected: Vec<_> = std::iter::once("x")
         .chain(parameters.iter().map(|(p, _)| *p))
         .collect();
-    for function in [format!("act_{name}"), format!("act_{name}_dx")] {
-        let mut functions = module.functions.iter().map(|(_, f)| f);
-        let found = functions.find(|f| f.name.as_ref() == Some(&function));
-        let found = found.ok_or_else(|| format!("the text has no fn {function}"))?;
-        let is_f32 = |ty| module.types[ty].inner == naga::TypeInner::Scalar(naga::Scalar::F32);
-        let names: Vec<_> = found
-            .arguments
-            .iter()
-            .map(|a| a.name.as_deref().unwrap_or(""))
-            .collect();
-        let all_f32 = found.arguments.iter().all(|a| is_f32(a.ty))
-            && found.result.as_ref().is_some_and(|r| is_f32(r.ty));
-        if names != expected || !all_f32 {
-            let arguments: Vec<_> = expected.iter().map(|a| format!("{a}: f32")).collect();
-            let arguments = arguments.join(", ");
-            return Err(format!("it must be fn {function}({arguments}) -> f32"));
-        }
+    let mut functions = module.functions.iter().map(|(_, f)| f);
+    let found = functions.find(|f| f.name.as_deref() == Some(function));
+    let found = found.ok_or_else(|| format!("the text has no fn {function}"))?;
+    let is_f32 = |ty| module.types[ty].inner == naga::TypeInner::Scalar(naga::Scalar::F32);
+    let names: Vec<_> = found
+        .arguments
+        .iter()
+        .map(|a| a.name.as_deref().unwrap_or(""))
+        .collect();
+    let all_f32 = found.arguments.iter().all(|a| is_f32(a.ty))
+        && found.result.as_ref().is_some_and(|r| is_f32(r.ty));
+    if names != expected || !all_f32 {
+        let arguments: Vec<_> = expected.iter().map(|a| format!("{a}: f32")).collect();
+        let arguments = arguments.join(", ");
+        return Err(format!("it must be fn {function}({arguments}) -> f32"));
     }
     Ok(())
 }
 
 /// Refuses what has no place in a kernel, and names that could clash with other activations' or the library's.
-fn check_globals(name: &str, module: &naga::Module, library: &[String]) -> Result<(), String> {
+pub(super) fn check_globals(
+    name: &str,
+    module: &naga::Module,
+    library: &[String],
+) -> Result<(), String> {
     if !module.entry_points.is_empty() || !module.overrides.is_empty() {
         return Err("entry points and overrides have no place in it".into());
     }
@@ -111,8 +115,14 @@ fn check_globals(name: &str, module: &naga::Module, library: &[String]) -> Resul
     }
 }
 
+/// A text as naga has it.
+pub(super) struct Parsed {
+    pub(super) module: naga::Module,
+    pub(super) info: naga::valid::ModuleInfo,
+}
+
 /// Parses and validates text with what it uses behind it, so that lines are those of the text.
-fn parsed(name: &str, own: &str, files: &str) -> Result<naga::Module, Error> {
+pub(super) fn parsed(name: &str, own: &str, files: &str) -> Result<Parsed, Error> {
     let source = format!("{own}\n{files}");
     let path = format!("{name}.wgsl");
     let bad = |message: String| {
@@ -124,18 +134,20 @@ fn parsed(name: &str, own: &str, files: &str) -> Result<naga::Module, Error> {
     let module = naga::front::wgsl::parse_str(&source)
         .map_err(|e| bad(e.emit_to_string_with_path(&source, &path)))?;
     let flags = naga::valid::ValidationFlags::all();
-    naga::valid::Validator::new(flags, naga::valid::Capabilities::empty())
+    let info = naga::valid::Validator::new(flags, naga::valid::Capabilities::empty())
         .validate(&module)
         .map_err(|e| bad(e.emit_to_string_with_path(&source, &path)))?;
-    Ok(module)
+    Ok(Parsed { module, info })
 }
 
 /// The names that a module declares.
-fn globals(module: &naga::Module) -> Vec<String> {
+pub(super) fn globals(module: &naga::Module) -> Vec<String> {
     let functions = module.functions.iter().filter_map(|(_, f)| f.name.clone());
     let constants = module.constants.iter().filter_map(|(_, c)| c.name.clone());
     let types = module.types.iter().filter_map(|(_, t)| t.name.clone());
-    functions.chain(constants).chain(types).collect()
+    let all = functions.chain(constants).chain(types);
+    // What a built-in function gives is a type of naga's, whose name no text can have.
+    all.filter(|name| !name.starts_with("__")).collect()
 }
 
 #[cfg(test)]

@@ -488,8 +488,16 @@ fn is_stub(line: &str) -> bool {
     line.trim_end().ends_with("//#stub")
 }
 
-/// Text of the user's own with empty lines for its stubs, and what it uses.
+/// Text of the user's own with empty lines for its stubs, and what it uses. Marks of kernels' files have no place in it.
 pub(crate) fn standing_alone(text: &str) -> Result<(String, String), String> {
+    let is_mark = |line: &&str| {
+        let line = line.trim_end();
+        line.ends_with("//#bind") || line.ends_with("//#args")
+    };
+    if let Some(line) = text.lines().find(is_mark) {
+        let mark = &line.trim_end()[line.trim_end().len() - 7..];
+        return Err(format!("{mark} has no place in it"));
+    }
     let mut used = Text::default();
     text.lines()
         .filter_map(named)

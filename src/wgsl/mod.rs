@@ -3,6 +3,7 @@
 
 mod chain;
 mod custom;
+mod derive;
 mod element;
 mod files;
 mod form;

@@ -238,6 +238,7 @@ impl Options {
                 "minStorageBufferOffsetAlignment",
                 limits.min_storage_buffer_offset_alignment,
             )?,
+            ..Limits::default()
         })
     }
 

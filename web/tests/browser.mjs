@@ -6,7 +6,7 @@ import { createReadStream, existsSync, readdirSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
+import { launch } from "./harness.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const types = { ".js": "text/javascript", ".wasm": "application/wasm", ".html": "text/html" };
@@ -26,13 +26,7 @@ const server = createServer((request, response) => {
 });
 await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
 
-// WebGPU on SwiftShader, without a display; nothing is asked of any other host.
-const args = [
-  "--enable-unsafe-webgpu", "--enable-features=Vulkan", "--use-webgpu-adapter=swiftshader", "--use-vulkan=swiftshader",
-  "--enable-unsafe-swiftshader", "--disable-vulkan-surface", "--no-sandbox", "--no-first-run", "--disable-sync",
-  "--disable-background-networking", "--disable-component-update", "--disable-quic",
-];
-const browser = await chromium.launch({ executablePath: process.env.NONLIN_CHROMIUM, args });
+const browser = await launch();
 try {
   const tab = await browser.newPage();
   const said = [];

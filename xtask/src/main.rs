@@ -1,11 +1,15 @@
 //! `cargo xtask demo`, `cargo xtask test`, `cargo xtask test core`, `cargo xtask test burn`, `cargo xtask web`, `cargo xtask test web`,
-//! `cargo xtask kernels` and `cargo xtask hlsl`: everything a fresh machine with Rust needs, set-up included. Standard library only, so that it builds in a second or two.
+//! `cargo xtask kernels`, `cargo xtask hlsl`, `cargo xtask adapters` and `cargo xtask gpu-kit`: everything a fresh machine with Rust needs, set-up included. Standard library only, so that it builds in a second or two.
 
 mod adapters;
 mod hlsl;
 mod kernels;
+mod kit;
 mod packages;
+mod reports;
+mod serve;
 mod shell;
+mod site;
 mod web;
 
 use std::env;
@@ -24,17 +28,22 @@ commands:
               adapter, examples, demo
   test core   the library without wgpu
   test burn   nonlin-burn: lints, documentation, tests with and without burn's fusion, its example
-  web         the package for npm, in the folder web/
-  test web    that package, in Node and in Chromium on WebGPU; the library for the web
+  web         the package for npm, in the folder web/, and the page that is made of it, in target/site,
+              which is then served on localhost
+  test web    the package, in Node and in Chromium on WebGPU; the page; the library for the web
   kernels     backward kernels as folders in the form of the Hub's kernels for WebGPU, in target/kernels
   hlsl [TEXT] every kernel as HLSL, through the two compilers that DX12 uses, which are fetched: which
               kernels they refuse, and which take them long (optional; Debian on x86-64, an hour);
               with TEXT, what the lines of `nonlin wgsl` with it in them print, such as frelu or
               'meta_acon --pass backward'
+  adapters    docs/ADAPTERS.md, from the reports in docs/adapters
+  gpu-kit     a folder, target/gpu-kit, for a machine with a GPU and nothing else: the command, the
+              adapter tests, and run.sh, which checks, times and tests there, beside PyTorch (Linux)
 
 options:
   --adapter NAME   for `test`: on one adapter alone, of lavapipe, llvmpipe-gl, swiftshader and
                    whatever else the tests call an adapter of this machine
+  --no-serve       for `web`: build, and no more
   --nonlin FILE    for `hlsl`: a command `nonlin` that is built already, in the place of this checkout's
   --no-install     install and download nothing. Otherwise, on Linux, Mesa's software drivers are
                    installed by the system's package manager if they are needed, and `test` fetches
@@ -54,6 +63,8 @@ enum Task {
     Kernels,
     /// Of lines with this text in them.
     Hlsl(Option<String>),
+    Adapters,
+    GpuKit,
 }
 
 /// What `test` tests. burn is some 300 crates, and most of the time that they take is their own: whoever
@@ -72,6 +83,8 @@ enum Tested {
 struct Options {
     task: Task,
     install: bool,
+    /// Whether `web` serves what it has built.
+    serve: bool,
     adapter: Option<String>,
     nonlin: Option<String>,
 }
@@ -93,12 +106,13 @@ fn main() -> ExitCode {
 
 fn parse(arguments: &[String]) -> Result<Options, String> {
     let mut words = Vec::new();
-    let (mut install, mut adapter, mut nonlin) = (true, None, None);
+    let (mut install, mut serve, mut adapter, mut nonlin) = (true, true, None, None);
     let mut rest = arguments.iter().map(String::as_str);
     while let Some(argument) = rest.next() {
         match argument {
             "-h" | "--help" => words = vec!["help"],
             "--no-install" => install = false,
+            "--no-serve" => serve = false,
             "--adapter" => {
                 let name = rest.next().ok_or("--adapter needs a name")?;
                 adapter = Some(name.to_owned());
@@ -116,26 +130,9 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
             break;
         }
     }
-    let task = match words[..] {
-        ["help"] => Task::Help,
-        [] if arguments.is_empty() => Task::Help,
-        [] => return Err("which command, `demo`, `test` or `hlsl`?".into()),
-        ["demo"] => Task::Demo,
-        ["test"] => Task::Test(Tested::Library),
-        ["test", "core"] => Task::Test(Tested::Core),
-        ["test", "burn"] => Task::Test(Tested::Burn),
-        ["test", "web"] => Task::Test(Tested::Web),
-        ["web"] => Task::Web,
-        ["kernels"] => Task::Kernels,
-        ["hlsl"] => Task::Hlsl(None),
-        ["hlsl", only] => Task::Hlsl(Some(only.to_owned())),
-        ["demo" | "web" | "kernels", other, ..]
-        | ["hlsl", _, other, ..]
-        | ["test", "burn" | "web", other, ..]
-        | ["test", other, ..]
-        | [other, ..] => {
-            return Err(format!("unexpected argument `{other}`"));
-        }
+    let task = match arguments.is_empty() {
+        true => Task::Help,
+        false => task_of(&words)?,
     };
     if adapter.is_some() && !matches!(task, Task::Test(_) | Task::Help) {
         return Err("--adapter is for `test`; the demo finds one".into());
@@ -143,11 +140,44 @@ fn parse(arguments: &[String]) -> Result<Options, String> {
     if nonlin.is_some() && !matches!(task, Task::Hlsl(_) | Task::Help) {
         return Err("--nonlin is for `hlsl`; other commands build it".into());
     }
+    if !serve && !matches!(task, Task::Web | Task::Help) {
+        return Err("--no-serve is for `web`; nothing else serves".into());
+    }
     Ok(Options {
         task,
         install,
+        serve,
         adapter,
         nonlin,
+    })
+}
+
+fn task_of(words: &[&str]) -> Result<Task, String> {
+    Ok(match words[..] {
+        ["help"] => Task::Help,
+        [] => return Err("which command, `demo` or `test`?".into()),
+        ["demo"] => Task::Demo,
+        ["test"] => Task::Test(Tested::Library),
+        ["test", "core"] => Task::Test(Tested::Core),
+        ["test", "burn"] => Task::Test(Tested::Burn),
+        ["test", "web"] => Task::Test(Tested::Web),
+        ["web"] => Task::Web,
+        ["kernels"] => Task::Kernels,
+        ["adapters"] => Task::Adapters,
+        ["gpu-kit"] => Task::GpuKit,
+        ["hlsl"] => Task::Hlsl(None),
+        ["hlsl", only] => Task::Hlsl(Some(only.to_owned())),
+        [
+            "demo" | "web" | "kernels" | "adapters" | "gpu-kit",
+            other,
+            ..,
+        ]
+        | ["hlsl", _, other, ..]
+        | ["test", "burn" | "web", other, ..]
+        | ["test", other, ..]
+        | [other, ..] => {
+            return Err(format!("unexpected argument `{other}`"));
+        }
     })
 }
 
@@ -164,7 +194,11 @@ fn run(options: &Options) -> Result<(), Stop> {
             shell.summary();
             done
         }),
-        Task::Web => Shell::new().and_then(|mut shell| web::build(&mut shell, install)),
+        Task::Web => {
+            Shell::new().and_then(|mut shell| web::web(&mut shell, install, options.serve))
+        }
+        Task::Adapters => Shell::new().and_then(|mut shell| reports::table(&mut shell)),
+        Task::GpuKit => Shell::new().and_then(|mut shell| kit::make(&mut shell)),
         Task::Kernels => Shell::new().and_then(|mut shell| kernels::kernels(&mut shell, install)),
         Task::Hlsl(only) => Shell::new().and_then(|mut shell| {
             let nonlin = options.nonlin.as_deref().map(Path::new);
@@ -333,6 +367,7 @@ fn library_steps(examples: &Path, variables: &[(&'static str, String)]) -> Vec<S
             &[],
         ),
         example("custom_activation", "an activation from WGSL text", &[]),
+        example("from_value", "an activation from its value alone", &[]),
         example("gpt_oss_mlp", "a clamped SwiGLU between two products", &[]),
         example("snake", "a block with Snakes learns a sine", &["200"]),
         example("attention", "a block of attention learns to look back", &[]),
@@ -387,6 +422,7 @@ mod tests {
         Options {
             task,
             install: true,
+            serve: true,
             adapter: None,
             nonlin: None,
         }
@@ -403,11 +439,18 @@ mod tests {
         assert_eq!(parsed("test web"), Ok(options(Task::Test(Tested::Web))));
         assert_eq!(parsed("web"), Ok(options(Task::Web)));
         assert_eq!(parsed("kernels"), Ok(options(Task::Kernels)));
+        assert_eq!(parsed("adapters"), Ok(options(Task::Adapters)));
+        assert_eq!(parsed("gpu-kit"), Ok(options(Task::GpuKit)));
         let no_install = Options {
             install: false,
             ..options(Task::Demo)
         };
         assert_eq!(parsed("--no-install demo"), Ok(no_install));
+        let no_serve = Options {
+            serve: false,
+            ..options(Task::Web)
+        };
+        assert_eq!(parsed("web --no-serve"), Ok(no_serve));
         let on_one = Options {
             adapter: Some("lavapipe".into()),
             ..options(Task::Test(Tested::Burn))
@@ -420,6 +463,8 @@ mod tests {
         assert_eq!(parsed("hlsl frelu --nonlin target/debug/nonlin"), Ok(given));
         for wrong in [
             "web page",
+            "adapters docs",
+            "gpu-kit now",
             "test web page",
             "kernels relu",
             "hlsl frelu silu",
@@ -434,6 +479,8 @@ mod tests {
             "test --adapter",
             "demo --adapter lavapipe",
             "--no-install",
+            "demo --no-serve",
+            "test web --no-serve",
         ] {
             assert!(parsed(wrong).is_err(), "{wrong}");
         }

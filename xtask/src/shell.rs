@@ -134,6 +134,11 @@ impl Shell {
         fs::read_to_string(&file).map_err(failed)
     }
 
+    /// The top of the checkout.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     pub(crate) fn target(&self) -> &Path {
         &self.target
     }

@@ -1,11 +1,13 @@
-//! The package for npm: its WebAssembly, and its tests in Node and in Chromium.
+//! The package for npm: its WebAssembly, the page that is made of it, and their tests in Node and in Chromium.
 
 use std::fs;
 use std::path::Path;
 
 use crate::kernels;
 use crate::packages::{Manager, by_hand, install_packages, on_path};
+use crate::serve::serve;
 use crate::shell::{Shell, Step, Stop};
+use crate::site::assemble;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -127,6 +129,18 @@ fn ensure_bindgen(shell: &mut Shell, install: bool) -> Result<String, Stop> {
     Ok(program)
 }
 
+/// Builds the package and the page, and serves the page.
+pub(crate) fn web(shell: &mut Shell, install: bool, is_served: bool) -> Result<(), Stop> {
+    build(shell, install)?;
+    let site = assemble(shell)?;
+    let shown = shell.shown(&site);
+    println!(
+        "\n{} is the page, for any host of static files.",
+        shown.display()
+    );
+    if is_served { serve(&site) } else { Ok(()) }
+}
+
 /// Builds what the package for npm holds, web/pkg.
 pub(crate) fn build(shell: &mut Shell, install: bool) -> Result<(), Stop> {
     let toolchain = Toolchain::ensure(shell, install)?;
@@ -222,7 +236,31 @@ pub(crate) fn test(shell: &mut Shell, install: bool) -> Result<(), Stop> {
     let why = "every activation in Chromium, on WebGPU";
     let step = node("browser", why, &["node", "web/tests/browser.mjs"]);
     shell.run(&step.with("NONLIN_CHROMIUM", &chromium))?;
-    kernels::test(shell, &chromium)
+    kernels::test(shell, &chromium)?;
+    page(shell, &chromium)
+}
+
+/// The page, put together as for a host: its modules in Node, and all of it in Chromium.
+fn page(shell: &mut Shell, chromium: &str) -> Result<(), Stop> {
+    let site = assemble(shell)?.display().to_string();
+    let steps = [
+        (
+            "modules",
+            "what the page computes without a browser",
+            "page.test.mjs",
+        ),
+        ("page", "the page in Chromium", "page.mjs"),
+    ];
+    for (name, why, file) in steps {
+        let file = format!("web/tests/{file}");
+        let words = match name {
+            "modules" => vec!["node", "--test", &file],
+            _ => vec!["node", &file],
+        };
+        let step = Step::new(name, why, &words).with("NONLIN_SITE", &site);
+        shell.run(&step.with("NONLIN_CHROMIUM", chromium))?;
+    }
+    Ok(())
 }
 
 /// What TypeScript makes of the package.

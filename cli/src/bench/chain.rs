@@ -1,6 +1,6 @@
 //! Chains without operands, and the catalogue.
 
-use super::timed::{Subject, Variant};
+use super::timed::{Subject, Variant, take_turns};
 use super::{Bench, Outcome, WARM_UP, dy_at, x_at};
 use crate::Result;
 use crate::output::Progress;
@@ -19,6 +19,29 @@ pub(super) struct Part {
 impl<T: Element> Bench<'_, T> {
     /// Times both passes of a chain.
     pub(super) fn passes(&self, chain: &Chain) -> Result<Outcome> {
+        let mut passes = self.ways(chain)?;
+        // The unfused forward pass also leaves the values that the backward pass starts from.
+        for variants in &passes {
+            if let Some(wrong) = self.compare_all(variants)? {
+                return Ok((Vec::new(), vec![wrong]));
+            }
+        }
+        for _ in 1..self.sets() {
+            for (variants, others) in passes.iter_mut().zip(self.ways(chain)?) {
+                take_turns(variants, others);
+            }
+        }
+        let ways: usize = passes.iter().map(Vec::len).sum();
+        let progress = Progress::new(u64::from(self.samples + WARM_UP) * ways as u64);
+        let mut timed = Vec::new();
+        for (pass, variants) in Pass::FROM_X.into_iter().zip(passes) {
+            timed.push(self.time(Subject::chain(chain, pass), variants, &progress)?);
+        }
+        Ok((timed, Vec::new()))
+    }
+
+    /// The variants of both passes, on buffers of their own.
+    fn ways(&self, chain: &Chain) -> Result<[Vec<Variant>; 2]> {
         let x = self.inputs("x", x_at)?;
         let steps = chain.steps().len();
         // The input of each step, and behind the last one the chain's value.
@@ -57,32 +80,28 @@ impl<T: Element> Bench<'_, T> {
             )?;
             backward.push(from_y);
         }
-        // The unfused forward pass also leaves the values that the backward pass starts from.
-        for variants in [&forward, &backward] {
-            if let Some(wrong) = self.compare_all(variants)? {
-                return Ok((Vec::new(), vec![wrong]));
-            }
-        }
-        let ways = (forward.len() + backward.len()) as u64;
-        let progress = Progress::new(u64::from(self.samples + WARM_UP) * ways);
-        let mut timed = Vec::new();
-        for (pass, variants) in [(Pass::Forward, forward), (Pass::Backward, backward)] {
-            timed.push(self.time(Subject::chain(chain, pass), variants, &progress)?);
-        }
-        Ok((timed, Vec::new()))
+        Ok([forward, backward])
     }
 
     /// Times both passes of every activation.
     pub(super) fn catalogue(&self) -> Result<Outcome> {
-        let (x, dy) = (self.inputs("x", x_at)?, self.inputs("dy", dy_at)?);
-        let (y, dx) = (self.buffer("y")?, self.buffer("dx")?);
+        let set = |_| {
+            let (x, dy) = (self.inputs("x", x_at)?, self.inputs("dy", dy_at)?);
+            Ok([x, self.buffer("y")?, dy, self.buffer("dx")?])
+        };
+        let sets: Vec<[wgpu::Buffer; 4]> = (0..self.sets()).map(set).collect::<Result<_>>()?;
         let (mut timed, mut wrong) = (Vec::new(), Vec::new());
         let each = u64::from(self.samples + WARM_UP) * 2;
         let progress = Progress::new(each * 2 * Activation::ALL.len() as u64);
         for activation in Activation::ALL {
             let chain = Chain::from(*activation);
             for pass in Pass::FROM_X {
-                let variants = self.whole(&chain, pass, &x, &y, &dy, &dx)?;
+                let ways =
+                    |[x, y, dy, dx]: &[wgpu::Buffer; 4]| self.whole(&chain, pass, x, y, dy, dx);
+                let mut variants = ways(&sets[0])?;
+                for set in &sets[1..] {
+                    take_turns(&mut variants, ways(set)?);
+                }
                 match self.compare_all(&variants)? {
                     None => {
                         let subject = Subject::chain(&chain, pass);

@@ -1,8 +1,8 @@
 //! Layers.
 
-use super::timed::{Subject, Timed, Variant};
+use super::timed::{Subject, Timed, Variant, take_turns};
 use super::unfused::{self, Steps, Unfused, Work};
-use super::{Args, Bench, WARM_UP, dy_at, spread, x_at};
+use super::{Args, Bench, Stage, WARM_UP, dy_at, spread, x_at};
 use crate::layers::Known;
 use crate::output::{Progress, complain};
 use crate::subject::Lengths;
@@ -53,9 +53,11 @@ pub(super) fn bench(args: &Args, known: &Known) -> Result<Verdict> {
     }
     let images = Images::nchw(samples, channels, height, width);
     let listed = layer.parameters(&images)?;
-    let gpu = adapters::open(args.adapter.as_deref())?;
+    let gpu = adapters::open_timed(args.adapter.as_deref())?;
+    let stage = Stage::new(&gpu, args.buffer_sets);
     let bench = Bench::<f32> {
         gpu: &gpu,
+        stage: &stage,
         len: images.elements()?,
         samples: args.samples,
         dtype: PhantomData,
@@ -72,8 +74,15 @@ pub(super) fn bench(args: &Args, known: &Known) -> Result<Verdict> {
         }
         let shape = format!("{samples}x{channels}x{height}x{width}");
         let about = [("layer", text.as_str()), ("shape", shape.as_str())];
-        let timed = set.time(&text)?;
-        bench.show_passes(&about, &timed, args.json)?;
+        let mut sets = vec![set];
+        for _ in 1..bench.sets() {
+            let other = Set::new(&bench, &layer, images, &listed)?;
+            other.run()?;
+            sets.push(other);
+        }
+        let mut timed = time(&sets, &text)?;
+        let clock = stage.settle(args.clock, &mut timed)?;
+        bench.show_passes(&about, clock, &timed, args.json)?;
         Ok(Verdict::Fine)
     })
 }
@@ -237,38 +246,24 @@ impl<'a> Set<'a> {
         Ok(gradients)
     }
 
-    /// Times forward, backward, and one behind the other.
-    fn time(&self, what: &str) -> Result<Vec<Timed>> {
-        let mut timed = Vec::new();
-        let progress = Progress::new(u64::from(self.bench.samples + WARM_UP) * 9);
-        for (pass, passes) in [
-            ("forward", &[Pass::Forward][..]),
-            ("backward", &[Pass::Backward]),
-            ("both", &[Pass::Forward, Pass::Backward]),
-        ] {
-            let mut variants = ["copy", "fused", "unfused"].map(Variant::new);
-            for pass in passes {
-                let [copy, fused, unfused] = &mut variants;
-                copy.bounds.push(self.copy(*pass)?);
-                copy.bytes += if *pass == Pass::Forward { 8 } else { 12 } * self.bench.len;
-                let steps = match pass {
-                    Pass::Forward => &self.unfused.forward,
-                    _ => &self.unfused.backward,
-                };
-                unfused.plain.extend(steps.dispatches.iter().cloned());
-                unfused.bytes += steps.bytes;
-                fused.bounds.push(self.fused.bind(self, *pass)?);
-                fused.bytes += self.fused.plan(*pass).bytes();
-                fused.kept = 4 * self.fused.forward.saved_len();
-            }
-            let subject = Subject {
-                kind: "layer",
-                what: what.to_owned(),
-                pass: pass.to_owned(),
+    /// The copy, the library's form and the unfused one, of passes behind each other.
+    fn variants(&self, passes: &[Pass]) -> Result<[Variant; 3]> {
+        let mut variants = ["copy", "fused", "unfused"].map(Variant::new);
+        for pass in passes {
+            let [copy, fused, unfused] = &mut variants;
+            copy.bounds.push(self.copy(*pass)?);
+            copy.bytes += if *pass == Pass::Forward { 8 } else { 12 } * self.bench.len;
+            let steps = match pass {
+                Pass::Forward => &self.unfused.forward,
+                _ => &self.unfused.backward,
             };
-            timed.push(self.bench.time(subject, variants.into(), &progress)?);
+            unfused.plain.extend(steps.dispatches.iter().cloned());
+            unfused.bytes += steps.bytes;
+            fused.bounds.push(self.fused.bind(self, *pass)?);
+            fused.bytes += self.fused.plan(*pass).bytes();
+            fused.kept = 4 * self.fused.forward.saved_len();
         }
-        Ok(timed)
+        Ok(variants)
     }
 
     fn copy(&self, pass: Pass) -> Result<Bound> {
@@ -281,6 +276,30 @@ impl<'a> Set<'a> {
         let plan = self.bench.gpu.kernels().copy(pass, DType::F32)?;
         Ok(plan.bind(operands)?)
     }
+}
+
+/// Times forward, backward, and one behind the other, the sets in turns.
+fn time(sets: &[Set<'_>], what: &str) -> Result<Vec<Timed>> {
+    let bench = sets[0].bench;
+    let mut timed = Vec::new();
+    let progress = Progress::new(u64::from(bench.samples + WARM_UP) * 9);
+    for (pass, passes) in [
+        ("forward", &[Pass::Forward][..]),
+        ("backward", &[Pass::Backward]),
+        ("both", &[Pass::Forward, Pass::Backward]),
+    ] {
+        let mut variants = sets[0].variants(passes)?;
+        for set in &sets[1..] {
+            take_turns(&mut variants, set.variants(passes)?.into());
+        }
+        let subject = Subject {
+            kind: "layer",
+            what: what.to_owned(),
+            pass: pass.to_owned(),
+        };
+        timed.push(bench.time(subject, variants.into(), &progress)?);
+    }
+    Ok(timed)
 }
 
 impl Fused {

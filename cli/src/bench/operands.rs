@@ -2,7 +2,7 @@
 
 mod compared;
 
-use super::timed::{Subject, Timed, Variant};
+use super::timed::{Subject, Timed, Variant, take_turns};
 use super::{Bench, Outcome, WARM_UP, dy_at, x_at};
 use crate::Result;
 use crate::output::Progress;
@@ -117,32 +117,20 @@ impl<T: Element> Bench<'_, T> {
             }
         }
 
-        let set = Set::new(self, chain, layout)?;
-        let passes = [
-            (Pass::Forward, set.forward()?),
-            (Pass::Backward, set.backward()?),
-        ];
-        let samples = u64::from(self.samples + WARM_UP);
-        let progress =
-            Progress::new(samples * passes.iter().map(|p| p.1.len() as u64 + 1).sum::<u64>());
-        let mut timed: Vec<Timed> = Vec::new();
-        for (pass, ways) in passes {
-            let mut copy = Variant::new("copy");
-            let plan = self.gpu.kernels().copy(pass, T::DTYPE)?;
-            let inputs = match pass {
-                Pass::Forward => vec![&set.values[0].buffer],
-                _ => vec![&set.values[0].buffer, &set.dy],
-            };
-            self.dispatch(&mut copy, None, &plan, &inputs, &set.dx[0])?;
-            let mut variants = vec![copy];
-            for (name, calls) in ways {
-                let mut variant = Variant::new(name);
-                for call in calls {
-                    variant.bytes += set.bytes(&call);
-                    variant.bounds.push(set.bind(&call)?);
-                }
-                variants.push(variant);
+        let sets = (0..self.sets()).map(|_| Set::new(self, chain, layout));
+        let sets: Vec<Set<'_, T>> = sets.collect::<Result<_>>()?;
+        let mut passes = Vec::new();
+        for pass in Pass::FROM_X {
+            let mut variants = sets[0].variants(pass)?;
+            for set in &sets[1..] {
+                take_turns(&mut variants, set.variants(pass)?);
             }
+            passes.push((pass, variants));
+        }
+        let ways: usize = passes.iter().map(|(_, variants)| variants.len()).sum();
+        let progress = Progress::new(u64::from(self.samples + WARM_UP) * ways as u64);
+        let mut timed: Vec<Timed> = Vec::new();
+        for (pass, variants) in passes {
             timed.push(self.time(Subject::chain(chain, pass), variants, &progress)?);
         }
         Ok((timed, Vec::new()))
@@ -286,6 +274,28 @@ impl<'a, T: Element> Set<'a, T> {
             from = y;
         }
         Ok(from)
+    }
+
+    /// A copy, and the ways to do a pass, ready to be recorded.
+    fn variants(&self, pass: Pass) -> Result<Vec<Variant>> {
+        let (ways, inputs) = match pass {
+            Pass::Forward => (self.forward()?, vec![&self.values[0].buffer]),
+            _ => (self.backward()?, vec![&self.values[0].buffer, &self.dy]),
+        };
+        let mut copy = Variant::new("copy");
+        let plan = self.bench.gpu.kernels().copy(pass, T::DTYPE)?;
+        let bench = self.bench;
+        bench.dispatch(&mut copy, None, &plan, &inputs, &self.dx[0])?;
+        let mut variants = vec![copy];
+        for (name, calls) in ways {
+            let mut variant = Variant::new(name);
+            for call in calls {
+                variant.bytes += self.bytes(&call);
+                variant.bounds.push(self.bind(&call)?);
+            }
+            variants.push(variant);
+        }
+        Ok(variants)
     }
 
     /// The whole chain, and step by step.

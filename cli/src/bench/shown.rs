@@ -1,6 +1,7 @@
 //! Results as text and as JSON.
 
 use super::Bench;
+use super::clock::Clock;
 use super::timed::{Subject, Timed};
 use crate::output::{show, show_json, table};
 use crate::{Result, adapters};
@@ -10,7 +11,7 @@ use std::fmt::Write;
 
 impl<T: Element> Bench<'_, T> {
     /// What all kinds of document begin with.
-    fn document(&self, kind: &str) -> Value {
+    fn document(&self, kind: &str, clock: Clock) -> Value {
         let mut document = json!({
             "adapter": adapters::name(self.gpu),
             "len": self.len,
@@ -23,31 +24,38 @@ impl<T: Element> Bench<'_, T> {
             document["words"] = words.into();
         }
         document["samples"] = self.samples.into();
+        document["clock"] = clock.name().into();
+        document["buffer_sets"] = self.sets().into();
         document
     }
 
     /// What all kinds of text begin with.
-    fn title(&self, kind: &str, what: &str) -> String {
+    fn title(&self, kind: &str, what: &str, clock: Clock) -> String {
         let (name, len, dtype) = (adapters::name(self.gpu), self.len, T::DTYPE);
         let mut text = format!("{name}\n{what}\n{len} {dtype}");
         if kind != "layer" {
             let Geometry { workgroup, words } = self.gpu.kernels().geometry();
             text += &format!(", workgroup {workgroup}, words {words}");
         }
-        text + &format!(", samples {}\n", self.samples)
+        text += &format!(", samples {}", self.samples);
+        if self.sets() > 1 {
+            text += &format!(", {} sets of buffers in turns", self.sets());
+        }
+        text + &format!("\n{clock}\n")
     }
 
     /// Shows the passes of what `about` tells by name: first the chain or layer, then what else there is of it.
     pub(super) fn show_passes(
         &self,
         about: &[(&str, &str)],
+        clock: Clock,
         passes: &[Timed],
         json: bool,
     ) -> Result<()> {
         let kind = about[0].0;
         let results: Vec<_> = passes.iter().map(|timed| timed.json(self.len)).collect();
         if json {
-            let mut document = self.document(kind);
+            let mut document = self.document(kind, clock);
             for (name, text) in about {
                 document[*name] = (*text).into();
             }
@@ -55,7 +63,7 @@ impl<T: Element> Bench<'_, T> {
             return show_json(&document);
         }
         let about: Vec<_> = about.iter().map(|(_, text)| *text).collect();
-        let mut text = self.title(kind, &about.join(", "));
+        let mut text = self.title(kind, &about.join(", "), clock);
         text += &table(&rows(passes, self.len), 2);
         if let ("layer", Some(fused)) = (kind, passes.last().and_then(|both| both.named("fused"))) {
             let extra = fused.extra_bytes();
@@ -87,9 +95,9 @@ impl<T: Element> Bench<'_, T> {
         show(text)
     }
 
-    pub(super) fn show_catalogue(&self, all: &[Timed], json: bool) -> Result<()> {
+    pub(super) fn show_catalogue(&self, clock: Clock, all: &[Timed], json: bool) -> Result<()> {
         if json {
-            let mut document = self.document("chain");
+            let mut document = self.document("chain", clock);
             document["results"] = all.iter().map(|timed| timed.json(self.len)).collect();
             return show_json(&document);
         }
@@ -113,7 +121,7 @@ impl<T: Element> Bench<'_, T> {
                 format!("{:.2}", timed.ratio_to_copy(fused)),
             ]);
         }
-        show(self.title("chain", "every activation") + &table(&rows, 2))
+        show(self.title("chain", "every activation", clock) + &table(&rows, 2))
     }
 }
 

@@ -33,6 +33,10 @@ impl Job {
         })
     }
 
+    pub(super) fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
     pub(super) fn elements(&self) -> u64 {
         self.layout.outer * self.layout.channels * self.layout.inner
     }

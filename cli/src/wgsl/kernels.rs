@@ -1,6 +1,6 @@
 //! What a pass dispatches for operands of some shape, without a device.
 
-use super::Args;
+use super::{Args, Language};
 use crate::layers::Known;
 use crate::subject::{Lengths, Spread, refuse};
 use crate::{Failure, Result};
@@ -88,10 +88,22 @@ fn layer_recipe(args: &Args, layer: &Layer, images: &Images, dtype: DType) -> Re
     if saved > 0 {
         operands = operands.saved(of(saved, DType::F32));
     }
-    let limits = Limits::default();
+    let limits = limits(args);
     Ok(Recipe::layer(
         layer, images, pass, dtype, &operands, &limits,
     )?)
+}
+
+/// What every device has; HLSL is for DX12.
+fn limits(args: &Args) -> Limits {
+    let limits = Limits::default();
+    match args.to {
+        Language::Hlsl => Limits {
+            row_words: Limits::ROW_WORDS_ON_DX12,
+            ..limits
+        },
+        _ => limits,
+    }
 }
 
 /// A chain's kernels for a shape, with the gradients of all operands that have one.
@@ -117,7 +129,7 @@ pub(super) fn of_chain(args: &Args, chain: &Chain, shape: &Lengths) -> Result<Ve
             operands = operands.grad(name, of(*len, DType::F32), DType::F32);
         }
     }
-    let limits = Limits::default();
+    let limits = limits(args);
     let recipe = Recipe::new(chain, args.pass, dtype, &operands, &limits)?;
     Ok(dispatched(&recipe, args.shared))
 }

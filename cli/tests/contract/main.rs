@@ -3,12 +3,14 @@
 mod check;
 #[path = "../common/mod.rs"]
 mod common;
+mod define;
 mod layers;
 mod npy;
 mod onnx;
 mod operands;
 mod packed;
 mod plot;
+mod report;
 mod rows;
 mod shaders;
 mod wgsl;
@@ -102,6 +104,13 @@ fn wrong_usage_is_2() {
         &["plot", "--out", "silu.svg"],
         &["plot", "silu", "--gallery", "gallery"],
         &["plot", "--gallery", "gallery", "--out", "silu.svg"],
+        &["report", "silu"],
+        &["report", "--table"],
+        &["report", "--table", "a.json", "--quick"],
+        &["report", "--out", "-"],
+        &["bench", "--clock", "sundial"],
+        &["bench", "--buffer-sets", "0"],
+        &["bench", "--buffer-sets", "9"],
     ] {
         let Ran {
             code,
@@ -119,7 +128,7 @@ fn wrong_usage_is_2() {
 #[test]
 fn help_is_fine_and_has_examples() {
     for command in [
-        "", "adapters", "list", "run", "check", "bench", "wgsl", "plot",
+        "", "adapters", "list", "run", "check", "bench", "report", "wgsl", "plot",
     ] {
         let args: Vec<_> = [command, "--help"]
             .into_iter()

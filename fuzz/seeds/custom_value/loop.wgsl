@@ -1,0 +1,7 @@
+fn act_f(x: f32) -> f32 {
+    var y = x;
+    while y > 1.0 {
+        y *= 0.5;
+    }
+    return y;
+}
