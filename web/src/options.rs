@@ -20,6 +20,7 @@ pub(crate) struct Options {
     offset: Option<f64>,
     pub(crate) in_place: BTreeMap<String, String>,
     pub(crate) order: Option<String>,
+    pub(crate) exact: bool,
     limits: Option<LimitOptions>,
 }
 
@@ -77,6 +78,7 @@ const KNOWN: &[&str] = &[
     "offset",
     "inPlace",
     "order",
+    "exact",
     "limits",
 ];
 const KNOWN_OF_OPERANDS: &[&str] = &["length", "shape", "dtype"];

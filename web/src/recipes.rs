@@ -52,9 +52,11 @@ impl Buffers {
         options: &Options,
     ) -> Result<Operand<'static>> {
         let own = options.in_place.get(name).map_or(name, String::as_str);
+        // Elements go four at a time where there is room for the last ones.
+        let room = if options.exact { 4 } else { 16 };
         let bytes = len
             .checked_mul(dtype.size())
-            .and_then(|bytes| bytes.checked_next_multiple_of(16));
+            .and_then(|bytes| bytes.checked_next_multiple_of(room));
         let bytes =
             bytes.ok_or_else(|| JsError::new(&format!("{name} has {len} elements, too many")))?;
         let found = self.0.iter().position(|(known, _)| known == own);
@@ -66,7 +68,7 @@ impl Buffers {
                 )));
             }
             None => {
-                self.0.push((name.to_owned(), bytes.max(16)));
+                self.0.push((name.to_owned(), bytes.max(room)));
                 self.0.len() - 1
             }
         };

@@ -32,6 +32,9 @@ export interface Options {
   offset?: number;
   /** Buffers that take the place of others: { y: "x" }, or { dx: "dy" }. */
   inPlace?: Record<string, string>;
+  /** Of recipes: buffers end with their elements, rounded up to 4 bytes. Otherwise they are filled up to 16, which kernels that
+      take four elements at once may use. */
+  exact?: boolean;
   /** Of layers: in which order images lie in memory. */
   order?: "nchw" | "nhwc";
   /** `device.limits`; what WebGPU promises of every device, if not given. */

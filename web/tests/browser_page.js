@@ -137,10 +137,12 @@ try {
       if (!passed) found.wrong.push(`${what}: ${JSON.stringify(worst)}`);
     }
   }
-  for (const layer of ["frelu", "frelu(norm=train, light)", "meta_acon", "dyrelu_a", "dyrelu_b", "dyrelu_c"]) {
-    for (const { tensor, compared, passed, ...told } of await runLayer(device, layer, { shape: [2, 8, 9, 7] })) {
+  const layers = ["frelu", "frelu(norm=train, light)", "meta_acon", "dyrelu_a", "dyrelu_b", "dyrelu_c"];
+  // Rows that are no whole words, and rows that are.
+  for (const [layer, shape] of layers.flatMap((layer) => [[layer, [2, 8, 9, 7]], [layer, [2, 4, 20, 16]]])) {
+    for (const { tensor, compared, passed, ...told } of await runLayer(device, layer, { shape })) {
       found.compared += compared;
-      if (!passed) found.wrong.push(`${layer} ${tensor}: ${JSON.stringify(told)}`);
+      if (!passed) found.wrong.push(`${layer} ${shape} ${tensor}: ${JSON.stringify(told)}`);
     }
   }
   // A harness that finds nothing wrong proves nothing: another chain's reference must refuse.

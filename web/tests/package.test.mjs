@@ -73,6 +73,13 @@ test("a result may take the place of what it comes from", () => {
   assert.equal(dispatches[0].bindings.length, 1);
 });
 
+test("buffers may end with their elements", () => {
+  const [padded, exact] = [false, true].map((exact) => nonlin.recipe("silu", "forward", { shape: [63], exact }));
+  assert.deepEqual([padded.buffers.x, exact.buffers.x], [256, 252]);
+  assert.match(padded.dispatches[0].wgsl, /x: array<vec4<u32>>;/);
+  assert.match(exact.dispatches[0].wgsl, /x: array<u32>;/);
+});
+
 test("a layer's recipe", () => {
   const options = { shape: [2, 4, 8, 8] };
   const { buffers } = nonlin.layerRecipe("frelu(norm=none)", "backward", options);

@@ -1,8 +1,9 @@
 //! `cargo xtask demo`, `cargo xtask test`, `cargo xtask test core`, `cargo xtask test burn`, `cargo xtask web`, `cargo xtask test web`,
-//! `cargo xtask hlsl`, `cargo xtask adapters` and `cargo xtask gpu-kit`: everything a fresh machine with Rust needs, set-up included. Standard library only, so that it builds in a second or two.
+//! `cargo xtask kernels`, `cargo xtask hlsl`, `cargo xtask adapters` and `cargo xtask gpu-kit`: everything a fresh machine with Rust needs, set-up included. Standard library only, so that it builds in a second or two.
 
 mod adapters;
 mod hlsl;
+mod kernels;
 mod kit;
 mod packages;
 mod reports;
@@ -30,6 +31,7 @@ commands:
   web         the package for npm, in the folder web/, and the page that is made of it, in target/site,
               which is then served on localhost
   test web    the package, in Node and in Chromium on WebGPU; the page; the library for the web
+  kernels     backward kernels as folders in the form of the Hub's kernels for WebGPU, in target/kernels
   hlsl [TEXT] every kernel as HLSL, through the two compilers that DX12 uses, which are fetched: which
               kernels they refuse, and which take them long (optional; Debian on x86-64, an hour);
               with TEXT, what the lines of `nonlin wgsl` with it in them print, such as frelu or
@@ -58,6 +60,7 @@ enum Task {
     Demo,
     Test(Tested),
     Web,
+    Kernels,
     /// Of lines with this text in them.
     Hlsl(Option<String>),
     Adapters,
@@ -159,11 +162,16 @@ fn task_of(words: &[&str]) -> Result<Task, String> {
         ["test", "burn"] => Task::Test(Tested::Burn),
         ["test", "web"] => Task::Test(Tested::Web),
         ["web"] => Task::Web,
+        ["kernels"] => Task::Kernels,
         ["adapters"] => Task::Adapters,
         ["gpu-kit"] => Task::GpuKit,
         ["hlsl"] => Task::Hlsl(None),
         ["hlsl", only] => Task::Hlsl(Some(only.to_owned())),
-        ["demo" | "web" | "adapters" | "gpu-kit", other, ..]
+        [
+            "demo" | "web" | "kernels" | "adapters" | "gpu-kit",
+            other,
+            ..,
+        ]
         | ["hlsl", _, other, ..]
         | ["test", "burn" | "web", other, ..]
         | ["test", other, ..]
@@ -191,6 +199,7 @@ fn run(options: &Options) -> Result<(), Stop> {
         }
         Task::Adapters => Shell::new().and_then(|mut shell| reports::table(&mut shell)),
         Task::GpuKit => Shell::new().and_then(|mut shell| kit::make(&mut shell)),
+        Task::Kernels => Shell::new().and_then(|mut shell| kernels::kernels(&mut shell, install)),
         Task::Hlsl(only) => Shell::new().and_then(|mut shell| {
             let nonlin = options.nonlin.as_deref().map(Path::new);
             hlsl::hlsl(&mut shell, install, only.as_deref(), nonlin)
@@ -429,6 +438,7 @@ mod tests {
         assert_eq!(parsed("test burn"), Ok(options(Task::Test(Tested::Burn))));
         assert_eq!(parsed("test web"), Ok(options(Task::Test(Tested::Web))));
         assert_eq!(parsed("web"), Ok(options(Task::Web)));
+        assert_eq!(parsed("kernels"), Ok(options(Task::Kernels)));
         assert_eq!(parsed("adapters"), Ok(options(Task::Adapters)));
         assert_eq!(parsed("gpu-kit"), Ok(options(Task::GpuKit)));
         let no_install = Options {
@@ -456,6 +466,7 @@ mod tests {
             "adapters docs",
             "gpu-kit now",
             "test web page",
+            "kernels relu",
             "hlsl frelu silu",
             "hlsl --nonlin",
             "demo --nonlin target/debug/nonlin",

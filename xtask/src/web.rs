@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::kernels;
 use crate::packages::{Manager, by_hand, install_packages, on_path};
 use crate::serve::serve;
 use crate::shell::{Shell, Step, Stop};
@@ -141,7 +142,7 @@ pub(crate) fn web(shell: &mut Shell, install: bool, is_served: bool) -> Result<(
 }
 
 /// Builds what the package for npm holds, web/pkg.
-fn build(shell: &mut Shell, install: bool) -> Result<(), Stop> {
+pub(crate) fn build(shell: &mut Shell, install: bool) -> Result<(), Stop> {
     let toolchain = Toolchain::ensure(shell, install)?;
     let bindgen = ensure_bindgen(shell, install)?;
     let why = "the core as WebAssembly";
@@ -235,6 +236,7 @@ pub(crate) fn test(shell: &mut Shell, install: bool) -> Result<(), Stop> {
     let why = "every activation in Chromium, on WebGPU";
     let step = node("browser", why, &["node", "web/tests/browser.mjs"]);
     shell.run(&step.with("NONLIN_CHROMIUM", &chromium))?;
+    kernels::test(shell, &chromium)?;
     page(shell, &chromium)
 }
 
