@@ -18,8 +18,8 @@ const TESTS: [&str; 9] = [
     "teeth",
 ];
 
-/// What the tests read as they run, below tests/data.
-const DATA: &str = "layers";
+/// What the tests read as they run, below tests/data, where NONLIN_TEST_DATA says; the steps' inputs, too.
+const DATA: [&str; 4] = ["layers", "eager", "digits_x.npy", "digits_dy.npy"];
 
 /// Files of the checkout that go along as they are.
 const FILES: [&str; 2] = ["tools/gpu_kit/run.sh", "tools/torch_gpu.py"];
@@ -68,11 +68,10 @@ pub(crate) fn make(shell: &mut Shell) -> Result<(), Stop> {
             &["gzip", "-9", &to],
         ))?;
     }
-    copy_all(
-        &shell.root().join("tests/data").join(DATA),
-        &folder.join("data").join(DATA),
-    )
-    .map_err(failed)?;
+    let data = shell.root().join("tests/data");
+    for name in DATA {
+        copy_all(&data.join(name), &folder.join("data").join(name)).map_err(failed)?;
+    }
     for file in FILES {
         let file = shell.root().join(file);
         let name = file.file_name().unwrap_or_default();
@@ -118,15 +117,16 @@ fn strip(shell: &mut Shell, from: &Path, to: &Path) -> Result<(), Stop> {
     ))
 }
 
+/// Copies a file, or a folder with all that is in it.
 fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
+    if !from.is_dir() {
+        fs::create_dir_all(to.parent().unwrap_or(to))?;
+        return fs::copy(from, to).map(|_| ());
+    }
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
-        let to = to.join(entry.file_name());
-        match entry.file_type()?.is_dir() {
-            true => copy_all(&entry.path(), &to)?,
-            false => fs::copy(entry.path(), to).map(|_| ())?,
-        }
+        copy_all(&entry.path(), &to.join(entry.file_name()))?;
     }
     Ok(())
 }
@@ -184,6 +184,8 @@ mod tests {
         for test in TESTS {
             assert!(root.join(format!("tests/{test}.rs")).is_file(), "{test}");
         }
-        assert!(root.join("tests/data").join(DATA).is_dir());
+        for name in DATA {
+            assert!(root.join("tests/data").join(name).exists(), "{name}");
+        }
     }
 }
