@@ -1,5 +1,6 @@
 //! `nonlin wgsl`.
 
+mod count;
 mod kernels;
 
 use crate::layers::Given;
@@ -36,6 +37,10 @@ use std::path::{Path, PathBuf};
 /// Shading Language 2.4, HLSL for shader model 5.1, GLSL ES 3.10. SPIR-V is binary: several kernels
 /// need --out, and go to files of their own, which are listed: --out frelu.spv makes frelu.0.spv,
 /// frelu.1.spv and so on, in the order of the dispatches, all of them or none.
+///
+/// --count prints instead how many operations each pass of a chain takes for an element, by kind, as they stand in the
+/// text, the test for NaN included: a driver joins some, such as a product and a sum. integer has operations on bits
+/// and conditions too; loads, stores and bits taken for another type are not counted.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -44,6 +49,7 @@ Examples:
     nonlin wgsl mish --to spirv --out mish.spv
     nonlin wgsl 'prelu(weight=@w)' --pass backward --shape 32x256x2048
     nonlin wgsl frelu --set norm=train --pass backward --shape 8x32x28x28 --order nhwc
+    nonlin wgsl silu --count
     nonlin wgsl dyrelu_b --dtype f16 --to spirv --out dyrelu_b.spv")]
 pub(crate) struct Args {
     /// The steps, such as 'scale(0.5) | silu | scale(2)', or a layer, such as frelu; `nonlin list`
@@ -52,6 +58,9 @@ pub(crate) struct Args {
     /// The way through the chain
     #[arg(long, value_parser = passes(), default_value = "forward")]
     pass: Pass,
+    /// Count operations, of all passes
+    #[arg(long, conflicts_with_all = ["pass", "to", "shape", "dtype", "shared", "out"])]
+    count: bool,
     /// The language
     #[arg(long, value_enum, default_value = "wgsl")]
     to: Language,
@@ -103,6 +112,10 @@ pub(crate) fn wgsl(args: &Args) -> Result<Verdict> {
         )));
     }
     match subject {
+        Subject::Layer(known) if args.count => {
+            let why = format!("--count is for chains; {} is a layer", known.name);
+            return Err(Failure(why));
+        }
         Subject::Layer(known) => show_all(args, &kernels::of_layer(args, known)?)?,
         Subject::Chain(chain) => {
             let options = [
@@ -111,6 +124,9 @@ pub(crate) fn wgsl(args: &Args) -> Result<Verdict> {
             ];
             let why = format!("is for layers, such as frelu; {chain} is a chain");
             refuse(&options, &why)?;
+            if args.count {
+                return show(count::count(&chain)?).map(|()| Verdict::Fine);
+            }
             match &args.shape {
                 Some(shape) => show_all(args, &kernels::of_chain(args, &chain, shape)?)?,
                 None => show_alone(args, &chain)?,

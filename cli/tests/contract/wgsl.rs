@@ -256,3 +256,27 @@ fn what_is_wrong_is_said_in_one_line() {
         assert_eq!((code, stdout.as_str()), (Some(2), ""), "{args:?}");
     }
 }
+
+#[test]
+fn operations_are_counted() {
+    let text = nonlin(&["wgsl", "tanh", "--count"]).fine();
+    let first = |line: &str| line.split_whitespace().next().unwrap().to_owned();
+    let passes: Vec<_> = text.lines().map(first).collect();
+    assert_eq!(
+        passes,
+        ["pass", "forward", "backward", "backward-from-y"],
+        "{text}"
+    );
+    let all = |line: &str| -> Vec<usize> {
+        let words = line.split_whitespace().skip(1);
+        words.map(|word| word.parse().unwrap()).collect()
+    };
+    for line in text.lines().skip(1) {
+        let counts = all(line);
+        assert_eq!(counts[0], counts[1..].iter().sum::<usize>(), "{text}");
+    }
+    nonlin(&["wgsl", "frelu", "--count"]).refused("--count is for chains; frelu is a layer");
+    nonlin(&["wgsl", "softmax", "--count"]).refused(
+        "--count is for chains that go element by element; softmax has a step over whole rows",
+    );
+}
