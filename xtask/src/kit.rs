@@ -32,16 +32,7 @@ pub(crate) fn make(shell: &mut Shell) -> Result<(), Stop> {
     if !cfg!(target_os = "linux") {
         return Err(Stop::new(2, "the kit is made on Linux, for Linux"));
     }
-    let build = ["cargo", "build", "--release", "-p", "nonlin-cli"];
-    shell.run(&Step::new("command", "the command, optimised", &build))?;
-    let mut build = vec!["cargo", "test", "--release", "--no-run", "-p", "nonlin"];
-    for test in TESTS {
-        build.extend(["--test", test]);
-    }
-    shell.run(&Step::new("tests", "the tests on adapters", &build))?;
-    build.push("--message-format=json");
-    let programs = executables(&shell.read(&build)?);
-
+    let programs = build(shell)?;
     let folder = shell.target().join("gpu-kit");
     let failed = |error| Stop::new(1, format!("{}: {error}", folder.display()));
     if folder.exists() {
@@ -90,6 +81,19 @@ pub(crate) fn make(shell: &mut Shell) -> Result<(), Stop> {
     }
     println!("There, `sh run.sh` leaves all that it finds in the folder results beside it.");
     Ok(())
+}
+
+/// Builds the command and the tests, and says where the tests are, by name.
+fn build(shell: &mut Shell) -> Result<Vec<(String, PathBuf)>, Stop> {
+    let build = ["cargo", "build", "--release", "-p", "nonlin-cli"];
+    shell.run(&Step::new("command", "the command, optimised", &build))?;
+    let mut build = vec!["cargo", "test", "--release", "--no-run", "-p", "nonlin"];
+    for test in TESTS {
+        build.extend(["--test", test]);
+    }
+    shell.run(&Step::new("tests", "the tests on adapters", &build))?;
+    build.push("--message-format=json");
+    Ok(executables(&shell.read(&build)?))
 }
 
 /// Of cargo's messages, the programs by the names of their targets. Cargo writes a message in a line, and a hash behind a

@@ -39,6 +39,7 @@ fn a_failing_check_is_reported_as_failing() {
     assert!(stdout.contains(" checks FAILED:\n\n- `"), "{stdout}");
     let text = std::fs::read_to_string(&out).unwrap();
     let document: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(document["speed"], Value::Null);
     let checks = document["checks"].as_array().unwrap();
     let failed = checks.iter().filter(|check| check["wrong"] != 0).count();
     // There are functions that are zero on half of all inputs, but none on all.
