@@ -17,6 +17,7 @@ Needs torch, and nothing that has to be fetched. --device cpu is for trying the 
 
 import argparse
 import json
+import signal
 import statistics
 import sys
 import time
@@ -312,17 +313,26 @@ def main():
     bench.tell({"device": name, "torch": torch.__version__})
     shape = tuple(int(length) for length in given.layer.split("x"))
     rows = []
-    for dtype in given.dtypes.split(","):
-        works = [*plain(given.elements), *learned(given.elements)]
-        # nonlin times layers in f32.
-        works += layers(shape) if dtype == "f32" else []
-        for work in works:
-            if given.only in work.name:
-                rows.extend(bench.measure(work, dtype))
+    # Where time is short, what was measured until then is told.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        for dtype in given.dtypes.split(","):
+            works = [*plain(given.elements), *learned(given.elements)]
+            # nonlin times layers in f32.
+            works += layers(shape) if dtype == "f32" else []
+            for work in works:
+                if given.only in work.name:
+                    for row in bench.measure(work, dtype):
+                        rows.append(row)
+    finally:
+        show(bench, rows, name, given.beside)
+
+
+def show(bench, rows, name, beside):
     print(f"torch {torch.__version__} on {name}\n")
     for (elements, dtype), copies in bench.copies.items():
         print(f"A copy of {elements} {dtype}: {copies['forward']:.4g} ns an element forward, {copies['backward']:.4g} backward.")
-    print("\n" + table(rows, given.beside))
+    print("\n" + table(rows, beside), flush=True)
 
 
 main()
