@@ -281,3 +281,26 @@ fn dy_at(index: u64) -> f32 {
 fn spread(bits: u64) -> f32 {
     (bits >> 40) as f32 / (1 << 23) as f32 - 1.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_take_turns_where_caches_would_answer() {
+        let sets = |is_software, sets, bytes| {
+            let stage = Stage {
+                stamps: None,
+                is_software,
+                sets,
+                originals: RefCell::default(),
+            };
+            stage.sets(bytes)
+        };
+        // A copy of 16 Mi elements, of few, of many.
+        let copies = [1 << 27, 1 << 10, 1 << 31, 0];
+        assert_eq!(copies.map(|bytes| sets(false, None, bytes)), [4, 8, 1, 8]);
+        assert_eq!(copies.map(|bytes| sets(true, None, bytes)), [1; 4]);
+        assert_eq!(sets(true, Some(3), 1 << 27), 3);
+    }
+}

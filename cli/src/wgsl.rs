@@ -41,7 +41,7 @@ use std::path::{Path, PathBuf};
 ///
 /// --count prints instead how many operations each pass of a chain takes for an element, by kind, as they stand in the
 /// text, the test for NaN included: a driver joins some, such as a product and a sum. integer has operations on bits
-/// and conditions too; loads, stores and bits taken for another type are not counted.
+/// and conditions too; loads, stores, bits taken for another type and the numbers that random steps draw are not counted.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -86,13 +86,13 @@ impl Sample {
     }
 }
 
-/// What timestamps may say beside the host's clock, of the medians of a variant. Nothing takes longer than from the submit to
-/// its end, but for what two clocks differ by; and what comes before and behind a pass takes less than the pass, of samples
-/// as long as these.
+/// What timestamps may say beside the host's clock, in the middle of all samples that are long enough. Nothing takes longer
+/// than from the submit to its end, but for what two clocks differ by; and what comes before and behind a pass takes less than
+/// the pass. Single samples say nothing: a busy host sees late that the device is done.
 const AGREE: std::ops::RangeInclusive<f64> = 0.5..=1.05;
 
-/// And of samples too short for that, what may come before and behind a pass, in nanoseconds.
-const MOST_BETWEEN: f64 = 1e6;
+/// Nanoseconds of a sample that is long enough for that. Of shorter ones, most may be the way there and back.
+const LONG: f64 = 2e6;
 
 /// Which clock counts for all of what was timed, and sorts the times by it.
 pub(super) fn settle(wanted: Wanted, has_timestamps: bool, timed: &mut [Timed]) -> Result<Clock> {
@@ -121,18 +121,22 @@ pub(super) fn settle(wanted: Wanted, has_timestamps: bool, timed: &mut [Timed]) 
 
 /// Of samples, how often each has its work, and their times for once.
 fn judge<'a>(variants: impl Iterator<Item = (f64, &'a [Sample])>) -> Clock {
-    let mut agree = true;
+    let (mut long, mut short) = (Vec::new(), Vec::new());
     for (repeats, samples) in variants {
-        let stamped: Option<Vec<f64>> = samples.iter().map(|sample| sample.stamped).collect();
-        let Some(stamped) = stamped else {
-            return Clock::Host(Why::OutOfOrder);
-        };
-        let host = median(samples.iter().map(|sample| sample.host).collect());
-        let stamped = median(stamped);
-        let between = (host - stamped) * repeats;
-        agree &= stamped <= host * AGREE.end();
-        agree &= stamped >= host * AGREE.start() || between < MOST_BETWEEN;
+        for Sample { host, stamped } in samples {
+            let Some(stamped) = stamped else {
+                return Clock::Host(Why::OutOfOrder);
+            };
+            match host * repeats >= LONG {
+                true => long.push(stamped / host),
+                false => short.push(stamped / host),
+            }
+        }
     }
+    let agree = match long.is_empty() {
+        true => median(short) <= *AGREE.end(),
+        false => AGREE.contains(&median(long)),
+    };
     match agree {
         true => Clock::Timestamps,
         false => Clock::Host(Why::Disagree),
@@ -258,12 +262,13 @@ mod tests {
         assert_eq!(judged(1.0, &[(1e7, Some(2e3))]), Clock::Host(Why::Disagree));
         // A tick that is not as long as the driver says.
         assert_eq!(judged(1.0, &[(1e7, Some(2e7))]), Clock::Host(Why::Disagree));
-        // A sample so short that most of it is the way there and back.
-        assert_eq!(judged(1.0, &[(1e5, Some(2e4))]), Clock::Timestamps);
-        assert_eq!(
-            judged(100.0, &[(1e5, Some(2e4))]),
-            Clock::Host(Why::Disagree)
-        );
+        // A sample so short that most of it is the way there and back, and one that only looks so.
+        let short = (1e5, Some(2e4));
+        assert_eq!(judged(1.0, &[short]), Clock::Timestamps);
+        assert_eq!(judged(1.0, &[(1e5, Some(2e5))]), Clock::Host(Why::Disagree));
+        assert_eq!(judged(100.0, &[short]), Clock::Host(Why::Disagree));
+        // Where there are long ones, short ones say nothing.
+        assert_eq!(judged(1.0, &[short, short, good]), Clock::Timestamps);
     }
 
     #[test]

@@ -149,8 +149,9 @@ impl<T: Element> Bench<'_, T> {
         }
         match caught {
             Some(wgpu::Error::OutOfMemory { .. }) => Err(Failure(format!(
-                "the device has not enough memory to bench {} elements",
-                self.len
+                "the device has not enough memory to bench {} elements, {} sets of buffers",
+                self.len,
+                self.sets()
             ))),
             Some(error) => Err(device_error("the bench", error)),
             None => result,
