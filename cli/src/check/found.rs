@@ -284,7 +284,7 @@ mod tests {
         };
         let row = |y: f32| told(y).row()[2..].join(" ");
         assert_eq!(row(0.5), "pass 1 0.00 - -");
-        assert_eq!(row(0.500_001), "told 1 16.00 - 1");
+        assert_eq!(row(0.500_001), "told 1 17.00 - 1");
         assert_eq!(row(f32::NAN), "FAIL 1 inf 0.00 1");
         assert_eq!(told(0.500_001).json()["worst"]["allowed"], "inf");
     }
