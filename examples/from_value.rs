@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let gpu = Gpu::new()?;
     let chain = Chain::parse_with("scale(0.5) | bump(width=@w)", &[bump])?;
-    let x: Vec<f32> = (0..4096).map(|i| i as f32 / 256.0 - 8.0).collect();
+    let x: Vec<f32> = (0..4096).map(|i| i as f32 / 512.0 - 2.0).collect();
     let dy = vec![1.0; x.len()];
     let values = Values::new().arg("w", &[1.25f32]);
     let (dx, gradients) = gpu.backward_with(&chain, &x, &dy, &values, &["w"])?;

@@ -13,7 +13,10 @@ mod kinks;
 mod rooms;
 
 use as_f::tokens;
-use nonlin::{Chain, ChainError, Custom, Error, Values, reference};
+use nonlin::{
+    Chain, ChainError, Custom, DType, Error, Limits, Memory, Operand, Operands, Pass, Recipe,
+    Values, check, reference,
+};
 
 /// An activation `f` of the statements of its value.
 fn custom(parameters: &[(&str, f32)], body: &str, others: &str) -> Result<Custom, Error> {
@@ -400,5 +403,57 @@ fn statements_are_followed() {
                 assert!(off < 1e-6, "{body} at {x}: {one}, {other}");
             }
         }
+    }
+}
+
+/// Errors that nobody stated a budget for are told, and pass; NaN in the place of a number does not.
+#[test]
+fn errors_are_told() {
+    let hill = custom(&[("a", 1.0)], "    return 1.0 / (1.0 + x * x * a);", "").unwrap();
+    let (chain, x) = (Chain::from(hill.clone()), [1.0f32, 2.0, f32::NAN]);
+    let told = check::forward(&chain, &x, &[0.5f32, 0.2 + 3e-7, f32::NAN]).unwrap();
+    let worst = told.worst.as_ref().unwrap();
+    assert!(told.passes(), "{told:?}");
+    assert_eq!((worst.index, worst.allowed), (1, f64::INFINITY));
+    assert!(worst.ulp > 15.0 && worst.ulp < 25.0, "{worst}");
+    let lost = check::forward(&chain, &x, &[0.5f32, f32::NAN, f32::NAN]).unwrap();
+    assert_eq!(lost.failed, 1, "{lost:?}");
+    let made_up = check::forward(&chain, &x, &[0.5f32, 0.2, 1.0]).unwrap();
+    assert_eq!(made_up.failed, 1, "{made_up:?}");
+    let stated = Chain::from(hill.clone().with_budget(4.0));
+    let report = check::forward(&stated, &x, &[0.5f32, 0.2 + 3e-7, f32::NAN]).unwrap();
+    assert_eq!(report.failed, 1, "{report:?}");
+
+    // Of sums, too: elements that share a, and behind a step over whole rows.
+    for text in ["f(a=@a)", "f(a=@a) | softmax"] {
+        let chain = Chain::parse_with(text, std::slice::from_ref(&hill)).unwrap();
+        let (x, dy) = ([1.0f32, 2.0, 3.0], [1.0f32, 2.0, -1.0]);
+        let values = Values::new().arg("a", &[0.75f32]);
+        let want = reference::gradient(&chain, &x, &dy, &values, "a").unwrap()[0];
+        let gradient = |got: f32| check::gradient(&chain, &x, &dy, &values, "a", &[got]).unwrap();
+        let told = gradient(1.001 * want as f32);
+        let worst = told.worst.as_ref().unwrap();
+        assert!(told.passes() && worst.ulp > 100.0, "{text}: {told:?}");
+        assert_eq!(gradient(f32::NAN).failed, 1, "{text}");
+    }
+}
+
+/// Hosts that launch kernels themselves have its text in their recipes.
+#[test]
+fn recipes_have_it() {
+    let hill = custom(&[("a", 1.0)], "    return 1.0 / (1.0 + x * x * a);", "").unwrap();
+    let chain = Chain::parse_with("scale(2) | f(a=@a)", &[hill]).unwrap();
+    let own = |id, len: u64| Operand::in_memory(Memory::External { id, size: 4 * len }, 0, len);
+    let operands = Operands::new()
+        .x(own(0, 64))
+        .dy(own(1, 64))
+        .arg("a", own(2, 1), DType::F32)
+        .dx(own(3, 64))
+        .grad("a", own(4, 1), DType::F32);
+    let limits = Limits::default();
+    let recipe = Recipe::new(&chain, Pass::Backward, DType::F32, &operands, &limits).unwrap();
+    let text = recipe.dispatches()[0].wgsl();
+    for function in ["fn act_f_dx(", "fn act_f_d_a("] {
+        assert!(text.contains(function), "{text}");
     }
 }

@@ -43,7 +43,8 @@ use std::path::PathBuf;
 /// A tensor that is zero in the reference does not pass: nothing would be compared.
 ///
 /// An activation of --define has no error that it is promised to keep to: what it has is told, as "told", and fails only where
-/// a result is NaN and the reference is not. The reference is made of the file too, so that what is wrong with the formula is
+/// a result is NaN and the reference is not. Near a root of a derivative, and where f32 ends, that may be millions of ULP. The
+/// reference is made of the file too, so that what is wrong with the formula is
 /// not found; --json then has "shares_formula", the activations of which that is so.
 ///
 /// --json prints {"adapter", "dtype", "passed", "results": [{"chain", "pass", "compared", "failed",

@@ -41,8 +41,8 @@ A CHAIN is steps with `|` between them, applied from left to right, as one dispa
     'leaky_relu(negative_slope=0.1)'
     'scale(@s) | prelu(weight=@w)' takes values from operands: `nonlin run` reads @w from --arg w=FILE
 
-run, check, bench, wgsl and plot take activations of your own: --define my.wgsl, a file with the value
-alone, `fn act_my_act(x: f32) -> f32`. Its derivatives are derived.
+run, check, bench, wgsl and plot take activations of your own: --define my.wgsl, a file of WGSL with the
+function act_my_act of x, an f32, and parameters. Its derivatives are derived.
 
 run, check, bench and wgsl also take the name of a layer, frelu, meta_acon, dyrelu_a, dyrelu_b or
 dyrelu_c, in the place of a chain.

@@ -138,7 +138,11 @@ impl Checked {
             Comparison::Tensor(report) => layer::row(report),
             Comparison::Elements(report) => match &report.worst {
                 Some(w) => [
-                    format!("{:.2}", w.ulp),
+                    // Beside a zero, an error has no end of digits.
+                    match w.ulp < 1e9 {
+                        true => format!("{:.2}", w.ulp),
+                        false => format!("{:.1e}", w.ulp),
+                    },
                     match w.allowed.is_infinite() {
                         true => "-".into(),
                         false => format!("{:.2}", w.allowed),
@@ -266,6 +270,23 @@ mod tests {
         );
         let worst = "silu forward: 2 of 2 elements fail; worst: x[1] = 0e0 (0x00000000): got NaN";
         assert!(lines[4].starts_with(worst), "{text}");
+    }
+
+    /// Where nobody stated an error, it is told.
+    #[test]
+    fn what_is_told_is_not_passed() {
+        let text = "fn act_half(x: f32) -> f32 { return 0.5 * x; }";
+        let half = nonlin::Custom::from_value("half", text).unwrap();
+        let chain = Chain::from(half);
+        let told = |y: f32| Checked {
+            comparison: Comparison::Elements(check::forward(&chain, &[1.0], &[y]).unwrap()),
+            ..checked("relu", &[1.0], &[1.0])
+        };
+        let row = |y: f32| told(y).row()[2..].join(" ");
+        assert_eq!(row(0.5), "pass 1 0.00 - -");
+        assert_eq!(row(0.500_001), "told 1 17.00 - 1");
+        assert_eq!(row(f32::NAN), "FAIL 1 inf 0.00 1");
+        assert_eq!(told(0.500_001).json()["worst"]["allowed"], "inf");
     }
 
     #[test]

@@ -11,8 +11,6 @@ mod graph;
 mod marks;
 mod rules;
 mod tangent;
-#[cfg(test)]
-mod tests;
 mod trace;
 mod write;
 

@@ -57,6 +57,8 @@ pub(super) struct Book<'a> {
     pub(super) end: usize,
     pub(super) functions: Vec<Own>,
     known: HashMap<Handle<Function>, usize>,
+    /// Of the functions that were gone through.
+    operations: usize,
     steps: usize,
     depth: usize,
 }
@@ -69,6 +71,7 @@ impl<'a> Book<'a> {
             end,
             functions: Vec::new(),
             known: HashMap::new(),
+            operations: 0,
             steps: 0,
             depth: 0,
         }
@@ -94,6 +97,7 @@ impl<'a> Book<'a> {
             unreachable!("a number, by its signature");
         };
         let names = function.arguments.iter();
+        self.operations += graph.len();
         self.functions.push(Own {
             name: function.name.clone().unwrap_or_default(),
             parameters: names
@@ -201,9 +205,7 @@ impl Frame<'_, '_> {
     /// Counts what is gone through.
     fn step(&mut self, span: Span) -> Traced<()> {
         self.book.steps += 1;
-        let of_others = self.book.functions.iter().map(|own| own.graph.len());
-        let operations = of_others.sum::<usize>() + self.graph.len();
-        if operations > MOST || self.book.steps > STEPS {
+        if self.book.operations + self.graph.len() > MOST || self.book.steps > STEPS {
             let message =
                 format!("it takes more than {MOST} operations, with its loops written out");
             return self.refuse(span, message);
