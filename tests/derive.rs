@@ -43,7 +43,11 @@ fn slopes(custom: &Custom, x: &[f32]) -> Vec<f64> {
 
 /// The derivative with respect to the parameter `a`, at each x.
 fn shares(custom: &Custom, x: &[f32], a: f32) -> Vec<f64> {
-    let chain = Chain::parse_with(&format!("{}(a=@a)", custom.name()), &[custom.clone()]).unwrap();
+    let chain = Chain::parse_with(
+        &format!("{}(a=@a)", custom.name()),
+        std::slice::from_ref(custom),
+    )
+    .unwrap();
     let share = |x: &f32| {
         let values = Values::new().arg("a", &[a]);
         reference::gradient(&chain, &[*x], &[1.0f32], &values, "a").unwrap()[0]

@@ -15,6 +15,33 @@ use nonlin::{Activation, Chain, Custom, Gpu};
 /// Activations whose values are written with the bits of floats.
 const OF_BITS: [&str; 3] = ["celu", "quick_gelu", "gelu_tanh"];
 
+/// Of which what is derived keeps to the budget of what was written by hand, everywhere. Others have a kink of the formula in
+/// the place of a smooth function's zero, end where f32 does not yet, or are less accurate near roots: it is told.
+const KEPT: [&str; 22] = [
+    "identity",
+    "leaky_relu",
+    "prelu",
+    "relu_squared",
+    "threshold",
+    "thresholded_relu",
+    "sigmoid",
+    "silu",
+    "gelu",
+    "onnx_hardsigmoid",
+    "hardswish",
+    "softshrink",
+    "hardshrink",
+    "shrink",
+    "sparse_plus",
+    "xielu",
+    "acon_b",
+    "abs",
+    "acon_c",
+    "step",
+    "smelu",
+    "onednn_hardswish",
+];
+
 /// Inputs of all kinds.
 const COUNT: usize = 20_000;
 
@@ -44,6 +71,9 @@ fn derived(gpu: &Gpu, activation: Activation) -> Result<(), Failed> {
         beside.failed,
         worst(&beside)
     );
+    if KEPT.contains(&name) && !beside.passes() {
+        return Err(format!("{name}: the budget is not kept: {}", worst(&beside)).into());
+    }
     match told.failed {
         0 => Ok(()),
         failed => Err(format!("{name}: {failed} are NaN: {}", worst(&told)).into()),

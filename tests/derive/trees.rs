@@ -142,7 +142,7 @@ proptest! {
 
 fn value_at(custom: &Custom, x: f32, a: f32) -> f64 {
     let text = format!("{}({a:?})", custom.name());
-    let chain = nonlin::Chain::parse_with(&text, &[custom.clone()]).unwrap();
+    let chain = nonlin::Chain::parse_with(&text, std::slice::from_ref(custom)).unwrap();
     nonlin::reference::forward(&chain, &[x]).unwrap()[0]
 }
 

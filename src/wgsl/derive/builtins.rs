@@ -235,7 +235,7 @@ impl Frame<'_, '_> {
         let along = self.arithmetic(Binary::Multiply, &along, n, span)?;
         let bent = self.arithmetic(Binary::Multiply, eta, e, span)?;
         let bent = self.arithmetic(Binary::Subtract, &bent, &along, span)?;
-        let none = self.each(&[e.clone()], span, &mut |_, _| Ok(zero))?;
+        let none = self.each(std::slice::from_ref(e), span, &mut |_, _| Ok(zero))?;
         self.choose(is_total, &none, &bent, span)
     }
 

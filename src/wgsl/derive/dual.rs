@@ -119,10 +119,13 @@ fn along(of: &[Dual], partial: impl Fn(usize) -> f64) -> f64 {
 fn of_rule(rule: usize, of: &[Dual]) -> Dual {
     let rule = &rules::ALL[rule];
     let values: Vec<f64> = of.iter().map(|of| of.value).collect();
-    Dual {
-        value: (rule.value)(&values),
-        slope: along(of, |at| (rule.partial)(&values, at)),
-    }
+    let value = (rule.value)(&values);
+    // What has no limit has no derivative there either, whatever it is of.
+    let slope = match rule.name == "m_if_finite" && value.is_nan() {
+        true => f64::NAN,
+        false => along(of, |at| (rule.partial)(&values, at)),
+    };
+    Dual { value, slope }
 }
 
 fn compared(op: Binary, a: f64, b: f64) -> Option<f64> {

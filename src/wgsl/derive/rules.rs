@@ -27,9 +27,11 @@ pub(super) enum Tangent {
     OfText,
     /// It is a derivative itself, and its own is not known.
     Unknown,
-    /// From what it takes, itself, and the derivatives of what it takes.
-    By(fn(&mut Graph, &[Id], Id, &[Option<Id>]) -> Option<Id>),
+    By(Derive),
 }
+
+/// Makes a derivative from what a function takes, its value, and the derivatives of what it takes.
+type Derive = fn(&mut Graph, &[Id], Id, &[Option<Id>]) -> Option<Id>;
 
 /// The place of a function among the rules.
 pub(super) fn by_name(name: &str) -> Option<usize> {
@@ -425,11 +427,7 @@ pub(super) const ALL: &[Rule] = &[
             true => f64::NAN,
             false => of[0],
         },
-        partial: |of, at| match (at, of[1].abs() > f64::from(f32::MAX)) {
-            (0, false) => 1.0,
-            (0, true) => f64::NAN,
-            _ => 0.0,
-        },
+        partial: |_, at| [1.0, 0.0][at],
         tangent: Tangent::By(|graph, of, _, d| {
             let d = d[0]?;
             Some(call(graph, "m_if_finite", &[d, of[1]]))

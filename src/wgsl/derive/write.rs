@@ -230,15 +230,23 @@ fn uses(graph: &Graph, root: Id) -> Vec<usize> {
     uses
 }
 
-/// Whether an infinite input could make NaN: sums and products of numbers keep the limit mostly, others lose it.
+/// Whether an infinite input could make NaN: sums and products of numbers keep the limit mostly, others lose it. What asks
+/// whether x is finite is told the truth.
 fn needs_bound(graph: &Graph, uses: &[usize]) -> bool {
-    graph.ids().any(|id| {
+    let mut used = graph.ids().filter(|id| uses[id.index()] > 0);
+    let asks = |id: Id| match graph.node(id).op {
+        Op::Call(Callee::Library(rule), _) => rules::ALL[rule].name == "m_if_finite",
+        _ => false,
+    };
+    if graph.ids().any(|id| uses[id.index()] > 0 && asks(id)) {
+        return false;
+    }
+    used.any(|id| {
         let op = &graph.node(id).op;
-        let loses = matches!(
+        matches!(
             op,
             Op::Math(..) | Op::Call(..) | Op::Binary(Binary::Divide | Binary::Remainder, ..)
-        );
-        loses && uses[id.index()] > 0
+        )
     })
 }
 
