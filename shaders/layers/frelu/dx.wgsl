@@ -45,11 +45,11 @@ fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(local_invocation_index) l
     let h = hold(share.c);
     for (var strip = share.begin; strip < share.end; strip += 1u) {
         let s = strip_at(strip, share.c);
-        var x: Ring;
+        var x = Ring();
         // The gradients of the convolutions, and what goes to x directly.
-        var a: Ring;
-        var b: Ring;
-        var own: Ring;
+        var a = Ring();
+        var b = Ring();
+        var own = Ring();
         for (var below = s.top - 2 * UP; below < s.bottom + 2 * UP; below += 1) {
             push(&x, x_row(s, below));
             if below >= s.top {

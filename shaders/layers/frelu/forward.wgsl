@@ -39,7 +39,7 @@ fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(local_invocation_index) l
     let n = norms_of(share.c);
     for (var strip = share.begin; strip < share.end; strip += 1u) {
         let s = strip_at(strip, share.c);
-        var ring: Ring;
+        var ring = Ring();
         for (var below = s.top - UP; below < s.bottom + UP; below += 1) {
             push(&ring, x_row(s, below));
             // The window is complete when the row that comes in is UP below its middle.

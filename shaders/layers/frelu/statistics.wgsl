@@ -39,8 +39,7 @@ fn main(@builtin(workgroup_id) at: vec3<u32>, @builtin(local_invocation_index) l
     var all: Statistics;
     for (var strip = share.begin; strip < share.end; strip += 1u) {
         let s = strip_at(strip, share.c);
-        var ring: Ring;
-        // A declaration alone is no zero again in the next turn, in Chromium on Vulkan.
+        var ring = Ring();
         var runs = Runs();
         for (var below = s.top - UP; below < s.bottom + UP; below += 1) {
             push(&ring, x_row(s, below));
