@@ -409,5 +409,8 @@ fn everywhere<T: Element>(
         report.merge(part);
         progress.advance(x.len() as u64);
     }
+    if chain.rounds_right(pass, T::DTYPE) {
+        report.failed = report.failed.max(report.misrounded.unwrap_or(0));
+    }
     Ok(report)
 }

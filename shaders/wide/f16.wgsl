@@ -11,3 +11,16 @@ fn f16_wide(bits: u32) -> Wide {
 fn f16_of_wide(v: Wide) -> u32 {
     return select(0u, 0x8000u, v.negative) | w_rounded(v, 11, -24, 0x7c00u);
 }
+
+// Whether a value that is wrong by 8 ULP, of itself or of terms that have cancelled, may be rounded to another number: the
+// digits behind f16's last, as a fraction of 2^32, are that near to 1/2.
+fn f16_doubt(value: f32, terms: f32) -> bool {
+    let magnitude = bitcast<u32>(value) & 0x7fffffffu;
+    let exponent = magnitude >> 23u;
+    let shift = clamp(exponent, 94u, 113u) - 94u;
+    let fraction = ((magnitude & 0x7fffffu) | 0x800000u) << shift;
+    let larger = max(bitcast<u32>(terms) >> 23u, exponent) - exponent;
+    let by = larger + shift;
+    let margin = 8u << min(by, 27u);
+    return (fraction - 0x80000000u + margin <= 2u * margin) | (by > 27u);
+}

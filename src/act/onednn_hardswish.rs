@@ -51,6 +51,10 @@ pub(super) const ROOM: Room = Room {
             terms: |_, _| 0.0,
         },
     ],
+    wgsl_terms: [
+        "select(0.0, abs(x), abs(value) > 0.0)",
+        "select(0.0, abs(dy), abs(value) > 0.0)",
+    ],
     ..Room::PLAIN
 };
 

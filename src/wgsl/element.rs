@@ -7,6 +7,7 @@
 //! `struct Terms`, `fn plus` adds two of them, and `fn put` stores one.
 
 use super::chain::{arg, random};
+use super::exact::Exact;
 use super::form::{Access, At, Form, Input, Output, Sweep};
 use super::places::{drawn, fetch, of_pairs, pairs, place, vec4};
 use crate::chain::Chain;
@@ -24,6 +25,8 @@ pub(super) struct Element<'a> {
     pub(super) has_scalars: bool,
     /// The whole kernel's form, where `form` is that of one of its functions.
     pub(super) whole: &'a Form,
+    /// Where results in doubt are evaluated again.
+    pub(super) exact: Option<Exact>,
 }
 
 impl Element<'_> {
@@ -181,6 +184,10 @@ impl Element<'_> {
             );
             return;
         };
+        if let Some(exact) = self.exact {
+            exact.element(self, out);
+            return;
+        }
         let (values, nan) = (self.values(chain), self.nan());
         if self.is_plain() {
             let Output { name, dtype, .. } = &outputs[0];
@@ -438,8 +445,12 @@ impl Element<'_> {
             out.push_str("    if 4u * i >= args.len {\n        return;\n    }\n");
         }
         self.load_words(out);
+        let first = if self.exact.is_some() { "f" } else { "e" };
         for lane in 0..4 {
-            _ = writeln!(out, "    let e{lane} = element({});", self.lane(lane));
+            _ = writeln!(out, "    let {first}{lane} = element({});", self.lane(lane));
+        }
+        if let Some(exact) = self.exact {
+            exact.four(self, out);
         }
         self.words_of_results(out);
         if is_whole {
@@ -509,6 +520,11 @@ impl Element<'_> {
 
     /// What `element` is called with for one of a word's four.
     pub(super) fn lane(&self, lane: usize) -> String {
+        self.lane_bits(lane).join(", ")
+    }
+
+    /// The same one by one.
+    pub(super) fn lane_bits(&self, lane: usize) -> Vec<String> {
         let bits = |input: &Input| {
             let name = &input.name;
             match (self.is_held(input), input.at, input.dtype.size(), lane) {
@@ -532,13 +548,18 @@ impl Element<'_> {
                 false => "held.nan".into(),
             });
         }
-        all.join(", ")
+        all
     }
 
     /// Statements that load one element, an identifier, and call what `element` makes of it `e0`.
     fn load_one(&self, out: &mut String, element: &str) {
         let bits = self.load_bits(out, element);
-        _ = writeln!(out, "    let e0 = element({bits});");
+        if self.exact.is_some() {
+            _ = writeln!(out, "    let f0 = element({bits});");
+            Exact::one(&bits, out);
+        } else {
+            _ = writeln!(out, "    let e0 = element({bits});");
+        }
     }
 
     /// Statements that find one element, an identifier. Returns what `element` is called with.

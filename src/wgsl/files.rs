@@ -205,6 +205,15 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "sweep/lanes.wgsl",
     "sweep/row_sums.wgsl",
     "sweep/rows.wgsl",
+    "wide/bf16.wgsl",
+    "wide/bits.wgsl",
+    "wide/exp.wgsl",
+    "wide/f16.wgsl",
+    "wide/fixed.wgsl",
+    "wide/log.wgsl",
+    "wide/normal.wgsl",
+    "wide/sin.wgsl",
+    "wide/wide.wgsl",
 ];
 
 /// Text under construction, and the names of the files in it.

@@ -4,6 +4,7 @@
 mod chain;
 mod custom;
 mod element;
+mod exact;
 mod files;
 mod form;
 mod items;

@@ -18,7 +18,7 @@ fn w_exp_up(x: Wide) -> Wide { return x; } //#stub
 fn w_tail_ratio(x: Wide) -> Wide { return x; } //#stub
 
 // 2 / sqrt(pi).
-const ERF_SLOPE: Wide = Wide(false, 0, 0x906eba82u, 0x14db688du);
+const WIDE_ERF_SLOPE: Wide = Wide(false, 0, 0x906eba82u, 0x14db688du);
 
 fn wide_erf(x: Wide) -> Wide {
     // Near zero x times Taylor's series, further out 1 - 2 Q(a) with a = sqrt(2) |x|.
@@ -32,7 +32,7 @@ fn wide_erf(x: Wide) -> Wide {
     p = w_plus64(w_signed_times(p, w), vec2(0x03333333u, 0x33333333u));
     p = w_plus64(w_signed_times(p, w), vec2(0xf5555555u, 0x55555555u));
     p = w_plus64(w_signed_times(p, w), vec2(0x20000000u, 0x00000000u));
-    let near = w_mul(w_mul(w_abs(x), ERF_SLOPE), w_of_units(p));
+    let near = w_mul(w_mul(w_abs(x), WIDE_ERF_SLOPE), w_of_units(p));
     let a = w_mul(x, Wide(false, 0, 0xb504f333u, 0xf9de6484u));
     let far = w_sub(W_ONE, w_times_power(w_div(w_tail_ratio(a), w_exp_up(square)), 1));
     let v = w_choose(far, near, x.e < -3);
@@ -40,5 +40,5 @@ fn wide_erf(x: Wide) -> Wide {
 }
 
 fn wide_erf_dx(x: Wide) -> Wide {
-    return w_div(ERF_SLOPE, w_exp_up(w_mul(x, x)));
+    return w_div(WIDE_ERF_SLOPE, w_exp_up(w_mul(x, x)));
 }

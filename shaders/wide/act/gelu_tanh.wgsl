@@ -11,23 +11,23 @@ fn w_logistic_tail(z: Wide) -> Wide { return z; } //#stub
 fn w_logistic(z: Wide) -> Wide { return z; } //#stub
 
 // 2 sqrt(2 / pi), and 0.044715.
-const GELU_TANH_LINE: Wide = Wide(false, 0, 0xcc42299eu, 0xa1b28468u);
-const GELU_TANH_CUBIC: Wide = Wide(false, -5, 0xb727136au, 0x400fba88u);
+const WIDE_GELU_TANH_LINE: Wide = Wide(false, 0, 0xcc42299eu, 0xa1b28468u);
+const WIDE_GELU_TANH_CUBIC: Wide = Wide(false, -5, 0xb727136au, 0x400fba88u);
 
-fn gelu_tanh_inner(x: Wide) -> Wide {
-    return w_mul(w_mul(GELU_TANH_LINE, x), w_add(W_ONE, w_mul(w_mul(x, x), GELU_TANH_CUBIC)));
+fn wide_gelu_tanh_inner(x: Wide) -> Wide {
+    return w_mul(w_mul(WIDE_GELU_TANH_LINE, x), w_add(W_ONE, w_mul(w_mul(x, x), WIDE_GELU_TANH_CUBIC)));
 }
 
 fn wide_gelu_tanh(x: Wide) -> Wide {
-    return w_mul(x, w_logistic(gelu_tanh_inner(x)));
+    return w_mul(x, w_logistic(wide_gelu_tanh_inner(x)));
 }
 
 fn wide_gelu_tanh_dx(x: Wide) -> Wide {
-    let tail = w_logistic_tail(gelu_tanh_inner(x));
+    let tail = w_logistic_tail(wide_gelu_tanh_inner(x));
     let rest = w_sub(W_ONE, tail);
     let s = w_choose(rest, tail, x.negative);
     let other = w_choose(tail, rest, x.negative);
-    let cubic = w_mul(w_mul(x, x), GELU_TANH_CUBIC);
-    let slope = w_mul(GELU_TANH_LINE, w_add(W_ONE, w_add(cubic, w_times_power(cubic, 1))));
+    let cubic = w_mul(w_mul(x, x), WIDE_GELU_TANH_CUBIC);
+    let slope = w_mul(WIDE_GELU_TANH_LINE, w_add(W_ONE, w_add(cubic, w_times_power(cubic, 1))));
     return w_mul(s, w_add(W_ONE, w_mul(w_mul(x, other), slope)));
 }

@@ -6,12 +6,12 @@ fn w_logistic(z: Wide) -> Wide { return z; } //#stub
 fn w_swish_slope(z: Wide) -> Wide { return z; } //#stub
 
 // 1.702.
-const QUICK_GELU: Wide = Wide(false, 0, 0xd9db22d0u, 0xe5604189u);
+const WIDE_QUICK_GELU: Wide = Wide(false, 0, 0xd9db22d0u, 0xe5604189u);
 
 fn wide_quick_gelu(x: Wide) -> Wide {
-    return w_mul(x, w_logistic(w_mul(QUICK_GELU, x)));
+    return w_mul(x, w_logistic(w_mul(WIDE_QUICK_GELU, x)));
 }
 
 fn wide_quick_gelu_dx(x: Wide) -> Wide {
-    return w_swish_slope(w_mul(QUICK_GELU, x));
+    return w_swish_slope(w_mul(WIDE_QUICK_GELU, x));
 }

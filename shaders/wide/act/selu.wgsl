@@ -7,13 +7,13 @@ fn w_exp(x: Wide) -> Wide { return x; } //#stub
 fn w_expm1(x: Wide) -> Wide { return x; } //#stub
 
 // 1.0507009873554805, and its product with 1.6732632423543772.
-const SELU_UP: Wide = Wide(false, 0, 0x867d5eb5u, 0x488991acu);
-const SELU_DOWN: Wide = Wide(false, 0, 0xe1096632u, 0x078185b2u);
+const WIDE_SELU_UP: Wide = Wide(false, 0, 0x867d5eb5u, 0x488991acu);
+const WIDE_SELU_DOWN: Wide = Wide(false, 0, 0xe1096632u, 0x078185b2u);
 
 fn wide_selu(x: Wide) -> Wide {
-    return w_mul(w_choose(SELU_UP, SELU_DOWN, x.negative), w_choose(x, w_expm1(x), x.negative));
+    return w_mul(w_choose(WIDE_SELU_UP, WIDE_SELU_DOWN, x.negative), w_choose(x, w_expm1(x), x.negative));
 }
 
 fn wide_selu_dx(x: Wide) -> Wide {
-    return w_choose(SELU_UP, w_mul(SELU_DOWN, w_exp(x)), x.negative);
+    return w_choose(WIDE_SELU_UP, w_mul(WIDE_SELU_DOWN, w_exp(x)), x.negative);
 }

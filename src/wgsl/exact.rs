@@ -1,0 +1,172 @@
+//! Results of 16 bits that are the numbers nearest to what they should be.
+//!
+//! f32 has digits enough for nearly all of them. What it makes of an element is looked at before it is rounded: where it is
+//! so near to the middle between two numbers that its error may decide (`f16_doubt` in shaders/wide/f16.wgsl), or may have
+//! been flushed, the element is evaluated once more, with 64 digits, by integers (shaders/wide). That is one element in 500,
+//! and a loop that drivers skip where no lane has one; they execute both sides of an `if`.
+
+use super::chain::scalar;
+use super::element::Element;
+use super::files::Text;
+use super::form::{Form, Sweep};
+use super::stubs::shader;
+use crate::act::Activation;
+use crate::chain::Chain;
+use crate::for_each_activation;
+use crate::pass::Pass;
+use crate::tensor::dtype::DType;
+use std::fmt::Write;
+
+macro_rules! rooms {
+    ($(
+        $name:ident [$($alias:literal),*] = $variant:ident
+        $({ $($parameter:ident: $default:literal),+ })?, $formula:literal;
+    )+) => {
+        &[$((stringify!($name), shader!(concat!("../../shaders/wide/act/", stringify!($name), ".wgsl")))),+]
+    };
+}
+
+/// Each activation's functions of 64 digits.
+const ROOMS: &[(&str, &str)] = for_each_activation!(rooms);
+
+/// A chain's pass that is one activation, with constants.
+#[derive(Clone, Copy)]
+pub(super) struct Exact {
+    activation: Activation,
+    pass: Pass,
+}
+
+impl Exact {
+    /// Of a kernel whose operands all have 16 bits, unless f32 gives it all.
+    pub(super) fn of(chain: &Chain, pass: Pass, form: &Form) -> Option<Exact> {
+        let exact = Exact {
+            activation: chain.single()?,
+            pass,
+        };
+        let outputs = form.outputs.iter().map(|output| output.dtype);
+        let mut dtypes = form
+            .inputs
+            .iter()
+            .map(|input| input.dtype)
+            .chain(outputs.clone());
+        let is_plain = pass != Pass::BackwardFromY
+            && form.sweep == Sweep::Each
+            && form.outputs.len() == 1
+            && form.gradients().is_empty();
+        let is_needed =
+            !exact.is_exact_in_f32() || outputs.clone().any(|dtype| dtype == DType::BF16);
+        (is_plain && is_needed && dtypes.all(|dtype| dtype.size() == 2)).then_some(exact)
+    }
+
+    /// Whether only numbers that f32 flushes can be wrong.
+    fn is_exact_in_f32(self) -> bool {
+        self.activation.entry().room.is_exact_in_f32
+    }
+
+    /// The files that it needs.
+    pub(super) fn files(self, text: &mut Text, form: &Form) {
+        let inputs = form.inputs.iter().map(|input| input.dtype);
+        for dtype in inputs.chain(form.outputs.iter().map(|output| output.dtype)) {
+            text.file(&format!("wide/{dtype}.wgsl"));
+        }
+        let name = self.activation.name();
+        for (_, room) in ROOMS.iter().filter(|(known, _)| *known == name) {
+            text.known(&format!("wide/{name}"), room);
+        }
+    }
+
+    /// The test, on the value in f32, for an element that is to be evaluated again.
+    fn doubt(self, element: &Element<'_>) -> String {
+        let dtype = element.form.outputs[0].dtype;
+        let room = self.activation.entry().room;
+        let terms = match self.pass {
+            Pass::Forward => room.wgsl_terms[0],
+            _ => room.wgsl_terms[1],
+        };
+        let near = (!self.is_exact_in_f32()).then(|| format!("{dtype}_doubt(value, {terms})"));
+        let dy = match self.pass {
+            Pass::Forward => "0x3f80u",
+            _ => "dy_bits",
+        };
+        let is_flat = room.is_flat;
+        let lost =
+            (dtype == DType::BF16).then(|| format!("bf16_is_lost(value, x_bits, {dy}, {is_flat})"));
+        near.into_iter().chain(lost).collect::<Vec<_>>().join(" | ")
+    }
+
+    /// `fn element`, whose result has a bit above its 16 where it is in doubt; and `fn exactly`.
+    pub(super) fn element(self, element: &Element<'_>, out: &mut String) {
+        let (form, parameters) = (element.form, element.parameters());
+        let dtype = form.outputs[0].dtype;
+        let values = form.inputs.iter().map(|input| {
+            let super::form::Input { name, dtype, .. } = input;
+            format!("    let {name} = {dtype}_value({name}_bits);\n")
+        });
+        let values: String = values.collect();
+        let mut names: Vec<&str> = form
+            .inputs
+            .iter()
+            .map(|input| input.name.as_str())
+            .collect();
+        names.extend(element.has_scalars.then_some("args.scalars"));
+        let (names, result) = (names.join(", "), element.result);
+        let (nan, doubt) = (element.nan(), self.doubt(element));
+        _ = writeln!(
+            out,
+            "fn element({parameters}) -> u32 {{\n{values}    let value = chain_{result}({names});\n    let nan = {nan};\n    \
+             let doubt = !nan & ({doubt});\n    return {dtype}_bits(value, nan) | select(0u, 0x10000u, doubt);\n}}\n"
+        );
+        let constants = self.activation.parameters().iter();
+        let constants: String = constants
+            .map(|name| format!(", w_of_f32(args.scalars.{})", scalar(0, name)))
+            .collect();
+        let function = self.activation.name();
+        let wide = |name: &str| {
+            let mut inputs = form.inputs.iter();
+            let found = inputs.find(|input| input.name == name);
+            let dtype = found.map_or(dtype, |input| input.dtype);
+            format!("{dtype}_wide({name}_bits)")
+        };
+        let x = wide("x");
+        let result = match self.pass {
+            Pass::Forward => format!("wide_{function}({x}{constants})"),
+            _ => format!("w_mul({}, wide_{function}_dx({x}{constants}))", wide("dy")),
+        };
+        _ = writeln!(
+            out,
+            "// The same by integers.\nfn exactly({parameters}) -> u32 {{\n    return {dtype}_of_wide({result});\n}}\n"
+        );
+    }
+
+    /// Statements that evaluate those of four elements `f0` to `f3` again that are in doubt: `e0` to `e3`.
+    pub(super) fn four(self, element: &Element<'_>, out: &mut String) {
+        out.push_str(
+            "    var e = vec4(f0, f1, f2, f3);\n    let doubts = e >> vec4(16u);\n    \
+             var open = doubts.x | (doubts.y << 1u) | (doubts.z << 2u) | (doubts.w << 3u);\n    \
+             for (; open != 0u; open &= open - 1u) {\n        let lane = countTrailingZeros(open);\n",
+        );
+        let lanes = [0, 1, 2, 3].map(|lane| element.lane_bits(lane));
+        let mut names = Vec::new();
+        for (index, input) in element.form.inputs.iter().enumerate() {
+            let bits = lanes.each_ref().map(|lane| lane[index].as_str()).join(", ");
+            _ = writeln!(out, "        let {}_bits = vec4({bits})[lane];", input.name);
+            names.push(format!("{}_bits", input.name));
+        }
+        _ = writeln!(
+            out,
+            "        let exact = exactly({});\n        e = select(e, vec4(exact), vec4(0u, 1u, 2u, 3u) == vec4(lane));\n    }}",
+            names.join(", ")
+        );
+        for (lane, part) in ["x", "y", "z", "w"].into_iter().enumerate() {
+            _ = writeln!(out, "    let e{lane} = e.{part} & 0xffffu;");
+        }
+    }
+
+    /// Statements that evaluate one element, `f0`, again if it is in doubt: `e0`.
+    pub(super) fn one(bits: &str, out: &mut String) {
+        _ = writeln!(
+            out,
+            "    var e = f0;\n    for (; e > 0xffffu; ) {{\n        e = exactly({bits});\n    }}\n    let e0 = e;"
+        );
+    }
+}
