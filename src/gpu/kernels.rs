@@ -73,7 +73,11 @@ impl Kernels {
     /// An empty cache for a device. The device needs no feature; with wgpu's default limits or better it
     /// serves.
     pub fn new(device: &wgpu::Device) -> Self {
-        Self::of(device, Machine::new(Limits::from(&device.limits())))
+        let machine = Machine {
+            is_processor: device.adapter_info().device_type == wgpu::DeviceType::Cpu,
+            ..Machine::new(Limits::from(&device.limits()))
+        };
+        Self::of(device, machine)
     }
 
     /// The same with a kernel shape of the caller's choice.
@@ -92,7 +96,12 @@ impl Kernels {
             "an invocation handles 1 to 16 words".into()
         } else {
             let limits = Limits::from(&limits);
-            return Ok(Self::of(device, Machine { limits, geometry }));
+            let machine = Machine {
+                limits,
+                geometry,
+                is_processor: false,
+            };
+            return Ok(Self::of(device, machine));
         };
         Err(Error::Device(DeviceError::BadGeometry {
             workgroup,

@@ -315,7 +315,9 @@ impl Element<'_> {
     /// `fn word(i)`: the i-th word, or element, or pair of elements.
     fn word(&self, out: &mut String) {
         let held = if self.sweeps() { ", held: Held" } else { "" };
+        let is_settled = self.is_settled();
         let returned = match self.form.sums.is_empty() {
+            true if is_settled => " -> u32",
             true => "",
             false => " -> Terms",
         };
@@ -341,7 +343,18 @@ impl Element<'_> {
         if !self.form.sums.is_empty() {
             self.return_terms(out);
         }
+        if is_settled && self.form.whole {
+            out.push_str("    return open;\n");
+        }
         out.push_str("}\n");
+        if is_settled {
+            Exact::settle(self, out);
+        }
+    }
+
+    /// Whether elements in doubt are settled behind all words, and `word` says which those are.
+    pub(super) fn is_settled(&self) -> bool {
+        self.exact.is_some_and(|exact| exact.is_behind)
     }
 
     fn return_terms(&self, out: &mut String) {
@@ -442,7 +455,11 @@ impl Element<'_> {
         // What is swept always is.
         let is_whole = self.form.whole || self.sweeps();
         if !self.sweeps() {
-            out.push_str("    if 4u * i >= args.len {\n        return;\n    }\n");
+            let nothing = if self.is_settled() { " 0u" } else { "" };
+            _ = writeln!(
+                out,
+                "    if 4u * i >= args.len {{\n        return{nothing};\n    }}"
+            );
         }
         self.load_words(out);
         let first = if self.exact.is_some() { "f" } else { "e" };

@@ -8,7 +8,7 @@
 use super::chain::scalar;
 use super::element::Element;
 use super::files::Text;
-use super::form::{Form, Sweep};
+use super::form::{Access, At, Body, Form, Sweep};
 use super::stubs::shader;
 use crate::act::Activation;
 use crate::chain::Chain;
@@ -34,28 +34,41 @@ const ROOMS: &[(&str, &str)] = for_each_activation!(rooms);
 pub(super) struct Exact {
     activation: Activation,
     pass: Pass,
+    /// Whether elements are settled behind all words of an invocation, by `fn settle`; else each beside its word.
+    pub(super) is_behind: bool,
+}
+
+/// Whether a pass on operands of these dtypes has results that f32 cannot settle: it is one activation with constants, and
+/// all have 16 bits.
+pub(crate) fn settles(
+    body: Body<'_>,
+    mut inputs: impl Iterator<Item = DType>,
+    output: DType,
+) -> bool {
+    let activation = body.chain().and_then(Chain::single);
+    let is_needed = activation.is_some_and(|activation| {
+        output == DType::BF16 || !activation.entry().room.is_exact_in_f32
+    });
+    let is_narrow = output.size() == 2 && inputs.all(|dtype| dtype.size() == 2);
+    is_needed && is_narrow && body.pass() != Pass::BackwardFromY
 }
 
 impl Exact {
     /// Of a kernel whose operands all have 16 bits, unless f32 gives it all.
     pub(super) fn of(chain: &Chain, pass: Pass, form: &Form) -> Option<Exact> {
-        let exact = Exact {
-            activation: chain.single()?,
-            pass,
+        let [output] = form.outputs.as_slice() else {
+            return None;
         };
-        let outputs = form.outputs.iter().map(|output| output.dtype);
-        let mut dtypes = form
-            .inputs
-            .iter()
-            .map(|input| input.dtype)
-            .chain(outputs.clone());
-        let is_plain = pass != Pass::BackwardFromY
-            && form.sweep == Sweep::Each
-            && form.outputs.len() == 1
-            && form.gradients().is_empty();
-        let is_needed =
-            !exact.is_exact_in_f32() || outputs.clone().any(|dtype| dtype == DType::BF16);
-        (is_plain && is_needed && dtypes.all(|dtype| dtype.size() == 2)).then_some(exact)
+        let inputs = form.inputs.iter().map(|input| input.dtype);
+        let is_plain = form.sweep == Sweep::Each && form.gradients().is_empty();
+        let settles = is_plain && settles(Body::Chain(chain, pass), inputs, output.dtype);
+        let activation = chain.single().filter(|_| settles)?;
+        let is_each = form.inputs.iter().all(|input| input.at == At::Each) && output.at == At::Each;
+        Some(Exact {
+            activation,
+            pass,
+            is_behind: is_each && form.access == Access::Vec4,
+        })
     }
 
     /// Whether only numbers that f32 flushes can be wrong.
@@ -111,10 +124,17 @@ impl Exact {
         names.extend(element.has_scalars.then_some("args.scalars"));
         let (names, result) = (names.join(", "), element.result);
         let (nan, doubt) = (element.nan(), self.doubt(element));
+        // Until it is settled, an element in the place of an input stays that.
+        let kept = form.outputs[0].in_place.filter(|_| self.is_behind);
+        let bits = format!("{dtype}_bits(value, nan)");
+        let stored = match kept {
+            Some(input) => format!("select({bits}, {}_bits, doubt)", form.inputs[input].name),
+            None => bits,
+        };
         _ = writeln!(
             out,
             "fn element({parameters}) -> u32 {{\n{values}    let value = chain_{result}({names});\n    let nan = {nan};\n    \
-             let doubt = !nan & ({doubt});\n    return {dtype}_bits(value, nan) | select(0u, 0x10000u, doubt);\n}}\n"
+             let doubt = !nan & ({doubt});\n    return {stored} | select(0u, 0x10000u, doubt);\n}}\n"
         );
         let constants = self.activation.parameters().iter();
         let constants: String = constants
@@ -138,12 +158,54 @@ impl Exact {
         );
     }
 
+    /// `fn settle`, which evaluates one of a word's four elements again.
+    pub(super) fn settle(element: &Element<'_>, out: &mut String) {
+        let form = element.form;
+        out.push_str(
+            "// Evaluates an element of the i-th word again.\nfn settle(i: u32, lane: u32) {\n",
+        );
+        let mut names = Vec::new();
+        for input in &form.inputs {
+            let (name, source) = (&input.name, element.source(input));
+            _ = writeln!(
+                out,
+                "    let w_{name} = {source}[args.{name} + i];\n    let {name}_bits = (w_{name}[lane >> 1u] >> (16u * (lane & \
+                 1u))) & 0xffffu;"
+            );
+            names.push(format!("{name}_bits"));
+        }
+        let output = &form.outputs[0];
+        let (name, target) = (&output.name, element.target(output));
+        _ = writeln!(
+            out,
+            "    let exact = exactly({});\n    let at = args.{name} + i;\n    let shift = 16u * (lane & 1u);\n    let kept = \
+             {target}[at];\n    let changed = (kept & vec2(0xffff0000u >> shift)) | vec2(exact << shift);\n    {target}[at] = \
+             select(kept, changed, vec2(0u, 1u) == vec2(lane >> 1u));\n}}\n",
+            names.join(", ")
+        );
+    }
+
     /// Statements that evaluate those of four elements `f0` to `f3` again that are in doubt: `e0` to `e3`.
     pub(super) fn four(self, element: &Element<'_>, out: &mut String) {
         out.push_str(
             "    var e = vec4(f0, f1, f2, f3);\n    let doubts = e >> vec4(16u);\n    \
-             var open = doubts.x | (doubts.y << 1u) | (doubts.z << 2u) | (doubts.w << 3u);\n    \
-             for (; open != 0u; open &= open - 1u) {\n        let lane = countTrailingZeros(open);\n",
+             var open = doubts.x | (doubts.y << 1u) | (doubts.z << 2u) | (doubts.w << 3u);\n",
+        );
+        if !self.is_behind {
+            Self::beside(element, out);
+        } else if !element.form.whole {
+            // What is behind the operand's end is nobody's.
+            out.push_str("    open &= (1u << min(args.len - 4u * i, 4u)) - 1u;\n");
+        }
+        for (lane, part) in ["x", "y", "z", "w"].into_iter().enumerate() {
+            _ = writeln!(out, "    let e{lane} = e.{part} & 0xffffu;");
+        }
+    }
+
+    /// The loop over those of a word's elements that are in doubt.
+    fn beside(element: &Element<'_>, out: &mut String) {
+        out.push_str(
+            "    for (; open != 0u; open &= open - 1u) {\n        let lane = countTrailingZeros(open);\n",
         );
         let lanes = [0, 1, 2, 3].map(|lane| element.lane_bits(lane));
         let mut names = Vec::new();
@@ -157,9 +219,6 @@ impl Exact {
             "        let exact = exactly({});\n        e = select(e, vec4(exact), vec4(0u, 1u, 2u, 3u) == vec4(lane));\n    }}",
             names.join(", ")
         );
-        for (lane, part) in ["x", "y", "z", "w"].into_iter().enumerate() {
-            _ = writeln!(out, "    let e{lane} = e.{part} & 0xffffu;");
-        }
     }
 
     /// Statements that evaluate one element, `f0`, again if it is in doubt: `e0`.

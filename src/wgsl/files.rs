@@ -201,6 +201,7 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "rows/words.wgsl",
     "sweep/column_sums.wgsl",
     "sweep/each.wgsl",
+    "sweep/each_settled.wgsl",
     "sweep/finish.wgsl",
     "sweep/lanes.wgsl",
     "sweep/row_sums.wgsl",

@@ -57,6 +57,7 @@ pub(crate) fn kernel(body: Body<'_>, form: &Form) -> String {
     }
     text.push(&own);
     text.file(match form.sweep {
+        Sweep::Each if element.is_settled() => "sweep/each_settled.wgsl",
         Sweep::Each => "sweep/each.wgsl",
         Sweep::Rows if form.sums.is_empty() => "sweep/rows.wgsl",
         Sweep::Rows => "sweep/row_sums.wgsl",

@@ -22,6 +22,7 @@ mod stubs;
 pub(crate) mod tests;
 
 pub(crate) use chain::arg;
+pub(crate) use exact::settles;
 pub(crate) use files::{Kernel, Text, all_written};
 pub(crate) use form::{
     Access, Args, At, Body, Form, Input, LANES, Output, Place, RowArgs, Strips, SumOf, Sweep,

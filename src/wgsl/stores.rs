@@ -85,7 +85,8 @@ impl Element<'_> {
     pub(super) fn store_end(&self, out: &mut String) {
         out.push_str("    let left = args.len - 4u * i;\n    if left >= 4u {\n");
         self.store_words(out, "        ");
-        out.push_str("        return;\n    }\n");
+        let found = if self.is_settled() { " open" } else { "" };
+        _ = writeln!(out, "        return{found};\n    }}");
         for (index, output) in self.form.outputs.iter().enumerate() {
             let name = &output.name;
             let at = format!("{}[o_{name}]", self.target(output));
@@ -120,6 +121,9 @@ impl Element<'_> {
 "
                 )
             });
+        }
+        if self.is_settled() {
+            out.push_str("    return open;\n");
         }
     }
 
