@@ -13,7 +13,7 @@ fn w_mul(a: Wide, b: Wide) -> Wide { return a; } //#stub
 fn w_add(a: Wide, b: Wide) -> Wide { return a; } //#stub
 fn w_div(a: Wide, b: Wide) -> Wide { return a; } //#stub
 const W_ONE: Wide = Wide(false, 0, 0x80000000u, 0u); //#stub
-const W_ZERO: Wide = Wide(false, W_NOTHING, 0u, 0u); //#stub
+const W_ZERO: Wide = Wide(false, -1000000, 0u, 0u); //#stub
 fn w_fraction_times(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> { return a; } //#stub
 fn w_fraction(a: Wide) -> vec2<u32> { return vec2(a.high, a.low); } //#stub
 fn w_exp_up(x: Wide) -> Wide { return x; } //#stub

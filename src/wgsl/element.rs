@@ -56,7 +56,7 @@ impl Element<'_> {
     }
 
     /// Whether a sweep has four channels at once.
-    fn is_wide(&self) -> bool {
+    pub(super) fn is_wide(&self) -> bool {
         self.form.sweep == Sweep::Columns && self.form.access == Access::Vec4
     }
 
@@ -350,30 +350,6 @@ impl Element<'_> {
         if is_settled {
             Exact::settle(self, out);
         }
-    }
-
-    /// Whether elements in doubt are settled behind all words, and `word` says which those are.
-    pub(super) fn is_settled(&self) -> bool {
-        self.exact.is_some_and(|exact| exact.is_behind)
-    }
-
-    fn return_terms(&self, out: &mut String) {
-        let bit = |nan: &str| format!("select(0u, 1u, {nan})");
-        let lanes = |field: &str| [0, 1, 2, 3].map(|lane| format!("e{lane}.{field}"));
-        let wide = self.is_wide();
-        let term = |field: &str| match (self.form.access, wide) {
-            (Access::Scalar, _) => format!("e0.{field}"),
-            (_, true) => format!("vec4({})", lanes(field).join(", ")),
-            (_, false) => format!("(e0.{field} + e1.{field}) + (e2.{field} + e3.{field})"),
-        };
-        let sums = self.form.sums.iter();
-        let mut terms: Vec<_> = sums.map(|name| term(&format!("sum_{name}"))).collect();
-        terms.push(match (self.form.access, wide) {
-            (Access::Scalar, _) => bit("e0.nan"),
-            (_, true) => format!("vec4({})", lanes("nan").map(|nan| bit(&nan)).join(", ")),
-            (_, false) => bit(&lanes("nan").join(" | ")),
-        });
-        _ = writeln!(out, "    return Terms({});", terms.join(", "));
     }
 
     /// The input that lies where this one does, if it is among those that are read here.

@@ -2,8 +2,9 @@
 //!
 //! f32 has digits enough for nearly all of them. What it makes of an element is looked at before it is rounded: where it is
 //! so near to the middle between two numbers that its error may decide (`f16_doubt` in shaders/wide/f16.wgsl), or may have
-//! been flushed, the element is evaluated once more, with 64 digits, by integers (shaders/wide). That is one element in 500,
-//! and a loop that drivers skip where no lane has one; they execute both sides of an `if`.
+//! been flushed, the element is evaluated once more, with 64 digits, by integers (shaders/wide). That is one element in 500.
+//! Software adapters execute both sides of an `if`, and the body of a loop at least once; so it is done once for many words
+//! (shaders/sweep/each_settled.wgsl), wherever operands lie in words, one element behind the other.
 
 use super::chain::scalar;
 use super::element::Element;
@@ -205,18 +206,23 @@ impl Exact {
     /// The loop over those of a word's elements that are in doubt.
     fn beside(element: &Element<'_>, out: &mut String) {
         out.push_str(
-            "    for (; open != 0u; open &= open - 1u) {\n        let lane = countTrailingZeros(open);\n",
+            "    loop {\n        if open != 0u {\n            let lane = countTrailingZeros(open);\n",
         );
         let lanes = [0, 1, 2, 3].map(|lane| element.lane_bits(lane));
         let mut names = Vec::new();
         for (index, input) in element.form.inputs.iter().enumerate() {
             let bits = lanes.each_ref().map(|lane| lane[index].as_str()).join(", ");
-            _ = writeln!(out, "        let {}_bits = vec4({bits})[lane];", input.name);
+            _ = writeln!(
+                out,
+                "            let {}_bits = vec4({bits})[lane];",
+                input.name
+            );
             names.push(format!("{}_bits", input.name));
         }
         _ = writeln!(
             out,
-            "        let exact = exactly({});\n        e = select(e, vec4(exact), vec4(0u, 1u, 2u, 3u) == vec4(lane));\n    }}",
+            "            let exact = exactly({});\n            e = select(e, vec4(exact), vec4(0u, 1u, 2u, 3u) == vec4(lane));\n        \
+             }}\n        continuing {{\n            open &= open - 1u;\n            break if open == 0u;\n        }}\n    }}",
             names.join(", ")
         );
     }
@@ -225,7 +231,15 @@ impl Exact {
     pub(super) fn one(bits: &str, out: &mut String) {
         _ = writeln!(
             out,
-            "    var e = f0;\n    for (; e > 0xffffu; ) {{\n        e = exactly({bits});\n    }}\n    let e0 = e;"
+            "    var settled = f0;\n    loop {{\n        if settled > 0xffffu {{\n            settled = exactly({bits});\n        \
+             }}\n        continuing {{\n            break if settled <= 0xffffu;\n        }}\n    }}\n    let e0 = settled;"
         );
+    }
+}
+
+impl Element<'_> {
+    /// Whether elements in doubt are settled behind all words, and `word` says which those are.
+    pub(super) fn is_settled(&self) -> bool {
+        self.exact.is_some_and(|exact| exact.is_behind)
     }
 }

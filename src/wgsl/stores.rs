@@ -1,7 +1,7 @@
 //! How an element's kernel stores: words of four elements, the last of which may not be whole, and pairs that share 32 bits.
 
 use super::element::Element;
-use super::form::{At, Output};
+use super::form::{Access, At, Output};
 use super::places::place;
 use std::fmt::Write;
 
@@ -186,5 +186,25 @@ impl Element<'_> {
     }}
     {target}[at >> 1u] = bits;"
         );
+    }
+
+    /// What a word adds to each sum.
+    pub(super) fn return_terms(&self, out: &mut String) {
+        let bit = |nan: &str| format!("select(0u, 1u, {nan})");
+        let lanes = |field: &str| [0, 1, 2, 3].map(|lane| format!("e{lane}.{field}"));
+        let wide = self.is_wide();
+        let term = |field: &str| match (self.form.access, wide) {
+            (Access::Scalar, _) => format!("e0.{field}"),
+            (_, true) => format!("vec4({})", lanes(field).join(", ")),
+            (_, false) => format!("(e0.{field} + e1.{field}) + (e2.{field} + e3.{field})"),
+        };
+        let sums = self.form.sums.iter();
+        let mut terms: Vec<_> = sums.map(|name| term(&format!("sum_{name}"))).collect();
+        terms.push(match (self.form.access, wide) {
+            (Access::Scalar, _) => bit("e0.nan"),
+            (_, true) => format!("vec4({})", lanes("nan").map(|nan| bit(&nan)).join(", ")),
+            (_, false) => bit(&lanes("nan").join(" | ")),
+        });
+        _ = writeln!(out, "    return Terms({});", terms.join(", "));
     }
 }

@@ -466,7 +466,10 @@ fn each_file_is_in_a_kernel_once() {
 fn sweeps() -> Vec<String> {
     let chain: Chain = "prelu(weight=@w)".parse().unwrap();
     let body = Body::Chain(&chain, Pass::Backward);
-    let mut all = vec![finish(&[DType::F32, DType::F16])];
+    let settled = Chain::from(Activation::Silu);
+    let settled = Body::Chain(&settled, Pass::Forward);
+    let settled = kernel(settled, &Form::plain(settled, DType::F16.into()));
+    let mut all = vec![finish(&[DType::F32, DType::F16]), settled];
     for access in [Access::Vec4, Access::Scalar] {
         for sweep in [Sweep::Each, Sweep::Rows, Sweep::Columns] {
             let mut form = Form {
