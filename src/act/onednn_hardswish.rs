@@ -52,8 +52,8 @@ pub(super) const ROOM: Room = Room {
         },
     ],
     wgsl_terms: [
-        "select(0.0, abs(x), abs(value) > 0.0)",
-        "select(0.0, abs(dy), abs(value) > 0.0)",
+        "select(0.0, abs(x), args.scalars.s1_alpha * x > -args.scalars.s1_beta)",
+        "select(0.0, abs(dy), args.scalars.s1_alpha * x > -args.scalars.s1_beta)",
     ],
     ..Room::PLAIN
 };

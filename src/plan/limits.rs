@@ -125,7 +125,7 @@ impl Machine {
     /// none of them as over one, so that an invocation has many words there.
     pub(crate) fn words(&self, settles: bool) -> u32 {
         match self.is_processor && settles {
-            true => self.geometry.words.max(16),
+            true => self.geometry.words.max(8),
             false => self.geometry.words,
         }
     }
