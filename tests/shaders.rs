@@ -140,6 +140,31 @@ fn functions_are_as_promised() {
     }
 }
 
+/// So do `wide_<name>` and `wide_<name>_dx` of shaders/wide/act, of which every activation has a file, in numbers of 64
+/// digits.
+#[test]
+fn wide_functions_are_as_promised() {
+    let files = files();
+    let stems = files.iter().filter_map(|(name, text)| {
+        let stem = name.strip_prefix("wide/act/")?.strip_suffix(".wgsl")?;
+        Some((stem, text))
+    });
+    let stems: Vec<_> = stems.collect();
+    assert_eq!(stems.len(), Activation::ALL.len());
+    for (stem, text) in stems {
+        let activation = Activation::by_name(stem).unwrap();
+        let parameters = activation.parameters().iter();
+        let parameters: String = parameters.map(|name| format!(", {name}: Wide")).collect();
+        for function in [format!("wide_{stem}"), format!("wide_{stem}_dx")] {
+            let head = format!("fn {function}(x: Wide{parameters}) -> Wide {{");
+            assert!(
+                text.contains(&head),
+                "shaders/wide/act/{stem}.wgsl has no {head}"
+            );
+        }
+    }
+}
+
 /// A file's declaration without its body: of a function its whole signature, of a constant its type, of a struct its
 /// fields.
 fn declaration(lines: &[&str]) -> String {

@@ -12,5 +12,6 @@ pub(super) const ROOM: Room = Room {
     },
     knots: |_| vec![0.0],
     from_y: FromY::No("the sign of x is lost"),
+    is_exact_in_f32: true,
     ..Room::PLAIN
 };

@@ -9,6 +9,10 @@ pub(super) const ROOM: Room = Room {
     dx: |x, _| distribution(x) + x * density(x),
     roots: &[-0.751_791_524_693_564_5],
     from_y: FromY::No("two inputs have the same value"),
+    wgsl_terms: [
+        "0.0",
+        "select(0.0, 0.0625 * abs(dy), abs(x + 1.0) < 0.5)",
+    ],
     ..Room::PLAIN
 };
 

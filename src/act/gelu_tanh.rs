@@ -13,6 +13,10 @@ pub(super) const ROOM: Room = Room {
     },
     roots: &[-0.752_461_422_071_016_3],
     from_y: FromY::No("two inputs have the same value"),
+    wgsl_terms: [
+        "0.0",
+        "select(0.0, 0.0625 * abs(dy), abs(x + 1.0) < 0.5)",
+    ],
     ..Room::PLAIN
 };
 

@@ -11,5 +11,6 @@ pub(super) const ROOM: Room = Room {
     // A negative lambd shrinks nothing.
     from_y: FromY::Yes(|y, p| if y == 0.0 && p[0] >= 0.0 { 0.0 } else { 1.0 }),
     is_flat: true,
+    is_exact_in_f32: true,
     ..Room::PLAIN
 };

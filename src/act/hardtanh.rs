@@ -16,5 +16,6 @@ pub(super) const ROOM: Room = Room {
     knots: |p| vec![p[0], p[1]],
     from_y: FromY::Yes(|y, p| if y > p[0] && y < p[1] { 1.0 } else { 0.0 }),
     is_flat: true,
+    is_exact_in_f32: true,
     ..Room::PLAIN
 };

@@ -7,5 +7,6 @@ pub(super) const ROOM: Room = Room {
     y: |x, _| x,
     dx: |_, _| 1.0,
     from_y: FromY::Yes(|_, _| 1.0),
+    is_exact_in_f32: true,
     ..Room::PLAIN
 };

@@ -38,5 +38,6 @@ pub(super) const ROOM: Room = Room {
             terms: |_, _| 0.0,
         },
     ],
+    wgsl_terms: ["64.0 * value", "64.0 * abs(value)"],
     ..Room::PLAIN
 };

@@ -11,5 +11,9 @@ pub(super) const ROOM: Room = Room {
     },
     roots: &[-1.192_431_214_515_495_2],
     from_y: FromY::No("two inputs have the same value"),
+    wgsl_terms: [
+        "0.0",
+        "select(0.0, 0.0625 * abs(dy), abs(x + 1.0) < 0.5)",
+    ],
     ..Room::PLAIN
 };

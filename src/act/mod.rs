@@ -39,6 +39,10 @@ pub(crate) struct Room {
     pub(crate) is_flat: bool,
     /// Whether it goes on turning with x times the first parameter: then it has no limit, and an infinite input gives NaN.
     pub(crate) turns: Option<Turns>,
+    /// Whether f32 has the values and derivatives of all 16-bit inputs without rounding anything.
+    pub(crate) is_exact_in_f32: bool,
+    /// Where terms of the value and of the derivative, with dy, cancel: their magnitude in f32, as WGSL.
+    pub(crate) wgsl_terms: [&'static str; 2],
     /// Whether the derivative can be had from the value.
     pub(crate) from_y: FromY,
     /// The parameters that can be learned, with the value's derivative with respect to each.
@@ -140,6 +144,8 @@ impl Room {
         roundings: 1.0,
         is_flat: false,
         turns: None,
+        is_exact_in_f32: false,
+        wgsl_terms: ["0.0"; 2],
         from_y: FromY::No("nobody has looked for a formula yet"),
         gradients: &[],
     };

@@ -51,6 +51,10 @@ pub(super) const ROOM: Room = Room {
             terms: |_, _| 0.0,
         },
     ],
+    wgsl_terms: [
+        "select(0.0, abs(x), args.scalars.s1_alpha * x > -args.scalars.s1_beta)",
+        "select(0.0, abs(dy), args.scalars.s1_alpha * x > -args.scalars.s1_beta)",
+    ],
     ..Room::PLAIN
 };
 

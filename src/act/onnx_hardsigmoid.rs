@@ -25,5 +25,9 @@ pub(super) const ROOM: Room = Room {
     roundings: 2.0,
     from_y: FromY::Yes(|y, p| if y > 0.0 && y < 1.0 { p[0] } else { 0.0 }),
     is_flat: true,
+    wgsl_terms: [
+        "select(0.0, value + 2.0 * abs(args.scalars.s1_beta), value > 0.0)",
+        "0.0",
+    ],
     ..Room::PLAIN
 };

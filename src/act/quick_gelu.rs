@@ -8,5 +8,9 @@ pub(super) const ROOM: Room = Room {
     dx: |x, _| sigmoid64(1.702 * x) * (1.0 + 1.702 * x * sigmoid64(-1.702 * x)),
     roots: &[-1.278_464_542_761_074 / 1.702],
     from_y: FromY::No("two inputs have the same value"),
+    wgsl_terms: [
+        "0.0",
+        "select(0.0, 0.0625 * abs(dy), abs(x + 1.0) < 0.5)",
+    ],
     ..Room::PLAIN
 };

@@ -9,5 +9,6 @@ pub(super) const ROOM: Room = Room {
     knots: |_| vec![0.0],
     from_y: FromY::Yes(|y, _| if y > 0.0 { 1.0 } else { 0.0 }),
     is_flat: true,
+    is_exact_in_f32: true,
     ..Room::PLAIN
 };

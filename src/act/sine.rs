@@ -28,5 +28,6 @@ pub(super) const ROOM: Room = Room {
         d: |x, p| angle(x, |x| x * (p[0] * x).cos()),
         terms: |x, p| x.abs() * (turned(p[0] * x, p[0]) / 2.0 + 0.125),
     }],
+    wgsl_terms: ["0.125", "0.125 * abs(dy * args.scalars.s1_omega)"],
     ..Room::PLAIN
 };

@@ -32,6 +32,10 @@ pub(super) const ROOM: Room = Room {
             (tanh.abs() + line.abs()) * sigmoid64(x)
         },
     }],
+    wgsl_terms: [
+        "0.0",
+        "select(0.0, 0.25 * abs(dy), abs(x) < 4.0)",
+    ],
     ..Room::PLAIN
 };
 

@@ -45,5 +45,6 @@ pub(super) const ROOM: Room = Room {
             }
         },
     }],
+    wgsl_terms: ["2.0 * abs(x)", "abs(dy)"],
     ..Room::PLAIN
 };

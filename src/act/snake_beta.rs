@@ -63,5 +63,6 @@ pub(super) const ROOM: Room = Room {
             },
         },
     ],
+    wgsl_terms: ["2.0 * abs(x)", "abs(dy)"],
     ..Room::PLAIN
 };

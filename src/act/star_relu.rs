@@ -27,5 +27,6 @@ pub(super) const ROOM: Room = Room {
         },
     ],
     is_flat: true,
+    wgsl_terms: ["abs(value) + 2.0 * abs(args.scalars.s1_bias)", "0.0"],
     ..Room::PLAIN
 };

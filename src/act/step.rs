@@ -9,5 +9,6 @@ pub(super) const ROOM: Room = Room {
     knots: |_| vec![0.0],
     from_y: FromY::Yes(|_, _| 0.0),
     is_flat: true,
+    is_exact_in_f32: true,
     ..Room::PLAIN
 };

@@ -17,5 +17,9 @@ pub(super) const ROOM: Room = Room {
         d: |x, p| x * x * sigmoid64(p[0] * x) * sigmoid64(-p[0] * x),
         terms: |_, _| 0.0,
     }],
+    wgsl_terms: [
+        "0.0",
+        "select(0.0, 0.0625 * abs(dy), abs(x * args.scalars.s1_beta + 1.0) < 0.5)",
+    ],
     ..Room::PLAIN
 };

@@ -13,5 +13,6 @@ pub(super) const ROOM: Room = Room {
         dx: |y, p| if y > p[0] { 1.0 } else { 0.0 },
     },
     is_flat: true,
+    is_exact_in_f32: true,
     ..Room::PLAIN
 };

@@ -80,6 +80,7 @@ pub(super) const ROOM: Room = Room {
             terms: |_, _| 0.0,
         },
     ],
+    wgsl_terms: ["2.0 * abs(x)", "abs(dy)"],
     ..Room::PLAIN
 };
 

@@ -158,6 +158,33 @@ impl Chain {
         Chain { steps }
     }
 
+    /// Whether all results of this dtype are the numbers nearest to what they should be, ties to even, if the operands have
+    /// it too: those of f16 and bf16 are, forward, and backward where dy is 1, of every activation with its default
+    /// parameters.
+    ///
+    /// ```
+    /// use nonlin::{Activation, Chain, DType, Pass};
+    ///
+    /// assert!(Chain::from(Activation::Silu).rounds_right(Pass::Forward, DType::F16));
+    /// assert!(!Chain::from(Activation::Silu).rounds_right(Pass::Forward, DType::F32));
+    /// ```
+    pub fn rounds_right(&self, pass: Pass, dtype: DType) -> bool {
+        let is_default = |activation: Activation| activation == activation.plain();
+        pass != Pass::BackwardFromY && dtype.size() == 2 && self.single().is_some_and(is_default)
+    }
+
+    /// The activation that this chain is, if it is one with constants.
+    pub(crate) fn single(&self) -> Option<Activation> {
+        let [step] = self.steps.as_slice() else {
+            return None;
+        };
+        let constants: Option<Vec<f32>> = step.arguments().iter().map(Argument::constant).collect();
+        match step.function() {
+            Function::Activation(activation) => Some(activation.with_values(&constants?)),
+            _ => None,
+        }
+    }
+
     /// Whether a pass can be had of this chain: an error says why not. Forward and backward from x can
     /// be had of all; backward from y needs at most one activation, one whose derivative is a function
     /// of its value, and neither operands nor random steps beside it; scales behind it must not be zero.

@@ -81,11 +81,18 @@ fn limits(device: &wgpu::Device) -> Limits {
     }
 }
 
+fn machine(device: &wgpu::Device, limits: Limits) -> Machine {
+    Machine {
+        is_processor: device.adapter_info().device_type == wgpu::DeviceType::Cpu,
+        ..Machine::new(limits)
+    }
+}
+
 impl Kernels {
     /// An empty cache for a device. The device needs no feature; with wgpu's default limits or better it
     /// serves.
     pub fn new(device: &wgpu::Device) -> Self {
-        Self::of(device, Machine::new(limits(device)))
+        Self::of(device, machine(device, limits(device)))
     }
 
     /// The same with a kernel shape of the caller's choice.
@@ -104,7 +111,12 @@ impl Kernels {
             "an invocation handles 1 to 16 words".into()
         } else {
             let limits = self::limits(device);
-            return Ok(Self::of(device, Machine { limits, geometry }));
+            let machine = Machine {
+                limits,
+                geometry,
+                is_processor: false,
+            };
+            return Ok(Self::of(device, machine));
         };
         Err(Error::Device(DeviceError::BadGeometry {
             workgroup,
@@ -120,7 +132,7 @@ impl Kernels {
     /// [`DeviceError::BadLimit`]. Limits that the device does not keep are refused when operands are bound.
     pub fn with_limits(device: &wgpu::Device, limits: Limits) -> Result<Self, Error> {
         limits.check(CHAINS)?;
-        Ok(Self::of(device, Machine::new(limits)))
+        Ok(Self::of(device, machine(device, limits)))
     }
 
     fn of(device: &wgpu::Device, machine: Machine) -> Self {

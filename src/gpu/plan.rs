@@ -25,9 +25,13 @@ impl Plan {
         // operands of arguments need is not known yet.
         let body = plan.task.body();
         if body.needs(&[]).is_empty() {
+            let plain = plan.plain();
+            let inputs = plain.inputs.iter().map(|input| input.dtype);
+            let settles = wgsl::settles(body, inputs, plain.outputs[0].dtype);
             let form = Form {
                 whole: true,
-                ..plan.plain()
+                words: plan.inner.machine.words(settles),
+                ..plain
             };
             plan.inner.kernel(&Code::Pass(body, form))?;
         }

@@ -25,7 +25,7 @@ impl<'a> Work<'a> {
             sums: Vec::new(),
             sums_of: cut.sums_of.clone(),
             sweep: cut.sweep,
-            words: self.machine.geometry.words,
+            words: self.words(),
             whole: cut.access == Access::Scalar || self.len.is_multiple_of(WORD),
         };
         let [row, rows] = self.machine.grid(piece.groups);

@@ -116,6 +116,8 @@ impl Default for Geometry {
 pub(crate) struct Machine {
     pub(crate) limits: Limits,
     pub(crate) geometry: Geometry,
+    /// Whether it is a processor, whose drivers run what no lane of a loop asks for.
+    pub(crate) is_processor: bool,
 }
 
 impl Machine {
@@ -126,7 +128,20 @@ impl Machine {
                 .min(limits.max_compute_invocations_per_workgroup),
             ..Geometry::default()
         };
-        Machine { limits, geometry }
+        Machine {
+            limits,
+            geometry,
+            is_processor: false,
+        }
+    }
+
+    /// Words of an invocation, of a kernel that settles some elements behind the others or not: a processor takes as long over
+    /// none of them as over one, so that an invocation has many words there.
+    pub(crate) fn words(&self, settles: bool) -> u32 {
+        match self.is_processor && settles {
+            true => self.geometry.words.max(8),
+            false => self.geometry.words,
+        }
     }
 
     /// Workgroups in a row, and rows, for so many in all. Rows are of equal length: 65,536 groups are 2 x

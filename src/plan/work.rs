@@ -11,7 +11,7 @@ use super::task::Task;
 use crate::chain::Chain;
 use crate::error::{ChainError, DeviceError, Error};
 use crate::tensor::layout::{Broadcast, Layout, Whose};
-use crate::wgsl::{Access, Body, RowArgs, SumOf, Sweep, SweepArgs};
+use crate::wgsl::{Access, Body, RowArgs, SumOf, Sweep, SweepArgs, settles};
 
 /// Elements in a word of [`Access::Vec4`].
 pub(super) const WORD: u64 = 4;
@@ -235,13 +235,21 @@ impl<'a> Work<'a> {
             let piece = Piece {
                 start,
                 len,
-                groups: words.div_ceil(u64::from(geometry.workgroup) * u64::from(geometry.words)),
+                groups: words.div_ceil(u64::from(geometry.workgroup) * u64::from(self.words())),
                 sweep: None,
                 rows: None,
             };
             launches.push(self.machine, self.launch(&cut, &piece)?)?;
         }
         Ok(())
+    }
+
+    /// Words of an invocation.
+    pub(super) fn words(&self) -> u32 {
+        let inputs = self.slots.inputs.iter().map(|slot| slot.placed.dtype);
+        let result = self.slots.outputs.first().map(|slot| slot.placed.dtype);
+        let settles = result.is_some_and(|result| settles(self.task.body(), inputs, result));
+        self.machine.words(settles)
     }
 
     /// Refuses to cut the elements into more pieces than anyone would launch.

@@ -7,6 +7,7 @@
 //! `struct Terms`, `fn plus` adds two of them, and `fn put` stores one.
 
 use super::chain::{arg, random};
+use super::exact::Exact;
 use super::form::{Access, At, Form, Input, Output, Sweep};
 use super::places::{drawn, fetch, of_pairs, pairs, place, vec4};
 use crate::chain::Chain;
@@ -24,6 +25,8 @@ pub(super) struct Element<'a> {
     pub(super) has_scalars: bool,
     /// The whole kernel's form, where `form` is that of one of its functions.
     pub(super) whole: &'a Form,
+    /// Where results in doubt are evaluated again.
+    pub(super) exact: Option<Exact>,
 }
 
 impl Element<'_> {
@@ -53,7 +56,7 @@ impl Element<'_> {
     }
 
     /// Whether a sweep has four channels at once.
-    fn is_wide(&self) -> bool {
+    pub(super) fn is_wide(&self) -> bool {
         self.form.sweep == Sweep::Columns && self.form.access == Access::Vec4
     }
 
@@ -181,6 +184,10 @@ impl Element<'_> {
             );
             return;
         };
+        if let Some(exact) = self.exact {
+            exact.element(self, out);
+            return;
+        }
         let (values, nan) = (self.values(chain), self.nan());
         if self.is_plain() {
             let Output { name, dtype, .. } = &outputs[0];
@@ -308,7 +315,9 @@ impl Element<'_> {
     /// `fn word(i)`: the i-th word, or element, or pair of elements.
     fn word(&self, out: &mut String) {
         let held = if self.sweeps() { ", held: Held" } else { "" };
+        let is_settled = self.is_settled();
         let returned = match self.form.sums.is_empty() {
+            true if is_settled => " -> u32",
             true => "",
             false => " -> Terms",
         };
@@ -334,26 +343,13 @@ impl Element<'_> {
         if !self.form.sums.is_empty() {
             self.return_terms(out);
         }
+        if is_settled && self.form.whole {
+            out.push_str("    return open;\n");
+        }
         out.push_str("}\n");
-    }
-
-    fn return_terms(&self, out: &mut String) {
-        let bit = |nan: &str| format!("select(0u, 1u, {nan})");
-        let lanes = |field: &str| [0, 1, 2, 3].map(|lane| format!("e{lane}.{field}"));
-        let wide = self.is_wide();
-        let term = |field: &str| match (self.form.access, wide) {
-            (Access::Scalar, _) => format!("e0.{field}"),
-            (_, true) => format!("vec4({})", lanes(field).join(", ")),
-            (_, false) => format!("(e0.{field} + e1.{field}) + (e2.{field} + e3.{field})"),
-        };
-        let sums = self.form.sums.iter();
-        let mut terms: Vec<_> = sums.map(|name| term(&format!("sum_{name}"))).collect();
-        terms.push(match (self.form.access, wide) {
-            (Access::Scalar, _) => bit("e0.nan"),
-            (_, true) => format!("vec4({})", lanes("nan").map(|nan| bit(&nan)).join(", ")),
-            (_, false) => bit(&lanes("nan").join(" | ")),
-        });
-        _ = writeln!(out, "    return Terms({});", terms.join(", "));
+        if is_settled {
+            Exact::settle(self, out);
+        }
     }
 
     /// The input that lies where this one does, if it is among those that are read here.
@@ -435,11 +431,19 @@ impl Element<'_> {
         // What is swept always is.
         let is_whole = self.form.whole || self.sweeps();
         if !self.sweeps() {
-            out.push_str("    if 4u * i >= args.len {\n        return;\n    }\n");
+            let nothing = if self.is_settled() { " 0u" } else { "" };
+            _ = writeln!(
+                out,
+                "    if 4u * i >= args.len {{\n        return{nothing};\n    }}"
+            );
         }
         self.load_words(out);
+        let first = if self.exact.is_some() { "f" } else { "e" };
         for lane in 0..4 {
-            _ = writeln!(out, "    let e{lane} = element({});", self.lane(lane));
+            _ = writeln!(out, "    let {first}{lane} = element({});", self.lane(lane));
+        }
+        if let Some(exact) = self.exact {
+            exact.four(self, out);
         }
         self.words_of_results(out);
         if is_whole {
@@ -509,6 +513,11 @@ impl Element<'_> {
 
     /// What `element` is called with for one of a word's four.
     pub(super) fn lane(&self, lane: usize) -> String {
+        self.lane_bits(lane).join(", ")
+    }
+
+    /// The same one by one.
+    pub(super) fn lane_bits(&self, lane: usize) -> Vec<String> {
         let bits = |input: &Input| {
             let name = &input.name;
             match (self.is_held(input), input.at, input.dtype.size(), lane) {
@@ -532,13 +541,18 @@ impl Element<'_> {
                 false => "held.nan".into(),
             });
         }
-        all.join(", ")
+        all
     }
 
     /// Statements that load one element, an identifier, and call what `element` makes of it `e0`.
     fn load_one(&self, out: &mut String, element: &str) {
         let bits = self.load_bits(out, element);
-        _ = writeln!(out, "    let e0 = element({bits});");
+        if self.exact.is_some() {
+            _ = writeln!(out, "    let f0 = element({bits});");
+            Exact::one(&bits, out);
+        } else {
+            _ = writeln!(out, "    let e0 = element({bits});");
+        }
     }
 
     /// Statements that find one element, an identifier. Returns what `element` is called with.

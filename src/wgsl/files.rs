@@ -201,10 +201,20 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "rows/words.wgsl",
     "sweep/column_sums.wgsl",
     "sweep/each.wgsl",
+    "sweep/each_settled.wgsl",
     "sweep/finish.wgsl",
     "sweep/lanes.wgsl",
     "sweep/row_sums.wgsl",
     "sweep/rows.wgsl",
+    "wide/bf16.wgsl",
+    "wide/bits.wgsl",
+    "wide/exp.wgsl",
+    "wide/f16.wgsl",
+    "wide/fixed.wgsl",
+    "wide/log.wgsl",
+    "wide/normal.wgsl",
+    "wide/sin.wgsl",
+    "wide/wide.wgsl",
 ];
 
 /// Text under construction, and the names of the files in it.

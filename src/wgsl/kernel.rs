@@ -2,6 +2,7 @@
 
 use super::chain;
 use super::element::Element;
+use super::exact::Exact;
 use super::files::Text;
 use super::form::{Access, Args, At, Body, Form, RowArgs, Strips, Sweep, SweepArgs, fields};
 use super::rows::{self, RowText};
@@ -21,6 +22,12 @@ pub(crate) fn kernel(body: Body<'_>, form: &Form) -> String {
     if let Some(code) = &code {
         has_scalars = chain_function(&mut text, body, form, code, &draws);
     }
+    let exact = body
+        .chain()
+        .and_then(|chain| Exact::of(chain, body.pass(), form));
+    if let Some(exact) = exact {
+        exact.files(&mut text, form);
+    }
     let element = Element {
         form,
         chain: body.chain(),
@@ -28,6 +35,7 @@ pub(crate) fn kernel(body: Body<'_>, form: &Form) -> String {
         draws: &draws,
         has_scalars,
         whole: form,
+        exact,
     };
     if element.divides() {
         text.file("math/divide.wgsl");
@@ -49,6 +57,7 @@ pub(crate) fn kernel(body: Body<'_>, form: &Form) -> String {
     }
     text.push(&own);
     text.file(match form.sweep {
+        Sweep::Each if element.is_settled() => "sweep/each_settled.wgsl",
         Sweep::Each => "sweep/each.wgsl",
         Sweep::Rows if form.sums.is_empty() => "sweep/rows.wgsl",
         Sweep::Rows => "sweep/row_sums.wgsl",

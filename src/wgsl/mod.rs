@@ -5,6 +5,7 @@ mod chain;
 mod custom;
 mod derive;
 mod element;
+mod exact;
 mod files;
 mod form;
 mod items;
@@ -22,6 +23,7 @@ mod stubs;
 pub(crate) mod tests;
 
 pub(crate) use chain::arg;
+pub(crate) use exact::settles;
 pub(crate) use files::{Kernel, Text, all_written};
 pub(crate) use form::{
     Access, Args, At, Body, Form, Input, LANES, Output, Place, RowArgs, Strips, SumOf, Sweep,

@@ -187,6 +187,7 @@ impl RowText<'_> {
             draws: &phase.draws,
             has_scalars: self.has_scalars,
             whole: self.form,
+            exact: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! How an element's kernel stores: words of four elements, the last of which may not be whole, and pairs that share 32 bits.
 
 use super::element::Element;
-use super::form::{At, Output};
+use super::form::{Access, At, Output};
 use super::places::place;
 use std::fmt::Write;
 
@@ -85,7 +85,8 @@ impl Element<'_> {
     pub(super) fn store_end(&self, out: &mut String) {
         out.push_str("    let left = args.len - 4u * i;\n    if left >= 4u {\n");
         self.store_words(out, "        ");
-        out.push_str("        return;\n    }\n");
+        let found = if self.is_settled() { " open" } else { "" };
+        _ = writeln!(out, "        return{found};\n    }}");
         for (index, output) in self.form.outputs.iter().enumerate() {
             let name = &output.name;
             let at = format!("{}[o_{name}]", self.target(output));
@@ -120,6 +121,9 @@ impl Element<'_> {
 "
                 )
             });
+        }
+        if self.is_settled() {
+            out.push_str("    return open;\n");
         }
     }
 
@@ -182,5 +186,25 @@ impl Element<'_> {
     }}
     {target}[at >> 1u] = bits;"
         );
+    }
+
+    /// What a word adds to each sum.
+    pub(super) fn return_terms(&self, out: &mut String) {
+        let bit = |nan: &str| format!("select(0u, 1u, {nan})");
+        let lanes = |field: &str| [0, 1, 2, 3].map(|lane| format!("e{lane}.{field}"));
+        let wide = self.is_wide();
+        let term = |field: &str| match (self.form.access, wide) {
+            (Access::Scalar, _) => format!("e0.{field}"),
+            (_, true) => format!("vec4({})", lanes(field).join(", ")),
+            (_, false) => format!("(e0.{field} + e1.{field}) + (e2.{field} + e3.{field})"),
+        };
+        let sums = self.form.sums.iter();
+        let mut terms: Vec<_> = sums.map(|name| term(&format!("sum_{name}"))).collect();
+        terms.push(match (self.form.access, wide) {
+            (Access::Scalar, _) => bit("e0.nan"),
+            (_, true) => format!("vec4({})", lanes("nan").map(|nan| bit(&nan)).join(", ")),
+            (_, false) => bit(&lanes("nan").join(" | ")),
+        });
+        _ = writeln!(out, "    return Terms({});", terms.join(", "));
     }
 }

@@ -1,0 +1,22 @@
+//#use wide/wide.wgsl
+struct Wide { negative: bool, e: i32, high: u32, low: u32 } //#stub
+fn w_times_power(a: Wide, k: i32) -> Wide { return a; } //#stub
+fn w_choose(no: Wide, yes: Wide, is_it: bool) -> Wide { return no; } //#stub
+fn w_is_smaller(a: Wide, b: Wide) -> bool { return a.negative; } //#stub
+fn w_add(a: Wide, b: Wide) -> Wide { return a; } //#stub
+fn w_div(a: Wide, b: Wide) -> Wide { return a; } //#stub
+fn w_inverse(a: Wide) -> Wide { return a; } //#stub
+const W_ONE: Wide = Wide(false, 0, 0x80000000u, 0u); //#stub
+const W_ZERO: Wide = Wide(false, -1000000, 0u, 0u); //#stub
+
+fn wide_hardsigmoid(x: Wide) -> Wide {
+    let three = Wide(false, 1, 0xc0000000u, 0u);
+    let inner = w_div(w_add(x, three), w_times_power(three, 1));
+    let end = w_choose(W_ONE, W_ZERO, x.negative);
+    return w_choose(end, inner, w_is_smaller(x, three));
+}
+
+fn wide_hardsigmoid_dx(x: Wide) -> Wide {
+    let three = Wide(false, 1, 0xc0000000u, 0u);
+    return w_choose(W_ZERO, w_inverse(w_times_power(three, 1)), w_is_smaller(x, three));
+}
