@@ -28,6 +28,12 @@ impl Custom {
         for function in [format!("act_{name}"), format!("act_{name}_dx")] {
             check_function(&function, parameters, &module.module).map_err(bad)?;
         }
+        let declared = globals(&module.module);
+        // Kernels call them as they call the others.
+        let learned = parameters.iter().map(|(p, _)| format!("act_{name}_d_{p}"));
+        for function in learned.filter(|function| declared.contains(function)) {
+            check_function(&function, parameters, &module.module).map_err(bad)?;
+        }
         check_globals(name, &module.module, &globals(&library.module)).map_err(bad)?;
         Ok(Custom::of_valid(name, parameters, wgsl))
     }
@@ -199,6 +205,10 @@ fn hill_half(x: f32) -> f32 {
         );
         let variable = format!("{TEXT}var<private> hill_sum: f32;");
         assert!(mistake("hill", &variable).contains("variables at module scope"));
+        let other = format!("{TEXT}fn act_hill_d_w(x: f32) -> f32 {{ return x; }}");
+        assert!(
+            mistake("hill", &other).contains("it must be fn act_hill_d_w(x: f32, w: f32) -> f32")
+        );
         let unknown = format!("//#use math/cos.wgsl\n{TEXT}");
         assert!(mistake("hill", &unknown).contains("there is no math/cos.wgsl"));
     }
