@@ -29,7 +29,7 @@ pub struct Limits {
     /// What offsets of storage bindings are multiples of, in bytes: a power of two, 4 at least.
     pub min_storage_buffer_offset_alignment: u32,
     /// Words (of 4 elements) that an invocation has of a row, 1 to 8, before another joins it. Each has the chain's code once
-    /// more: FXC, which DX12 compiles with by default, takes three to five times as long for 8 as for 4, seconds where rows
+    /// more: FXC, which DX12 compiles with by default, takes up to ten times as long for 8 as for 2, many seconds where rows
     /// are f16. [`Kernels`](crate::Kernels) has [`ROW_WORDS_ON_DX12`](Self::ROW_WORDS_ON_DX12) there, and 8 elsewhere. This is
     /// ours, not WebGPU's.
     pub row_words: u32,
@@ -53,7 +53,7 @@ impl Default for Limits {
 
 impl Limits {
     /// [`row_words`](Self::row_words) for DX12's compilers.
-    pub const ROW_WORDS_ON_DX12: u32 = 4;
+    pub const ROW_WORDS_ON_DX12: u32 = 2;
 
     /// Refuses what no kernel can keep to, whose workgroups have so many invocations.
     pub(crate) fn check(&self, invocations: u32) -> Result<(), Error> {
