@@ -73,11 +73,7 @@ impl Kernels {
     /// An empty cache for a device. The device needs no feature; with wgpu's default limits or better it
     /// serves.
     pub fn new(device: &wgpu::Device) -> Self {
-        let machine = Machine {
-            is_processor: device.adapter_info().device_type == wgpu::DeviceType::Cpu,
-            ..Machine::new(Limits::from(&device.limits()))
-        };
-        Self::of(device, machine)
+        Self::of(device, Machine::new(Limits::from(&device.limits())))
     }
 
     /// The same with a kernel shape of the caller's choice.
@@ -97,9 +93,8 @@ impl Kernels {
         } else {
             let limits = Limits::from(&limits);
             let machine = Machine {
-                limits,
                 geometry,
-                is_processor: false,
+                ..Machine::new(limits)
             };
             return Ok(Self::of(device, machine));
         };
@@ -111,6 +106,10 @@ impl Kernels {
     }
 
     fn of(device: &wgpu::Device, machine: Machine) -> Self {
+        let machine = Machine {
+            is_processor: device.adapter_info().device_type == wgpu::DeviceType::Cpu,
+            ..machine
+        };
         let (kernels, compiled) = Default::default();
         let inner = Inner {
             device: device.clone(),
