@@ -81,18 +81,11 @@ fn limits(device: &wgpu::Device) -> Limits {
     }
 }
 
-fn machine(device: &wgpu::Device, limits: Limits) -> Machine {
-    Machine {
-        is_processor: device.adapter_info().device_type == wgpu::DeviceType::Cpu,
-        ..Machine::new(limits)
-    }
-}
-
 impl Kernels {
     /// An empty cache for a device. The device needs no feature; with wgpu's default limits or better it
     /// serves.
     pub fn new(device: &wgpu::Device) -> Self {
-        Self::of(device, machine(device, limits(device)))
+        Self::of(device, Machine::new(limits(device)))
     }
 
     /// The same with a kernel shape of the caller's choice.
@@ -112,9 +105,8 @@ impl Kernels {
         } else {
             let limits = self::limits(device);
             let machine = Machine {
-                limits,
                 geometry,
-                is_processor: false,
+                ..Machine::new(limits)
             };
             return Ok(Self::of(device, machine));
         };
@@ -132,10 +124,14 @@ impl Kernels {
     /// [`DeviceError::BadLimit`]. Limits that the device does not keep are refused when operands are bound.
     pub fn with_limits(device: &wgpu::Device, limits: Limits) -> Result<Self, Error> {
         limits.check(CHAINS)?;
-        Ok(Self::of(device, machine(device, limits)))
+        Ok(Self::of(device, Machine::new(limits)))
     }
 
     fn of(device: &wgpu::Device, machine: Machine) -> Self {
+        let machine = Machine {
+            is_processor: device.adapter_info().device_type == wgpu::DeviceType::Cpu,
+            ..machine
+        };
         let (kernels, compiled) = Default::default();
         let inner = Inner {
             device: device.clone(),
