@@ -20,7 +20,7 @@ const INTRODUCTION: &str = "\
 `docs/adapters/` by `cargo xtask adapters`. A check is every activation, forward or backward, in f32, f16 or bf16, on inputs of
 all magnitudes, or all there are of 16 bits, beside the f64 reference. The worst ULP are those of the element of f32 that comes
 nearest to what is allowed to it, which stands behind. Misrounded are elements of 16 bits that are not the number nearest to the
-reference. Times are medians for f32, of copies in nanoseconds an element, and of the others relative to a copy of the same bytes,
+reference, which is promised where dy is 1; the page has others. Times are medians for f32, of copies in nanoseconds an element, and of the others relative to a copy of the same bytes,
 forward and backward; the last is how many times as fast the chain `scale(0.5) | silu | scale(2)` is as one dispatch.
 
 ";
