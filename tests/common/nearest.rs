@@ -39,7 +39,7 @@ pub(crate) fn lines() -> Vec<Line> {
 /// All values of a 16-bit dtype.
 pub(crate) fn every_half<T: Element>() -> Vec<T> {
     let patterns: Vec<u16> = (0..=u16::MAX).collect();
-    bytemuck::pod_collect_to_vec(&patterns)
+    bytemuck::cast_slice(&patterns).to_vec()
 }
 
 /// 64-bit FNV-1a over the results' bytes, NaN being one NaN, and zero without its sign.
@@ -49,7 +49,7 @@ pub(crate) fn hash<T: Element>(results: &[T]) -> u64 {
     } else {
         0x7fc0
     };
-    let bits: Vec<u16> = bytemuck::pod_collect_to_vec(results);
+    let bits: Vec<u16> = bytemuck::cast_slice(results).to_vec();
     let mut state = 0xcbf2_9ce4_8422_2325u64;
     for (bits, value) in bits.into_iter().zip(results) {
         let bits = match bits {
