@@ -206,6 +206,7 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "sweep/lanes.wgsl",
     "sweep/row_sums.wgsl",
     "sweep/rows.wgsl",
+    "wide/acon.wgsl",
     "wide/bf16.wgsl",
     "wide/bits.wgsl",
     "wide/exp.wgsl",
