@@ -11,48 +11,38 @@ use crate::site::assemble;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// What builds for the web: cargo's further arguments and variables.
-struct Toolchain {
-    arguments: &'static [&'static str],
-    variables: &'static [(&'static str, &'static str)],
-}
-
-/// Places of panics in the source are not told in a browser, and leaving them out makes the module smaller by some kilobytes.
-/// The flag is not stable yet, which the other variable lets pass.
-const SMALL: [(&str, &str); 2] = [
+/// The standard library is built along, for size: the one that rustup ships was built for speed. Places of panics in the source
+/// are not told in a browser, and leaving them out makes the module smaller by some kilobytes. Neither flag is stable yet, which
+/// `RUSTC_BOOTSTRAP` lets pass.
+const SMALL: &[&str] = &[
+    "-Zbuild-std=std,panic_abort",
+    "-Zbuild-std-features=optimize_for_size",
+];
+const RUSTUP: &[(&str, &str)] = &[
     ("RUSTFLAGS", "-Zlocation-detail=none"),
     ("RUSTC_BOOTSTRAP", "1"),
 ];
 
-/// The target as rustup installs it.
-const RUSTUP: Toolchain = Toolchain {
-    arguments: &[],
-    variables: &SMALL,
-};
-
-/// Debian's packages for the web, which bring a compiler and the standard library's source. cargo builds that along.
-const DEBIAN: Toolchain = Toolchain {
-    arguments: &[
-        "-Zbuild-std=std,panic_abort",
-        "-Zbuild-std-features=optimize_for_size",
-    ],
-    variables: &[
-        SMALL[0],
-        SMALL[1],
-        ("RUSTC", "/usr/bin/rustc"),
-        ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-ld"),
-    ],
-};
+/// Debian's packages for the web bring a compiler, and its standard library's source.
+const DEBIAN: &[(&str, &str)] = &[
+    RUSTUP[0],
+    RUSTUP[1],
+    ("RUSTC", "/usr/bin/rustc"),
+    ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-ld"),
+];
 const DEBIANS: &[&str] = &["rustc-web", "rust-web-src", "lld"];
+
+/// What builds for the web: the variables that choose it.
+struct Toolchain(&'static [(&'static str, &'static str)]);
 
 impl Toolchain {
     fn ensure(shell: &mut Shell, install: bool) -> Result<Self, Stop> {
-        let libraries = shell.read(&["rustc", "--print", "target-libdir", "--target", TARGET])?;
-        if Path::new(libraries.trim()).is_dir() {
-            return Ok(RUSTUP);
+        let root = shell.read(&["rustc", "--print", "sysroot"])?;
+        let source = Path::new(root.trim()).join("lib/rustlib/src/rust/library");
+        if source.is_dir() {
+            return Ok(Toolchain(RUSTUP));
         }
-        let how =
-            format!("`rustup target add {TARGET}` installs what it takes to build for the web");
+        let how = "`rustup component add rust-src` installs what it takes to build for the web";
         if !Path::new("/etc/debian_version").exists() {
             return Err(Stop::new(2, how));
         }
@@ -60,7 +50,7 @@ impl Toolchain {
             println!("{how}; Debian's compiler does as well.");
             get(shell, install, DEBIANS)?;
         }
-        Ok(DEBIAN)
+        Ok(Toolchain(DEBIAN))
     }
 
     /// A target folder of its own: this compiler's files are in no other's way.
@@ -69,12 +59,8 @@ impl Toolchain {
             .shown(&shell.target().join("wasm"))
             .display()
             .to_string();
-        let words = [
-            words,
-            &["--target", TARGET, "--target-dir", &folder],
-            self.arguments,
-        ];
-        let variables = self.variables.iter();
+        let words = [words, &["--target", TARGET, "--target-dir", &folder], SMALL];
+        let variables = self.0.iter();
         let variables: Vec<_> = variables
             .map(|(name, value)| (*name, (*value).into()))
             .collect();
