@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Inputs that a thread takes at one time.
-const PIECE: u64 = 1 << 20;
+const PIECE: u64 = 1 << 17;
 
 /// Bit patterns of f32.
 const ALL: u64 = 1 << 32;

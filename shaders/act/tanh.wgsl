@@ -1,8 +1,9 @@
 //#use math/exp.wgsl
+//#use math/sigmoid.wgsl
 struct Exp { s: f32, k: i32 } //#stub
 fn m_exp(hi: f32, lo: f32) -> Exp { return Exp(hi + lo, 0); } //#stub
-fn m_exp_times(e: Exp, v: f32) -> f32 { return v * e.s; } //#stub
 fn m_exp_value(e: Exp) -> f32 { return e.s; } //#stub
+fn m_tanh_derivative(x: f32) -> f32 { return x; } //#stub
 
 // (1 - q) / (1 + q) with q = e^(-2 |x|) loses digits near zero, where x + x^3 p(x^2) does not.
 fn act_tanh(x: f32) -> f32 {
@@ -20,11 +21,8 @@ fn act_tanh(x: f32) -> f32 {
     return select(select(far, -far, x < 0.0), near, a < 0.55);
 }
 
-// 1 - tanh(x)^2 = 4 q / (1 + q)^2
 fn act_tanh_dx(x: f32) -> f32 {
-    let e = m_exp(-2.0 * min(abs(x), 100.0), 0.0);
-    let q = m_exp_value(e);
-    return m_exp_times(e, 4.0 / (1.0 + q * (2.0 + q)));
+    return m_tanh_derivative(x);
 }
 
 fn act_tanh_dx_from_y(y: f32) -> f32 {
