@@ -10,10 +10,14 @@ mod common;
 mod digits;
 
 use common::Share;
-use nonlin::check::{self, Report};
+use libtest_mimic::Failed;
+use nonlin::check::{self, Finding, Report};
 use nonlin::{Activation, Chain, Element, Error, Gpu, Pass, half};
 
 const COUNT: usize = 1 << 17;
+
+/// The adapters on which somebody has walked over all inputs.
+const WALKED: [&str; 3] = ["lavapipe", "llvmpipe-gl", "swiftshader"];
 
 fn main() -> ! {
     let number = |name| std::env::var(name).ok().and_then(|n| n.parse::<u32>().ok());
@@ -57,6 +61,7 @@ fn main() -> ! {
         ]
         .map(|text| text.parse().expect("a known activation"));
         let share = Share::of(trials);
+        let is_walked = WALKED.contains(&trials.adapter());
         // GL has one in three: below it is the compiler that lavapipe has, which takes longer there.
         let is_gl = trials.adapter().ends_with("-gl") && !share.is_whole();
         let all = Activation::ALL.iter().copied().chain(others);
@@ -68,6 +73,9 @@ fn main() -> ! {
                         None => compare(gpu, &chain, pass, &check::inputs(&chain, count))?,
                         Some(binades) => every_f32(gpu, &chain, pass, binades)?,
                     };
+                    if is_walked {
+                        as_walked(&activation, pass, &report)?;
+                    }
                     common::verdict(&report)
                 });
             }
@@ -86,6 +94,14 @@ fn main() -> ! {
                 }
             }
         }
+        trials.add("walked::an_error_above_what_was_found_fails", |_| {
+            let identity = "identity".parse::<Activation>()?;
+            let report = check::forward(&identity.into(), &[1.0], &[1.0 + f32::EPSILON])?;
+            match as_walked(&identity, Pass::Forward, &report) {
+                Err(_) => Ok(()),
+                Ok(()) => Err("a ULP passes where all results were right".into()),
+            }
+        });
         for (text, _) in digits::chains() {
             trials.add(format!("digits::{text}"), move |gpu| {
                 let chain: Chain = text.parse()?;
@@ -97,6 +113,24 @@ fn main() -> ! {
             });
         }
     })
+}
+
+/// With its default parameters an activation is held to what the walk found.
+fn as_walked(activation: &Activation, pass: Pass, report: &Report) -> Result<(), Failed> {
+    let is_default = Activation::ALL.contains(activation);
+    let (Some([value, derivative]), Some(worst)) = (activation.walked(), &report.worst) else {
+        return Ok(());
+    };
+    let walked = match pass {
+        Pass::Forward => value,
+        Pass::Backward => derivative,
+        _ => return Ok(()),
+    };
+    if is_default && worst.ulp > walked {
+        let Finding { x, ulp, .. } = worst;
+        return Err(format!("{ulp:.2} ULP at {x}; over all inputs it was {walked}").into());
+    }
+    Ok(())
 }
 
 /// The passes that an activation has.

@@ -1,15 +1,17 @@
 //! `nonlin check --exhaustive`: every f32 there is, on several adapters at once.
 
-use crate::output::{Progress, short, table};
-use crate::pending::Pending;
+mod table;
+
+use crate::output::{Progress, short};
 use crate::{Failure, Result};
 use nonlin::check::{Expected, Finding, Report};
 use nonlin::{Chain, Gpu, Pass};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+pub(crate) use table::Table;
+use table::stamp;
 
 /// Inputs that a thread takes at one time.
 const PIECE: u64 = 1 << 17;
@@ -29,6 +31,7 @@ pub(crate) struct Adapter {
 /// The reports of one chain's pass: one for each adapter, and the peer's, if it has such a function.
 pub(crate) struct Row {
     chain: String,
+    kernel: String,
     pass: Pass,
     budget: f64,
     adapters: Vec<Found>,
@@ -117,6 +120,7 @@ impl Row {
             let peer = self.peer.as_ref();
             cells.push(peer.map_or("-".into(), |found| self.worst(found)));
         }
+        cells.push(self.kernel.clone());
         cells
     }
 
@@ -169,6 +173,7 @@ pub(crate) fn walk(
             progress.doing(format!("{chain} {pass}"));
             let row = Row {
                 chain: chain.to_string(),
+                kernel: stamp(chain, pass)?,
                 pass,
                 budget: *budget,
                 adapters: vec![Found::default(); adapters.len()],
@@ -328,189 +333,5 @@ impl Peer {
         self.from.read_exact(bytes).map_err(|e| self.failed(e))?;
         // Bits as they lie in memory are little-endian on every machine that wgpu runs on.
         Ok(Some(values))
-    }
-}
-
-/// The table of all rows so far, and the file that keeps it.
-pub(crate) struct Table {
-    head: Vec<String>,
-    rows: Vec<Vec<String>>,
-    with_peer: bool,
-    notes: Vec<String>,
-}
-
-impl Table {
-    pub(crate) fn new(adapters: &[Adapter], peer: Option<&str>) -> Result<Self> {
-        let mut head: Vec<String> = ["chain", "pass"].map(String::from).to_vec();
-        head.extend(adapters.iter().map(|adapter| adapter.name.clone()));
-        let mut notes: Vec<_> = adapters
-            .iter()
-            .map(|adapter| format!("{}: {}", adapter.name, adapter.description))
-            .collect();
-        if let Some(peer) = peer {
-            let name = Peer::start(peer)?.name;
-            head.push(name.split(',').next().unwrap_or_default().into());
-            notes.push(name);
-        }
-        Ok(Table {
-            head,
-            rows: Vec::new(),
-            with_peer: peer.is_some(),
-            notes,
-        })
-    }
-
-    /// Takes in the rows of a file that an earlier walk of the same adapters wrote.
-    pub(crate) fn resume(&mut self, path: &Path) -> Result<()> {
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            Err(error) => {
-                return Err(Failure::io(
-                    format_args!("cannot read {}", path.display()),
-                    error,
-                ));
-            }
-        };
-        let rows = text.lines().filter_map(|line| line.strip_prefix("| "));
-        let mut rows = rows.map(|row| -> Vec<String> {
-            row.trim_end_matches(" |")
-                .split(" | ")
-                .map(|cell| cell.replace("\\|", "|"))
-                .collect()
-        });
-        if rows.next().as_ref() == Some(&self.head) {
-            self.rows = rows.collect();
-        }
-        Ok(())
-    }
-
-    pub(crate) fn add(&mut self, row: &Row) {
-        let cells = row.cells(self.with_peer);
-        let same = |old: &&mut Vec<String>| old[..2] == cells[..2];
-        match self.rows.iter_mut().find(same) {
-            Some(old) => *old = cells,
-            None => self.rows.push(cells),
-        }
-    }
-
-    pub(crate) fn text(&self) -> String {
-        let rows: Vec<_> = [&self.head]
-            .into_iter()
-            .chain(&self.rows)
-            .cloned()
-            .collect();
-        format!(
-            "{}\n{}",
-            self.notes.join("\n"),
-            table(&rows, self.head.len())
-        )
-    }
-
-    /// Writes the table as Markdown, whole or not at all.
-    pub(crate) fn write(&self, path: &Path) -> Result<()> {
-        let mut file = Pending::create(path)?;
-        file.write(self.markdown().as_bytes())?;
-        file.persist()
-    }
-
-    fn markdown(&self) -> String {
-        let line = |cells: &[String]| {
-            let cells = cells.iter().map(|cell| cell.replace('|', "\\|"));
-            format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
-        };
-        let mut text = String::from(HEADING);
-        self.notes
-            .iter()
-            .for_each(|note| text += &format!("- {note}\n"));
-        text += "\n";
-        text += &line(&self.head);
-        text += &format!("|{}\n", "---|".repeat(self.head.len()));
-        self.rows.iter().for_each(|row| text += &line(row));
-        text
-    }
-}
-
-const HEADING: &str = "\
-# Accuracy
-
-The worst error over all 2^32 inputs of f32, and the input where it is; NaN must give NaN there, and
-an infinite input the limit. Backward is the derivative (dy = 1). `nonlin check --exhaustive --out` wrote
-this file; nothing in it is written by hand.
-
-Errors are in ULP of the f64 reference's value. \"of\" says what is allowed at that input where it is
-not the activation's budget, 4 ULP: where x is first multiplied by a parameter, that product's rounding
-is allowed for. Near a root of a derivative ULP are measured at 1/8. \"exact\": every result is the nearest
-f32, or zero for a subnormal number. src/check/mod.rs has all rules; they are the same for all columns.
-
-";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use nonlin::check;
-
-    fn row(chain: &str, y: f32, peer: Option<f32>) -> Row {
-        let parsed: Chain = chain.parse().unwrap();
-        let report = |y| Found {
-            finite: check::forward(&parsed, &[1.0], &[y]).unwrap(),
-            limits: check::forward(&parsed, &[f32::INFINITY], &[y * f32::INFINITY]).unwrap(),
-        };
-        Row {
-            chain: chain.into(),
-            pass: Pass::Forward,
-            budget: 4.0,
-            adapters: vec![report(y)],
-            peer: peer.map(report),
-        }
-    }
-
-    fn empty() -> Table {
-        Table {
-            head: ["chain", "pass", "an adapter", "a peer"]
-                .map(String::from)
-                .to_vec(),
-            rows: Vec::new(),
-            with_peer: true,
-            notes: vec!["an adapter: its driver".into()],
-        }
-    }
-
-    #[test]
-    fn cells_say_what_and_where() {
-        let cells = |row: Row| row.cells(true)[2..].join("; ");
-        let nan = cells(row("relu", 1.0, Some(f32::NAN)));
-        assert_eq!(nan, "exact; NaN at 1, NaN at inf");
-        assert_eq!(cells(row("relu", 1.1, None)), "FAIL 8.4e5 at 1; -");
-        let limit = cells(row("relu", -1.0, None));
-        assert_eq!(limit, "FAIL 1.7e7 at 1, -inf at inf; -");
-        assert!(!row("relu", 1.1, None).passes() && row("relu", 1.0, Some(2.0)).passes());
-        let allowed = cells(row("swish(beta=0.3)", 0.574_442_7, None));
-        assert!(allowed.contains(" of 4."), "{allowed}");
-    }
-
-    #[test]
-    fn a_file_is_taken_up_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("table.md");
-        let mut table = empty();
-        table.resume(&path).unwrap();
-        table.add(&row("relu", 1.5, None));
-        table.add(&row("scale(1) | relu", 1.0, None));
-        table.write(&path).unwrap();
-
-        let mut again = empty();
-        again.resume(&path).unwrap();
-        assert_eq!(again.rows, table.rows);
-        again.add(&row("relu", 1.0, None));
-        let cells: Vec<_> = again.rows.iter().map(|row| row[2].as_str()).collect();
-        assert_eq!(cells, ["exact", "exact"]);
-        assert_eq!(again.rows[1][0], "scale(1) | relu");
-
-        // Of other adapters, nothing is kept.
-        let mut other = empty();
-        other.head[2] = "another".into();
-        other.resume(&path).unwrap();
-        assert!(other.rows.is_empty());
     }
 }

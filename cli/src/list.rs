@@ -51,7 +51,11 @@ pub(crate) fn list(args: &Args) -> Result<Verdict> {
         }
         for activation in Activation::ALL {
             _ = writeln!(text, "{activation} = {}", activation.formula());
-            _ = write!(text, "    at most {} ULP; ", activation.budget());
+            _ = write!(text, "    at most {} ULP", activation.budget());
+            if let Some([value, derivative]) = activation.walked() {
+                _ = write!(text, ", {value} and {derivative} over all inputs of f32");
+            }
+            text += "; ";
             if !activation.aliases().is_empty() {
                 _ = write!(text, "also {}; ", activation.aliases().join(", "));
             }
@@ -212,6 +216,7 @@ fn activation(activation: &Activation) -> Value {
         "parameters": parameters.collect::<Vec<_>>(),
         "formula": activation.formula(),
         "budget_ulp": activation.budget(),
+        "walked_ulp": activation.walked(),
         "source": activation.source(),
         "backward_from_y": from_y(activation),
         "learnable": activation.learnable(),

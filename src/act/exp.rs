@@ -7,5 +7,6 @@ pub(super) const ROOM: Room = Room {
     y: |x, _| x.exp(),
     dx: |x, _| x.exp(),
     from_y: FromY::Yes(|y, _| y),
+    walked: Some([1.0, 1.0]),
     ..Room::PLAIN
 };

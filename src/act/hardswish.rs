@@ -13,5 +13,6 @@ pub(super) const ROOM: Room = Room {
     knots: |_| vec![-3.0, 3.0],
     from_y: FromY::No("two inputs have the same value"),
     is_flat: true,
+    walked: Some([2.5, 1.5]),
     ..Room::PLAIN
 };

@@ -18,6 +18,9 @@ pub(crate) struct Room {
     pub(crate) dx: fn(x: f64, p: &[f64]) -> f64,
     /// The error allowed to the shader's value and derivative, in ULP.
     pub(crate) budget: f64,
+    /// The error that a walk over all inputs found in each, up to the next half ULP: docs/ACCURACY.md. None if the kernel is
+    /// newer than its walk.
+    pub(crate) walked: Option<[f64; 2]>,
     /// The inputs where the formula changes.
     pub(crate) knots: fn(p: &[f64]) -> Vec<f64>,
     /// The zeros of the derivative around which it has no relative accuracy, in units of x times
@@ -136,6 +139,7 @@ impl Room {
         y: |x, _| x,
         dx: |_, _| 1.0,
         budget: 4.0,
+        walked: None,
         knots: |_| Vec::new(),
         roots: &[],
         y_terms: |_, _| 0.0,
@@ -346,6 +350,13 @@ impl Activation {
     /// The error allowed to the GPU's value and derivative, in ULP.
     pub fn budget(&self) -> f64 {
         self.entry().room.budget
+    }
+
+    /// The largest error of the GPU's value and derivative over all 2^32 inputs, with the default parameters, on the adapters of
+    /// docs/ACCURACY.md: in ULP, up to the next half. None if nobody has walked over all inputs with this kernel. Other
+    /// adapters, whose division may be off by more, and other parameters are held to [`budget`](Self::budget).
+    pub fn walked(&self) -> Option<[f64; 2]> {
+        self.entry().room.walked
     }
 
     /// The inputs where the formula changes, for the parameters that this activation has.

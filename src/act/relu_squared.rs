@@ -10,5 +10,6 @@ pub(super) const ROOM: Room = Room {
     from_y: FromY::Yes(|y, _| 2.0 * y.sqrt()),
     is_flat: true,
     is_exact_in_f32: true,
+    walked: Some([0.5, 0.5]),
     ..Room::PLAIN
 };

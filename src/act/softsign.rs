@@ -9,5 +9,6 @@ pub(super) const ROOM: Room = Room {
     dx: |x, _| (1.0 + x.abs()).powi(-2),
     knots: |_| vec![0.0],
     from_y: FromY::Yes(|y, _| (1.0 - y.abs()).powi(2)),
+    walked: Some([1.5, 1.5]),
     ..Room::PLAIN
 };

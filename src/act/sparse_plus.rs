@@ -13,5 +13,6 @@ pub(super) const ROOM: Room = Room {
     knots: |_| vec![-1.0, 1.0],
     from_y: FromY::Yes(|y, _| y.sqrt().min(1.0)),
     is_flat: true,
+    walked: Some([2.0, 0.5]),
     ..Room::PLAIN
 };
