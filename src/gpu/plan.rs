@@ -70,6 +70,15 @@ impl Plan {
             .sum::<u64>()
     }
 
+    /// Compiles what binding such operands needs.
+    pub(super) fn compile(&self, operands: &Operands<'_>) -> Result<(), Error> {
+        let (launches, _) = self.task.launches(&self.inner.machine, operands)?;
+        launches
+            .all
+            .iter()
+            .try_for_each(|launch| self.inner.kernel(&launch.code).map(drop))
+    }
+
     /// Binds the plan to operands: checks everything, makes what recording needs. The result holds on
     /// to the buffers and can be recorded any number of times.
     ///
