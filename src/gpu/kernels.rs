@@ -1,5 +1,6 @@
 //! The cache of compiled kernels of one device.
 
+use super::bind::KeptArguments;
 use super::layer_plan::LayerPlan;
 use super::plan::Plan;
 use super::wait::guarded;
@@ -36,6 +37,7 @@ pub(super) struct Inner {
     pub(super) machine: Machine,
     /// What the driver keeps of compiled kernels, if the caller has such a thing.
     pipelines: Option<wgpu::PipelineCache>,
+    pub(super) arguments: KeptArguments,
     kernels: Mutex<HashMap<Key, Arc<Compiled>>>,
     compiled: AtomicUsize,
     /// Nanoseconds that compiling took, of all threads.
@@ -158,11 +160,12 @@ impl Kernels {
         machine: Machine,
         pipelines: Option<wgpu::PipelineCache>,
     ) -> Self {
-        let (kernels, compiled, took) = Default::default();
+        let (arguments, kernels, compiled, took) = Default::default();
         let inner = Inner {
             device: device.clone(),
             machine,
             pipelines,
+            arguments,
             kernels,
             compiled,
             took,
