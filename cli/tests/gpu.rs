@@ -142,7 +142,7 @@ fn run_keeps_what_is_compiled() {
     }
     let folder = tempfile::tempdir().unwrap();
     let y = folder.path().join("y.npy");
-    let x = data("f32", "x");
+    let x = data("c", "x");
     let run = |options: &[&str], unwanted: &str| {
         let (x, y) = (x.to_str().unwrap(), y.to_str().unwrap());
         let args = ["run", "silu", "--x", x, "--y", y];
