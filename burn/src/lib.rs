@@ -40,6 +40,7 @@ pub use error::Error;
 pub use fused::{Fused, gated};
 pub use nonlin;
 pub use ops::{NonlinOps, Tensors};
+pub use recipes::kernels;
 pub use shared::share;
 #[doc(hidden)]
 pub use shared::share_always;

@@ -258,9 +258,17 @@ pub(crate) struct Wgsl {
     text: Arc<str>,
 }
 
+/// Kernels' numbers by their texts.
+static KERNELS: LazyLock<Mutex<HashMap<Arc<str>, u64>>> = LazyLock::new(Mutex::default);
+
+/// How many kernels nonlin has had for burn so far, in this process. burn compiles each once for every device that it is
+/// launched on: another shape, other operands and another chain take those that are there, where their text is the same.
+pub fn kernels() -> usize {
+    KERNELS.lock().unwrap_or_else(PoisonError::into_inner).len()
+}
+
 impl Wgsl {
     fn new(text: &str) -> Self {
-        static KERNELS: LazyLock<Mutex<HashMap<Arc<str>, u64>>> = LazyLock::new(Mutex::default);
         let mut kernels = KERNELS.lock().unwrap_or_else(PoisonError::into_inner);
         let next = kernels.len() as u64;
         let text: Arc<str> = text.into();

@@ -139,7 +139,7 @@ impl Chain {
 
     /// Whether steps draw random numbers.
     pub fn is_random(&self) -> bool {
-        !self.draws().is_empty()
+        has_random(&self.steps)
     }
 
     /// The chain as it is evaluated after training: without dropout, and with the mean slope for rrelu.
@@ -292,6 +292,14 @@ fn add_operands<'a>(names: &mut Vec<&'a str>, steps: &'a [Step]) {
             add_operands(names, steps);
         }
     }
+}
+
+/// Whether steps, or those in their branches, draw.
+fn has_random(steps: &[Step]) -> bool {
+    steps.iter().any(|step| {
+        let mut branches = step.arguments.iter().filter_map(Argument::operand);
+        step.function.is_random() || branches.any(|(_, steps)| has_random(steps))
+    })
 }
 
 /// A step after training; none of dropout.

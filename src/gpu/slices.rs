@@ -228,7 +228,16 @@ impl Gpu {
     /// The answer, as soon as it is there.
     #[cfg(not(target_arch = "wasm32"))]
     fn wait<T: Element>(&self, ask: &Ask<'_, T>) -> Result<(Vec<T>, Vec<Vec<f32>>), Error> {
-        wait::wait(self.device(), self.compute(ask))
+        self.waited(self.compute(ask))
+    }
+
+    /// What a future gives; what was compiled for it is kept, if the device was opened so.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn waited<T>(&self, future: impl Future<Output = T>) -> T {
+        let answer = wait::wait(self.device(), future);
+        // The answer is there: that the next process may have to compile again is no reason to lose it.
+        _ = self.write_cache();
+        answer
     }
 
     async fn answer<T: Element>(&self, ask: &Ask<'_, T>) -> Result<(Vec<T>, Vec<Vec<f32>>), Error> {
