@@ -9,6 +9,7 @@ mod layer_plan;
 mod plan;
 mod slices;
 mod slices_layer;
+mod slices_second;
 mod wait;
 
 #[cfg(not(target_arch = "wasm32"))]
