@@ -212,6 +212,7 @@ fn activation(activation: &Activation) -> Value {
         "parameters": parameters.collect::<Vec<_>>(),
         "formula": activation.formula(),
         "budget_ulp": activation.budget(),
+        "second_budget_ulp": activation.second_budget(),
         "source": activation.source(),
         "backward_from_y": from_y(activation),
         "learnable": activation.learnable(),

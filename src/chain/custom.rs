@@ -177,7 +177,8 @@ impl Custom {
 
     /// Whether the text has the second derivative.
     pub(crate) fn has_second(&self) -> bool {
-        self.wgsl().contains(&format!("fn act_{}_d2x(", self.name()))
+        self.wgsl()
+            .contains(&format!("fn act_{}_d2x(", self.name()))
     }
 
     /// The definition in f64.

@@ -170,9 +170,7 @@ impl Chain {
     /// ```
     pub fn rounds_right(&self, pass: Pass, dtype: DType) -> bool {
         let is_default = |activation: Activation| activation == activation.plain();
-        Pass::FROM_X.contains(&pass)
-            && dtype.size() == 2
-            && self.single().is_some_and(is_default)
+        Pass::FROM_X.contains(&pass) && dtype.size() == 2 && self.single().is_some_and(is_default)
     }
 
     /// The activation that this chain is, if it is one with constants.

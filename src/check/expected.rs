@@ -299,7 +299,12 @@ impl Expected {
             .as_ref()
             .is_none_or(|dy| dy.iter().all(|dy| *dy == 1.0));
         match nodes.as_slice() {
-            [node] if dtype == DType::F32 && ones && self.second.is_none() && node.step.room().is_some() => {
+            [node]
+                if dtype == DType::F32
+                    && ones
+                    && self.second.is_none()
+                    && node.step.room().is_some() =>
+            {
                 node.step.budget()
             }
             _ => 0.0,
@@ -356,13 +361,7 @@ impl Expected {
 
 impl Expected {
     /// The error of one element of double backward and what is allowed to it, in ULP.
-    fn judge_second(
-        &self,
-        second: &SecondOf,
-        dtype: DType,
-        index: usize,
-        got: f32,
-    ) -> (f64, f64) {
+    fn judge_second(&self, second: &SecondOf, dtype: DType, index: usize, got: f32) -> (f64, f64) {
         let What::FromX(eval) = &self.what else {
             unreachable!("double backward is from x");
         };
@@ -370,7 +369,11 @@ impl Expected {
         let dy = self.dy.as_ref().map_or(1.0, |dy| dy[index]);
         // dy is not in the gradient with respect to it.
         let is_of_x = second.index == 1;
-        let counts = if is_of_x { &[x, ddx, dy][..] } else { &[x, ddx] };
+        let counts = if is_of_x {
+            &[x, ddx, dy][..]
+        } else {
+            &[x, ddx]
+        };
         if counts.iter().any(|v| v.is_nan()) {
             return must_be_nan(got);
         }

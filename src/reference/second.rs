@@ -91,16 +91,22 @@ impl Eval {
     fn second_of(&self, [x, dy, ddx]: [f64; 3], element: usize, held: &mut Held) -> [f64; 2] {
         let mut links = self.path.iter().peekable();
         let mut met: Vec<Met> = Vec::with_capacity(self.path.len());
-        self.walk_part(&self.all(), x, element, &mut held.values, |index, step, from, p| {
-            if links.next_if(|link| link.node == index).is_some() {
-                met.push(Met {
-                    slope: step.slope(from, p),
-                    is_mask: step.is_mask(),
-                    bend: step.bend(from, p),
-                    is_flat: step.is_straight() || step.room_bend().is_some_and(|b| b.is_flat),
-                });
-            }
-        });
+        self.walk_part(
+            &self.all(),
+            x,
+            element,
+            &mut held.values,
+            |index, step, from, p| {
+                if links.next_if(|link| link.node == index).is_some() {
+                    met.push(Met {
+                        slope: step.slope(from, p),
+                        is_mask: step.is_mask(),
+                        bend: step.bend(from, p),
+                        is_flat: step.is_straight() || step.room_bend().is_some_and(|b| b.is_flat),
+                    });
+                }
+            },
+        );
         let mut tangents = vec![ddx];
         for (step, index) in met.iter().zip(0..) {
             tangents.push(masked(tangents[index], step.slope, step.is_mask));
