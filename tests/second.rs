@@ -138,8 +138,10 @@ fn places<T: Element + PartialEq>(gpu: &Gpu, text: &str) -> Result<(), Failed> {
         let bound = plan.bind(operands.ddy(at(of_dy)).dx(at(of_x)));
         let is_odd = in_place && T::DTYPE.size() == 2 && firsts[0] % 2 == 1;
         if is_odd {
-            // Two results in the places of two inputs cannot be written one after the other.
-            assert!(bound.is_err());
+            assert!(
+                bound.is_err(),
+                "two results in the places of inputs cannot be written one by one"
+            );
             continue;
         }
         let bound = bound?;

@@ -356,11 +356,10 @@ impl Gpu {
             let zeros = grads.iter().map(|(.., count)| vec![0.0; *count]);
             return Ok((vec![Vec::new(); targets.len()], zeros.collect()));
         }
-        let mut results = Vec::new();
+        let (mut results, mut told) = (Vec::new(), Vec::new());
         for target in &targets {
             results.push(self.read(target, &readback, len).await?);
         }
-        let mut told = Vec::new();
         for (_, buffer, count) in &grads {
             told.push(self.read(buffer, &readback, *count).await?);
         }

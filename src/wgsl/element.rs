@@ -30,7 +30,7 @@ pub(super) struct Element<'a> {
 }
 
 impl Element<'_> {
-    fn sweeps(&self) -> bool {
+    pub(super) fn sweeps(&self) -> bool {
         self.form.sweep != Sweep::Each
     }
 
@@ -565,7 +565,7 @@ impl Element<'_> {
     }
 
     /// Statements that load one element, an identifier, and call what `element` makes of it `e0`.
-    fn load_one(&self, out: &mut String, element: &str) {
+    pub(super) fn load_one(&self, out: &mut String, element: &str) {
         let bits = self.load_bits(out, element);
         if self.exact.is_some() {
             _ = writeln!(out, "    let f0 = element({bits});");
@@ -596,18 +596,5 @@ impl Element<'_> {
         bits.extend(draws.map(|step| format!("draws_{}[first & 3u]", step + 1)));
         bits.extend(self.holds().then(|| "held.nan".into()));
         bits.join(", ")
-    }
-
-    /// An element whose results have 32 bits each.
-    fn single(&self, out: &mut String) {
-        if !self.sweeps() {
-            out.push_str("    if i >= args.len {\n        return;\n    }\n");
-        }
-        self.load_one(out, "i");
-        for output in &self.form.outputs {
-            let place = place(&output.name, output.at == At::Rows, "i");
-            let (target, result) = (self.target(output), self.output("e0", output));
-            _ = writeln!(out, "    {target}[{place}] = {result};");
-        }
     }
 }

@@ -136,7 +136,7 @@ fn refusals(device: &Device) -> Result {
 
 /// The example keeps to the error that it states.
 fn wave(device: &Device) -> Result {
-    let run = burn_wave::train(1500, 1, device).map_err(|error| error.to_string())?;
+    let run = burn_wave::train(burn_wave::STEPS, 1, device).map_err(|error| error.to_string())?;
     if run.error <= burn_wave::STATED {
         return Ok(());
     }
