@@ -116,7 +116,7 @@ fn identity(tensor: &CubeTensor) -> Vec<usize> {
     (0..tensor.meta.shape().num_dims()).collect()
 }
 
-/// A chain's operands, ready to be bound: x, dy if there is one, then those of arguments.
+/// A chain's operands, ready to be bound: x, the gradients that the pass reads, then those of arguments.
 struct Gathered {
     tensors: Vec<CubeTensor>,
     /// x's axes, the outermost in memory first.
@@ -130,7 +130,7 @@ fn gather(
     call: &ChainCall,
     pass: Pass,
     x: CubeTensor,
-    dy: Option<CubeTensor>,
+    gradients: Vec<CubeTensor>,
     operands: Vec<CubeTensor>,
 ) -> Gathered {
     let shape = x.meta.shape().clone();
@@ -163,7 +163,7 @@ fn gather(
             into_contiguous(operand)
         }
     });
-    let inputs = std::iter::once(x).chain(dy);
+    let inputs = std::iter::once(x).chain(gradients);
     let inputs = inputs.map(|tensor| in_order(tensor, &order));
     let tensors: Vec<_> = inputs.chain(operands).collect();
     let view = |tensor: &CubeTensor| match is_each(tensor) {
@@ -237,7 +237,7 @@ impl NonlinOps for CubeBackend {
             tensors,
             order,
             key,
-        } = gather(&call, Pass::Forward, x, None, operands.list());
+        } = gather(&call, Pass::Forward, x, Vec::new(), operands.list());
         let y = empty_like(&tensors[0], &order);
         let prepared = prepared(Call::Chain(&call), key);
         let all: Vec<_> = tensors.iter().chain([&y]).collect();
@@ -256,7 +256,7 @@ impl NonlinOps for CubeBackend {
             tensors,
             order,
             mut key,
-        } = gather(&call, Pass::Backward, x, Some(dy), operands.list());
+        } = gather(&call, Pass::Backward, x, vec![dy], operands.list());
         key.wants = wants;
         // Sums of nothing are zero, and no kernel writes them.
         let is_empty = tensors[0].meta.shape().num_elements() == 0;
@@ -278,6 +278,26 @@ impl NonlinOps for CubeBackend {
                 false => gradient(like),
             })
             .collect();
+        let prepared = prepared(Call::Chain(&call), key);
+        let all: Vec<_> = tensors.iter().chain(&outputs).collect();
+        launch(&tensors[0].client, &prepared, &all, call.random);
+        Tensors::of(outputs)
+    }
+
+    fn chain_double_backward(
+        call: ChainCall,
+        x: CubeTensor,
+        dy: CubeTensor,
+        ddx: CubeTensor,
+        operands: Tensors<Self>,
+    ) -> Tensors<Self> {
+        let pass = Pass::DoubleBackward;
+        let Gathered {
+            tensors,
+            order,
+            key,
+        } = gather(&call, pass, x, vec![dy, ddx], operands.list());
+        let outputs = [&tensors[1], &tensors[0]].map(|like| empty_like(like, &order));
         let prepared = prepared(Call::Chain(&call), key);
         let all: Vec<_> = tensors.iter().chain(&outputs).collect();
         launch(&tensors[0].client, &prepared, &all, call.random);
@@ -360,14 +380,14 @@ impl Described {
     }
 }
 
-/// Whether the passes of a chain can be had of such operands, x first: what is wrong is told here, before anything is
-/// queued.
+/// Whether these passes of a chain can be had of such operands, x first: what is wrong is told here, before anything is
+/// queued. Gradients that they read have x's element type.
 pub(crate) fn check_chain(
     client: &Client,
     call: &ChainCall,
     shape: &Shape,
     operands: &[Described],
-    wants: Wants,
+    passes: &[(Pass, Wants)],
 ) -> Result<(), Error> {
     let product = |lengths: &[usize]| lengths.iter().map(|length| *length as u64).product();
     let (before, rest) = shape.as_slice().split_at(call.channel_axis);
@@ -385,13 +405,19 @@ pub(crate) fn check_chain(
         ];
         key
     };
-    prepare(Call::Chain(call), key(Pass::Forward))?;
-    if wants.each().any(|wanted| wanted) {
-        let mut backward = key(Pass::Backward);
-        backward.operands.insert(1, backward.operands[0]);
-        backward.whose.insert(1, backward.whose[0]);
-        backward.wants = wants;
-        prepare(Call::Chain(call), backward)?;
+    for (pass, wants) in passes {
+        let mut key = key(*pass);
+        let gradients = match pass {
+            Pass::Forward => 0,
+            Pass::DoubleBackward => 2,
+            _ => 1,
+        };
+        for _ in 0..gradients {
+            key.operands.insert(1, key.operands[0]);
+            key.whose.insert(1, key.whose[0]);
+        }
+        key.wants = *wants;
+        prepare(Call::Chain(call), key)?;
     }
     Ok(())
 }

@@ -81,6 +81,75 @@ impl Fused {
     /// fits nothing; and this package's own for what is said of tensors.
     pub fn forward<const D: usize>(self, x: Tensor<D>) -> Result<Tensor<D>, Error> {
         let x = x.into_dispatch();
+        let asked = self.asked(&x, D)?;
+        for (name, is_tracked) in asked.call.chain.operands().iter().zip(&asked.tracked[1..]) {
+            if *is_tracked && !asked.call.chain.learnable().contains(name) {
+                let operand = (*name).to_owned();
+                return Err(Error::NoGradient { operand });
+            }
+        }
+        let wants = Wants::of(asked.tracked.iter().copied());
+        let mut passes = vec![(Pass::Forward, Wants::of([]))];
+        passes.extend((wants != Wants::of([])).then_some((Pass::Backward, wants)));
+        asked.check(&x.shape(), &passes)?;
+        let operands = Tensors::of(asked.given);
+        Ok(Tensor::from_dispatch(Dispatch::chain_forward(
+            asked.call, x, operands,
+        )))
+    }
+
+    /// The chain's derivative at x times dy: dx = dy f'(x), of x's shape. Under autodiff it is tracked if x or dy is, and
+    /// backward from there is one dispatch of nonlin's double backward: so a loss may have derivatives of a network in it, as
+    /// those of differential equations do. Operands may not be tracked.
+    ///
+    /// burn's own autodiff is of first order alone: it does not track what `backward` gives. What a network's derivatives
+    /// with respect to its inputs are is to be written as tensors: through each linear layer a tangent goes as the values do,
+    /// and through an activation at x by this function, as dy.
+    ///
+    /// ```no_run
+    /// use burn::tensor::{Device, Tensor};
+    /// use nonlin_burn::Fused;
+    ///
+    /// let device = Device::default().autodiff();
+    /// let x = Tensor::<1>::from_floats([0.5, 1.0], &device).require_grad();
+    /// let ones = Tensor::ones([2], &device);
+    /// let slope = Fused::new("tanh".parse()?).backward(x.clone(), ones)?;
+    /// let bend = x.grad(&slope.sum().backward());
+    /// # Ok::<(), nonlin_burn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward); [`Error::Shape`] where dy has another shape than x; where anything is tracked, what
+    /// [`nonlin::Chain::supports`] says of double backward, and [`Error::NoGradient`] for an operand.
+    pub fn backward<const D: usize>(self, x: Tensor<D>, dy: Tensor<D>) -> Result<Tensor<D>, Error> {
+        let (x, dy) = (x.into_dispatch(), dy.into_dispatch());
+        let asked = self.asked(&x, D)?;
+        same_device("dy", &dy, &x)?;
+        if dy.shape() != x.shape() || dtype("dy", &dy)? != dtype("x", &x)? {
+            return Err(Error::Shape {
+                operand: "dy".into(),
+                shape: dy.shape().as_slice().to_vec(),
+                x: x.shape().as_slice().to_vec(),
+            });
+        }
+        if let Some(at) = asked.tracked[1..].iter().position(|tracked| *tracked) {
+            let operand = asked.call.chain.operands()[at].to_owned();
+            return Err(Error::NoGradient { operand });
+        }
+        let wants = Wants::of([true]);
+        let mut passes = vec![(Pass::Backward, wants)];
+        if asked.tracked[0] || is_tracked(&dy) {
+            passes.push((Pass::DoubleBackward, Wants::of([])));
+        }
+        asked.check(&x.shape(), &passes)?;
+        let operands = Tensors::of(asked.given);
+        let gradients = Dispatch::chain_backward(asked.call, wants, x, dy, operands);
+        let dx = gradients.list().pop().map(Tensor::from_dispatch);
+        Ok(dx.unwrap_or_else(|| unreachable!("dx was asked for")))
+    }
+
+    /// The call and its operands, with all that can be wrong with them whatever the pass.
+    fn asked(self, x: &DispatchTensor, rank: usize) -> Result<Asked, Error> {
         let shape = x.shape();
         let Fused {
             chain,
@@ -92,8 +161,8 @@ impl Fused {
         // Rows lie along the last axis, where nothing else is said.
         let of_rows = chain.row().map(|_| chain.axis().unwrap_or(-1) as isize);
         let asked = channel_axis.or(of_rows);
-        let call = ChainCall::new(chain, axis(asked, D)?).random(seed, offset);
-        let client = client("x", &x)?;
+        let call = ChainCall::new(chain, axis(asked, rank)?).random(seed, offset);
+        let client = client("x", x)?;
         let names = call.chain.operands();
         if names.len() > MOST {
             return Err(Error::TooMany {
@@ -102,12 +171,12 @@ impl Fused {
             });
         }
         let given = in_order(&names, operands)?;
-        let x_dtype = dtype("x", &x)?;
-        let tracked: Vec<bool> = std::iter::once(&x).chain(&given).map(is_tracked).collect();
+        let x_dtype = dtype("x", x)?;
+        let tracked: Vec<bool> = std::iter::once(x).chain(&given).map(is_tracked).collect();
         let mut described = vec![Described::counted(shape.num_elements() as u64, x_dtype)];
-        for ((name, tensor), tracked) in names.iter().zip(&given).zip(&tracked[1..]) {
+        for (name, tensor) in names.iter().zip(&given) {
             let label = format!("@{name}");
-            same_device(&label, tensor, &x)?;
+            same_device(&label, tensor, x)?;
             let own = tensor.shape();
             let is_each = own.num_elements() == shape.num_elements();
             let whose = call.whose(&shape, &own);
@@ -118,23 +187,43 @@ impl Fused {
                     x: shape.as_slice().to_vec(),
                 });
             }
-            if *tracked && !call.chain.learnable().contains(name) {
-                let operand = (*name).to_owned();
-                return Err(Error::NoGradient { operand });
-            }
             described.push(Described {
                 len: own.num_elements() as u64,
                 dtype: dtype(&label, tensor)?,
                 whose,
             });
         }
-        let wants = Wants::of(tracked);
-        cube::check_chain(&client, &call, &shape, &described, wants)?;
-        Ok(Tensor::from_dispatch(Dispatch::chain_forward(
+        Ok(Asked {
             call,
-            x,
-            Tensors::of(given),
-        )))
+            client,
+            given,
+            described,
+            tracked,
+        })
+    }
+}
+
+/// A chain with its operands, before a pass.
+struct Asked {
+    call: ChainCall,
+    client: Client,
+    /// The operands, in the chain's order.
+    given: Vec<DispatchTensor>,
+    /// x, and the operands.
+    described: Vec<Described>,
+    /// Whether autodiff tracks each of these.
+    tracked: Vec<bool>,
+}
+
+impl Asked {
+    fn check(&self, shape: &Shape, passes: &[(Pass, Wants)]) -> Result<(), Error> {
+        Ok(cube::check_chain(
+            &self.client,
+            &self.call,
+            shape,
+            &self.described,
+            passes,
+        )?)
     }
 }
 
@@ -171,7 +260,11 @@ pub fn gated<const D: usize>(chain: &Chain, x: Tensor<D>) -> Result<Tensor<D>, E
     let call = ChainCall::new(whole, 0);
     let halves = Shape::from([rows * half]);
     let described = [Described::counted(halves.num_elements() as u64, dtype); 2];
-    cube::check_chain(&client, &call, &halves, &described, Wants::of([true, true]))?;
+    let passes = [
+        (Pass::Forward, Wants::of([])),
+        (Pass::Backward, Wants::of([true, true])),
+    ];
+    cube::check_chain(&client, &call, &halves, &described, &passes)?;
     Ok(Tensor::from_dispatch(Dispatch::gated_forward(call, packed)))
 }
 

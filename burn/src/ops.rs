@@ -119,6 +119,16 @@ pub trait NonlinOps: Backend {
         #[extension_type] operands: Tensors<Self>,
     ) -> Tensors<Self>;
 
+    /// Double backward of a chain: the gradients with respect to dy and to x, in this order, of ddx, that with respect to dx.
+    #[fusion(meta = |_call, x, dy, _ddx, _operands| TensorsMetadata::of([dy.clone(), x.clone()]))]
+    fn chain_double_backward(
+        call: ChainCall,
+        x: FloatTensor<Self>,
+        dy: FloatTensor<Self>,
+        ddx: FloatTensor<Self>,
+        #[extension_type] operands: Tensors<Self>,
+    ) -> Tensors<Self>;
+
     /// The value of a chain with one operand, its last step a gate, of a packed tensor: the first half of the
     /// last axis is x, the second is the operand.
     #[fusion(meta = |_call, packed| half(packed))]

@@ -20,7 +20,8 @@ const KEPT: usize = 4096;
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Call<'a> {
-    /// Operands: x, dy if the pass is backward, those of arguments; then y, or the gradients that are wanted.
+    /// Operands: x, dy if the pass is backward, ddx if it is double backward, those of arguments; then y, or the gradients
+    /// that are wanted, or ddy and dx.
     Chain(&'a ChainCall),
     /// The packed tensor, then y, or dy and the packed gradient.
     Gated(&'a ChainCall),
@@ -150,10 +151,18 @@ fn chain(call: &ChainCall, key: &Key) -> Result<Recipe, Error> {
     if queries > 0 {
         operands = operands.queries(queries);
     }
-    let first = if is_forward { 1 } else { 2 };
+    let is_second = key.pass == Pass::DoubleBackward;
+    let first = match key.pass {
+        Pass::Forward => 1,
+        Pass::DoubleBackward => 3,
+        _ => 2,
+    };
     if !is_forward {
         dtypes.dy = key.operands[1].0;
         operands = operands.dy(key.operand(1));
+    }
+    if is_second {
+        operands = operands.ddx(key.operand(2));
     }
     let names = call.chain.operands();
     for (name, index) in names.iter().zip(first..) {
@@ -170,6 +179,9 @@ fn chain(call: &ChainCall, key: &Key) -> Result<Recipe, Error> {
     };
     if is_forward {
         operands = operands.y(output(x_view, x_dtype));
+    } else if is_second {
+        operands = operands.ddy(output(x_view, dtypes.dy));
+        operands = operands.dx(output(x_view, x_dtype));
     } else {
         let mut wanted = key.wants.each();
         if wanted.next() == Some(true) {

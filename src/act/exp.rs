@@ -1,6 +1,6 @@
 //! The exponential.
 
-use super::{FromY, Room};
+use super::{Bend, FromY, Room, Second};
 
 pub(super) const ROOM: Room = Room {
     source: "torch.exp",
@@ -8,5 +8,6 @@ pub(super) const ROOM: Room = Room {
     dx: |x, _| x.exp(),
     from_y: FromY::Yes(|y, _| y),
     walked: Some([1.0, 1.0]),
+    second: Second::Is(Bend::new(|x, _| x.exp())),
     ..Room::PLAIN
 };

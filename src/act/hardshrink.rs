@@ -1,6 +1,6 @@
 //! Hard shrinkage.
 
-use super::{FromY, Room};
+use super::{FromY, Room, Second};
 
 pub(super) const ROOM: Room = Room {
     source: "Donoho and Johnstone 1994, Ideal Spatial Adaptation by Wavelet Shrinkage; \
@@ -13,5 +13,6 @@ pub(super) const ROOM: Room = Room {
     is_flat: true,
     is_exact_in_f32: true,
     walked: Some([0.5, 0.5]),
+    second: Second::Zero,
     ..Room::PLAIN
 };

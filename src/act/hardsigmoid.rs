@@ -1,6 +1,6 @@
 //! Hard sigmoid, with slope 1/6.
 
-use super::{FromY, Room};
+use super::{FromY, Room, Second};
 
 pub(super) const ROOM: Room = Room {
     source: "Howard et al. 2019, arXiv:1905.02244; torch.nn.Hardsigmoid",
@@ -10,5 +10,6 @@ pub(super) const ROOM: Room = Room {
     from_y: FromY::Yes(|y, _| if y > 0.0 && y < 1.0 { 1.0 / 6.0 } else { 0.0 }),
     is_flat: true,
     walked: Some([1.5, 0.5]),
+    second: Second::Zero,
     ..Room::PLAIN
 };

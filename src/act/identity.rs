@@ -1,6 +1,6 @@
 //! The identity.
 
-use super::{FromY, Room};
+use super::{FromY, Room, Second};
 
 pub(super) const ROOM: Room = Room {
     source: "torch.nn.Identity",
@@ -9,5 +9,6 @@ pub(super) const ROOM: Room = Room {
     from_y: FromY::Yes(|_, _| 1.0),
     is_exact_in_f32: true,
     walked: Some([0.5, 0.5]),
+    second: Second::Zero,
     ..Room::PLAIN
 };

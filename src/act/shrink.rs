@@ -1,6 +1,6 @@
 //! ONNX's shrinkage: soft for bias = lambd, hard for bias = 0.
 
-use super::{FromY, Room};
+use super::{FromY, Room, Second};
 
 pub(super) const ROOM: Room = Room {
     source: "ONNX operator Shrink, version 9",
@@ -19,5 +19,6 @@ pub(super) const ROOM: Room = Room {
     },
     is_flat: true,
     walked: Some([0.5, 0.5]),
+    second: Second::Zero,
     ..Room::PLAIN
 };

@@ -1,6 +1,6 @@
 //! Soft shrinkage.
 
-use super::{Domain, FromY, Room};
+use super::{Domain, FromY, Room, Second};
 
 pub(super) const ROOM: Room = Room {
     source: "Donoho 1995, De-Noising by Soft-Thresholding; torch.nn.Softshrink",
@@ -19,5 +19,6 @@ pub(super) const ROOM: Room = Room {
     from_y: FromY::Yes(|y, _| if y == 0.0 { 0.0 } else { 1.0 }),
     is_flat: true,
     walked: Some([0.5, 0.5]),
+    second: Second::Zero,
     ..Room::PLAIN
 };

@@ -11,6 +11,7 @@ mod layer_plan;
 mod plan;
 mod slices;
 mod slices_layer;
+mod slices_second;
 #[cfg(not(target_arch = "wasm32"))]
 mod stored;
 mod wait;

@@ -150,7 +150,7 @@ impl Form {
     /// Whole words, for any length, operands apart from each other and as long as x, one word an invocation.
     pub(crate) fn plain(body: Body<'_>, dtypes: DTypes) -> Form {
         let pass = body.pass();
-        let (output, inputs) = pass.operands().split_last().unwrap_or((&"", &[]));
+        let (inputs, outputs) = pass.parts();
         let input = |name: String, dtype| Input {
             name,
             dtype,
@@ -168,13 +168,16 @@ impl Form {
                 .map(|name| input((*name).to_owned(), dtypes.of(name)))
                 .chain(args.map(|name| input(arg(&name), dtypes.x)))
                 .collect(),
-            outputs: vec![Output {
-                name: (*output).to_owned(),
-                dtype: dtypes.of(output),
-                at: At::Each,
-                in_place: None,
-                beside: None,
-            }],
+            outputs: outputs
+                .iter()
+                .map(|output| Output {
+                    name: (*output).to_owned(),
+                    dtype: dtypes.of(output),
+                    at: At::Each,
+                    in_place: None,
+                    beside: None,
+                })
+                .collect(),
             sums: Vec::new(),
             sums_of: Vec::new(),
             sweep: match body.chain().and_then(Chain::row) {

@@ -31,7 +31,10 @@ pub(crate) fn kernel(body: Body<'_>, form: &Form) -> String {
     let element = Element {
         form,
         chain: body.chain(),
-        result: body.pass().operands().last().copied().unwrap_or(""),
+        result: match body.pass().outputs() {
+            [result] => result,
+            _ => chain::SECOND,
+        },
         draws: &draws,
         has_scalars,
         whole: form,

@@ -7,6 +7,7 @@ mod load;
 mod modules;
 mod refusals;
 mod rows;
+mod second;
 mod tensors;
 mod training;
 mod values;
@@ -20,6 +21,7 @@ fn main() -> ! {
         }
         tensors::add(on);
         rows::add(on);
+        second::add(on);
         layers::add(on);
         refusals::add(on);
         load::add(on);
