@@ -171,14 +171,17 @@ impl Custom {
 
     /// Whether the text has the value's derivative with respect to a parameter.
     pub(crate) fn has_gradient(&self, parameter: &str) -> bool {
-        self.wgsl()
-            .contains(&format!("fn act_{}_d_{parameter}(", self.name()))
+        self.has(&format!("d_{parameter}"))
     }
 
     /// Whether the text has the second derivative.
     pub(crate) fn has_second(&self) -> bool {
+        self.has("d2x")
+    }
+
+    fn has(&self, derivative: &str) -> bool {
         self.wgsl()
-            .contains(&format!("fn act_{}_d2x(", self.name()))
+            .contains(&format!("fn act_{}_{derivative}(", self.name()))
     }
 
     /// The definition in f64.
