@@ -7,10 +7,13 @@ use crate::error::Error;
 use crate::pass::Pass;
 use crate::plan::operands::Operands;
 use crate::tensor::dtype::DTypes;
-use std::num::NonZero;
-use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+#[cfg(not(target_arch = "wasm32"))]
+use std::{
+    num::NonZero,
+    panic::resume_unwind,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
 
 /// A plan that will be needed, for [`Kernels::compile_ahead`].
 #[derive(Clone, Debug)]
@@ -70,6 +73,7 @@ impl Kernels {
     ///
     /// # Errors
     /// In a plan's place those of [`plan`](Self::plan) and, where operands were given, of [`Plan::bind`].
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn compile_ahead(&self, wanted: &[Ahead<'_>]) -> Vec<Result<Plan, Error>> {
         let next = AtomicUsize::new(0);
         let work = || {
@@ -82,7 +86,6 @@ impl Kernels {
                 made.push((index, self.ahead(one)));
             }
         };
-        // One where nobody knows, as on the web, which starts no threads.
         let threads = thread::available_parallelism().map_or(1, NonZero::get);
         let mut made = thread::scope(|scope| {
             let others = 1..threads.min(wanted.len());
@@ -98,6 +101,15 @@ impl Kernels {
         });
         made.sort_by_key(|(index, _)| *index);
         made.into_iter().map(|(_, plan)| plan).collect()
+    }
+
+    /// Makes plans of a list, each in its place. On the web a device belongs to one thread.
+    ///
+    /// # Errors
+    /// In a plan's place those of [`plan`](Self::plan) and, where operands were given, of [`Plan::bind`].
+    #[cfg(target_arch = "wasm32")]
+    pub fn compile_ahead(&self, wanted: &[Ahead<'_>]) -> Vec<Result<Plan, Error>> {
+        wanted.iter().map(|one| self.ahead(one)).collect()
     }
 
     fn ahead(&self, wanted: &Ahead<'_>) -> Result<Plan, Error> {

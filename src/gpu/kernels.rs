@@ -17,7 +17,9 @@ use crate::tensor::dtype::{DType, DTypes};
 use crate::wgsl::{self, Body, Form, Sweep};
 use std::collections::HashMap;
 use std::fmt::Write;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+#[cfg(not(target_arch = "wasm32"))]
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 #[cfg(not(target_arch = "wasm32"))]
 use std::time::{Duration, Instant};
@@ -40,7 +42,8 @@ pub(super) struct Inner {
     pub(super) arguments: KeptArguments,
     kernels: Mutex<HashMap<Key, Arc<Compiled>>>,
     compiled: AtomicUsize,
-    /// Nanoseconds that compiling took, of all threads.
+    /// Nanoseconds that compiling took, of all threads. The web has no such clock.
+    #[cfg(not(target_arch = "wasm32"))]
     took: AtomicU64,
 }
 
@@ -160,15 +163,15 @@ impl Kernels {
         machine: Machine,
         pipelines: Option<wgpu::PipelineCache>,
     ) -> Self {
-        let (arguments, kernels, compiled, took) = Default::default();
         let inner = Inner {
             device: device.clone(),
             machine,
             pipelines,
-            arguments,
-            kernels,
-            compiled,
-            took,
+            arguments: KeptArguments::default(),
+            kernels: Mutex::default(),
+            compiled: AtomicUsize::default(),
+            #[cfg(not(target_arch = "wasm32"))]
+            took: AtomicU64::default(),
         };
         Kernels {
             inner: Arc::new(inner),
@@ -251,7 +254,6 @@ impl Inner {
 
     /// Compiles a kernel, and counts it.
     fn timed(&self, code: &Code<'_>) -> Result<Kernel, Error> {
-        // On the web there is no such clock.
         #[cfg(not(target_arch = "wasm32"))]
         let start = Instant::now();
         let kernel = self.compile(code)?;
