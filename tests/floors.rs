@@ -51,7 +51,7 @@ const ALLOWED: &[(&str, &str)] = &[
         "@binding({index}) var<storage, {access}>",
     ),
     // Searched for in the WGSL of an activation of the user's own.
-    ("src/chain/custom.rs", "fn act_{}_d_{parameter}("),
+    ("src/chain/custom.rs", "fn act_{}_{end}("),
 ];
 
 /// Something that is not in order: the file, and what is wrong with it.

@@ -171,14 +171,17 @@ impl Custom {
 
     /// Whether the text has the value's derivative with respect to a parameter.
     pub(crate) fn has_gradient(&self, parameter: &str) -> bool {
-        self.wgsl()
-            .contains(&format!("fn act_{}_d_{parameter}(", self.name()))
+        self.has_function(&format!("d_{parameter}"))
     }
 
     /// Whether the text has the second derivative.
     pub(crate) fn has_second(&self) -> bool {
+        self.has_function("d2x")
+    }
+
+    fn has_function(&self, end: &str) -> bool {
         self.wgsl()
-            .contains(&format!("fn act_{}_d2x(", self.name()))
+            .contains(&format!("fn act_{}_{end}(", self.name()))
     }
 
     /// The definition in f64.
