@@ -322,8 +322,7 @@ fn main() -> ! {
         trials.add("mixed", mixed);
         trials.add("derived", derived);
         trials.add("lengths", lengths);
-        for index in 0..MISTAKES.len() {
-            let (text, _, wrong, _) = MISTAKES[index];
+        for (index, (text, _, wrong, _)) in MISTAKES.iter().enumerate() {
             trials.add(format!("mistake::{text}::{wrong}"), move |gpu| {
                 must_be_seen(gpu, index)
             });

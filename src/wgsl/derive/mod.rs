@@ -106,7 +106,7 @@ impl Custom {
         };
         let called = derived.parameters().iter().enumerate();
         let gradients: Vec<_> = called.map(gradient).collect();
-        let text = derived.text(name, &marks.text, &module, &gradients);
+        let text = derived.text(name, &marks.text, &module, (&gradients, "value"));
         let second = Derived::second(name, &text)?;
         let text = second.as_ref().map_or(text.as_str(), |(text, _)| text);
         let custom = Custom::new(name, &named, text).map_err(|error| match error {
@@ -191,7 +191,12 @@ impl Derived {
         let Ok(derived) = Derived::new(&format!("act_{name}_dx"), &module, own.len()) else {
             return Ok(None);
         };
-        let text = derived.text(name, text, &module, &[format!("act_{name}_d2x")]);
+        let text = derived.text(
+            name,
+            text,
+            &module,
+            (&[format!("act_{name}_d2x")], "derivative"),
+        );
         Ok(Some((text, derived)))
     }
 
@@ -201,8 +206,14 @@ impl Derived {
     }
 
     /// The text with what it lacks: the derivatives with respect to the value's first parameters, under these names, and those
-    /// of functions that they call.
-    fn text(&self, name: &str, own: &str, module: &Parsed, gradients: &[String]) -> String {
+    /// of functions that they call; and what the value is, for the comment above them.
+    fn text(
+        &self,
+        name: &str,
+        own: &str,
+        module: &Parsed,
+        (gradients, of): (&[String], &str),
+    ) -> String {
         let declared: HashSet<String> = globals(&module.module).into_iter().collect();
         let mut written = Written {
             functions: &self.program.functions,
@@ -252,7 +263,7 @@ impl Derived {
         }
         let stubs = marks::stubs(own, &written.library);
         format!(
-            "{}\n\n// Derived from the value above.\n{stubs}{added}",
+            "{}\n\n// Derived from the {of} above.\n{stubs}{added}",
             own.trim_end()
         )
     }
