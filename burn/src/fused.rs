@@ -1,13 +1,13 @@
 //! Chains on tensors.
 
-use crate::call::{ChainCall, LayerCall, Wants, Whose};
-use crate::cube::Described;
+use crate::call::{ChainCall, LayerCall, Wants};
+use crate::check::{self, Spec};
 use crate::ops::{List, MOST, NonlinOps, Tensors};
+use crate::recipes::DeviceLimits;
 use crate::{Error, cube, shared};
 use burn::backend::{BackendTensor, Dispatch, DispatchTensor, DispatchTensorKind, TensorMetadata};
-use burn::tensor::{Shape, Tensor};
+use burn::tensor::Tensor;
 use burn_cubecl::CubeDevice;
-use burn_cubecl::cubecl::client::Client;
 use nonlin::layers::{Images, Layer};
 use nonlin::{Chain, DType, OperandError, Pass};
 
@@ -81,7 +81,6 @@ impl Fused {
     /// fits nothing; and this package's own for what is said of tensors.
     pub fn forward<const D: usize>(self, x: Tensor<D>) -> Result<Tensor<D>, Error> {
         let x = x.into_dispatch();
-        let shape = x.shape();
         let Fused {
             chain,
             channel_axis,
@@ -93,7 +92,7 @@ impl Fused {
         let of_rows = chain.row().map(|_| chain.axis().unwrap_or(-1) as isize);
         let asked = channel_axis.or(of_rows);
         let call = ChainCall::new(chain, axis(asked, D)?).random(seed, offset);
-        let client = client("x", &x)?;
+        let device = limits("x", &x)?;
         let names = call.chain.operands();
         if names.len() > MOST {
             return Err(Error::TooMany {
@@ -102,34 +101,16 @@ impl Fused {
             });
         }
         let given = in_order(&names, operands)?;
-        let x_dtype = dtype("x", &x)?;
         let tracked: Vec<bool> = std::iter::once(&x).chain(&given).map(is_tracked).collect();
-        let mut described = vec![Described::counted(shape.num_elements() as u64, x_dtype)];
         for ((name, tensor), tracked) in names.iter().zip(&given).zip(&tracked[1..]) {
-            let label = format!("@{name}");
-            same_device(&label, tensor, &x)?;
-            let own = tensor.shape();
-            let is_each = own.num_elements() == shape.num_elements();
-            let whose = call.whose(&shape, &own);
-            if is_each && !same_but_for_ones(&own, &shape) || whose == Whose::Unknown {
-                return Err(Error::Shape {
-                    operand: label,
-                    shape: own.as_slice().to_vec(),
-                    x: shape.as_slice().to_vec(),
-                });
-            }
+            same_device(&format!("@{name}"), tensor, &x)?;
             if *tracked && !call.chain.learnable().contains(name) {
                 let operand = (*name).to_owned();
                 return Err(Error::NoGradient { operand });
             }
-            described.push(Described {
-                len: own.num_elements() as u64,
-                dtype: dtype(&label, tensor)?,
-                whose,
-            });
         }
-        let wants = Wants::of(tracked);
-        cube::check_chain(&client, &call, &shape, &described, wants)?;
+        let operands: Vec<Spec> = given.iter().map(spec).collect();
+        check::chain(device, &call, Wants::of(tracked), &spec(&x), &operands)?;
         Ok(Tensor::from_dispatch(Dispatch::chain_forward(
             call,
             x,
@@ -166,12 +147,9 @@ pub fn gated<const D: usize>(chain: &Chain, x: Tensor<D>) -> Result<Tensor<D>, E
             .forward(part(0..half));
     }
     let packed = x.into_dispatch();
-    let client = client("x", &packed)?;
-    let dtype = dtype("x", &packed)?;
+    let device = limits("x", &packed)?;
     let call = ChainCall::new(whole, 0);
-    let halves = Shape::from([rows * half]);
-    let described = [Described::counted(halves.num_elements() as u64, dtype); 2];
-    cube::check_chain(&client, &call, &halves, &described, Wants::of([true, true]))?;
+    check::gated(device, &call, &spec(&packed))?;
     Ok(Tensor::from_dispatch(Dispatch::gated_forward(call, packed)))
 }
 
@@ -215,15 +193,6 @@ fn unexpected(name: &str) -> Error {
     unexpected.into()
 }
 
-/// Whether two shapes differ in axes of length 1 alone.
-fn same_but_for_ones(own: &Shape, x: &Shape) -> bool {
-    let longer = |shape: &Shape| -> Vec<usize> {
-        let lengths = shape.as_slice().iter().copied();
-        lengths.filter(|length| *length != 1).collect()
-    };
-    longer(own) == longer(x)
-}
-
 /// The axis, counted from the first.
 fn axis(asked: Option<isize>, rank: usize) -> Result<usize, Error> {
     let axis = asked.unwrap_or(if rank > 1 { 1 } else { 0 });
@@ -234,48 +203,64 @@ fn axis(asked: Option<isize>, rank: usize) -> Result<usize, Error> {
         .ok_or(Error::Axis { rank, axis })
 }
 
-/// A tensor's CubeCL part: the tensor on its device, and whether autodiff tracks it.
-fn parts(kind: &DispatchTensorKind) -> Option<(CubeDevice, bool)> {
-    if let DispatchTensorKind::Autodiff(inner) = kind {
-        return parts(inner);
+/// A device that nonlin's passes can be had on.
+#[derive(PartialEq)]
+enum Place {
+    Cube(CubeDevice),
+    /// Another process has it.
+    #[cfg(feature = "remote")]
+    Remote(burn_remote::RemoteDevice),
+}
+
+/// Where a tensor is, and whether autodiff tracks it.
+fn parts(kind: &DispatchTensorKind) -> Option<(Place, bool)> {
+    match kind {
+        DispatchTensorKind::Autodiff(inner) => parts(inner),
+        DispatchTensorKind::Cube(tensor) => {
+            let is_tracked = matches!(tensor, BackendTensor::Autodiff(t) if t.is_tracked());
+            Some((Place::Cube(tensor.device()), is_tracked))
+        }
+        #[cfg(feature = "remote")]
+        DispatchTensorKind::Remote(tensor) => {
+            let is_tracked = matches!(tensor, BackendTensor::Autodiff(t) if t.is_tracked());
+            Some((Place::Remote(tensor.device()), is_tracked))
+        }
+        // With other features burn has more backends.
+        #[allow(unreachable_patterns)]
+        _ => None,
     }
-    // With other features burn has more backends.
-    if let DispatchTensorKind::Cube(tensor) = kind {
-        let is_tracked = matches!(tensor, BackendTensor::Autodiff(tensor) if tensor.is_tracked());
-        return Some((tensor.device(), is_tracked));
-    }
-    None
 }
 
 fn is_tracked(tensor: &DispatchTensor) -> bool {
     parts(&tensor.kind).is_some_and(|(_, tracked)| tracked)
 }
 
-/// The client of a tensor's device, if that runs WGSL.
-fn client(operand: &str, tensor: &DispatchTensor) -> Result<Client, Error> {
+/// The limits of a tensor's device, if that runs WGSL.
+fn limits(operand: &str, tensor: &DispatchTensor) -> Result<DeviceLimits, Error> {
     let other = |device: String| Error::Device {
         operand: operand.to_owned(),
         device,
     };
-    let Some((device, _)) = parts(&tensor.kind) else {
-        return Err(other(format!("{:?}", tensor.device())));
-    };
-    let client = device.client();
-    match shared::runs(&client) {
-        true => Ok(client),
-        false => Err(other(client.name().to_owned())),
+    match parts(&tensor.kind) {
+        Some((Place::Cube(device), _)) => {
+            let client = device.client();
+            match shared::runs(&client) {
+                true => Ok((&client).into()),
+                false => Err(other(client.name().to_owned())),
+            }
+        }
+        #[cfg(feature = "remote")]
+        Some((Place::Remote(_), _)) => Ok(DeviceLimits::UNKNOWN),
+        None => Err(other(format!("{:?}", tensor.device()))),
     }
 }
 
-fn dtype(operand: &str, tensor: &DispatchTensor) -> Result<DType, Error> {
-    cube::dtype(tensor.dtype()).ok_or_else(|| Error::DType {
-        operand: operand.to_owned(),
-        dtype: tensor.dtype(),
-    })
+fn spec(tensor: &DispatchTensor) -> Spec {
+    (tensor.shape(), tensor.dtype())
 }
 
 fn same_device(operand: &str, tensor: &DispatchTensor, x: &DispatchTensor) -> Result<(), Error> {
-    let device = |tensor: &DispatchTensor| parts(&tensor.kind).map(|(device, _)| device);
+    let device = |tensor: &DispatchTensor| parts(&tensor.kind).map(|(place, _)| place);
     if device(tensor).is_some() && device(tensor) == device(x) {
         return Ok(());
     }
@@ -295,11 +280,10 @@ pub(crate) fn layer(
     parameters: Tensor<1>,
 ) -> Result<(Tensor<4>, Option<Tensor<1>>), Error> {
     let (x, parameters) = (x.into_dispatch(), parameters.into_dispatch());
-    let client = client("x", &x)?;
+    let device = limits("x", &x)?;
     same_device("parameters", &parameters, &x)?;
     let call = LayerCall::new(layer, images)?;
-    let count = parameters.shape().num_elements() as u64;
-    cube::check_layer(&client, &call, dtype("x", &x)?, count)?;
+    check::layer(device, &call, &spec(&x), &spec(&parameters))?;
     let mut all = Dispatch::layer_forward(call.clone(), x, parameters)
         .list()
         .into_iter();

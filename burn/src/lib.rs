@@ -25,21 +25,34 @@
 
 mod autodiff;
 mod call;
+mod check;
 mod cube;
 mod error;
 pub mod functions;
 mod fused;
+#[cfg(feature = "fusion")]
+mod fusion;
 pub mod modules;
 mod ops;
 mod recipes;
+#[cfg(feature = "remote")]
+mod remote;
+#[cfg(any(feature = "fusion", feature = "remote"))]
+mod request;
+#[cfg(feature = "remote-server")]
+mod server;
 mod shared;
 mod view;
+#[cfg(feature = "remote")]
+mod wire;
 
 pub use call::{ChainCall, LayerCall, Wants};
 pub use error::Error;
 pub use fused::{Fused, gated};
 pub use nonlin;
 pub use ops::{NonlinOps, Tensors};
+#[cfg(feature = "remote-server")]
+pub use server::serving;
 pub use shared::share;
 #[doc(hidden)]
 pub use shared::share_always;
