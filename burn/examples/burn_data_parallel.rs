@@ -128,9 +128,10 @@ impl ModuleVisitor for Mean<'_> {
             .map(|share| share.to_device(first))
             .reduce(|sum, share| sum + share);
         let Some(sum) = sum else { return };
-        let mean = sum / self.devices.len() as f32;
+        let parts = self.devices.len() as f32;
         for (share, device) in self.shares.iter_mut().zip(&self.devices) {
-            share.register(param.id, mean.clone().to_device(device));
+            // A tensor of its own for each: burn's servers may free one that is used while it is sent (burn/README.md).
+            share.register(param.id, (sum.clone() / parts).to_device(device));
         }
     }
 }
@@ -198,31 +199,31 @@ fn trained(replicas: &mut [Replica], step: usize) -> Result<f32, Lost> {
         shares.push(GradientsParams::from_grads(gradients, network));
         losses.push(loss.inner());
     }
+    let lost = |replica, reason: String| Lost {
+        replica,
+        step,
+        reason,
+    };
     let mut sum = 0.0;
     for (replica, loss) in losses.into_iter().enumerate() {
-        let lost = |reason: String| Lost {
-            replica,
-            step,
-            reason,
-        };
-        let data = loss
-            .try_into_data()
-            .map_err(|error| lost(error.to_string()))?;
-        let values = data
-            .try_into_vec::<f32>()
-            .map_err(|error| lost(format!("{error:?}")))?;
-        sum += values[0];
+        let data = loss.try_into_data();
+        let data = data.map_err(|error| lost(replica, error.to_string()))?;
+        let values = data.try_into_vec::<f32>();
+        sum += values.map_err(|error| lost(replica, format!("{error:?}")))?[0];
     }
+    let devices = replicas.iter().map(|replica| replica.device.clone());
     let mut mean = Mean {
         shares: &mut shares,
-        devices: replicas
-            .iter()
-            .map(|replica| replica.device.clone().inner())
-            .collect(),
+        devices: devices.map(Device::inner).collect(),
     };
     replicas[0].network.visit(&mut mean);
     for (replica, mean) in replicas.iter_mut().zip(shares) {
         replica.network = replica.optimiser.step(RATE, replica.network.clone(), mean);
+    }
+    // So that a replica is missed in the step in which it is lost.
+    for (index, replica) in replicas.iter().enumerate() {
+        let done = replica.device.sync();
+        done.map_err(|error| lost(index, error.to_string()))?;
     }
     Ok(sum / replicas.len() as f32)
 }

@@ -1,28 +1,12 @@
 //! What goes wrong is an error, in time: servers that go away, that do not know nonlin, that are asked for nonsense.
 
-use crate::common::{Result, Trials, tensor, values};
-use crate::{bits, device, parallel_example, same, start, start_plain};
+use crate::common::{Result, tensor, values};
+use crate::{Trial, bits, device, parallel_example, same, start, start_plain};
 use burn::backend::DispatchDevice;
 use burn::remote::{ConnectError, CustomOpClient, RemoteHost};
 use burn::tensor::{Device, Tensor};
 use burn_remote::ir::{CustomOpIr, ScalarIr};
 use nonlin_burn::{Error, Fused, functions};
-use std::sync::mpsc;
-use std::time::Duration;
-
-/// Much more than any of it takes.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// What this comes to, if it comes to an end. A panic is an end too, and a failure.
-fn in_time<T: Send + 'static>(of: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || sender.send(of()));
-    match receiver.recv_timeout(PATIENCE) {
-        Ok(result) => result,
-        Err(mpsc::RecvTimeoutError::Timeout) => Err("it hangs".into()),
-        Err(mpsc::RecvTimeoutError::Disconnected) => Err("it panicked".into()),
-    }
-}
 
 fn numbers(device: &Device) -> Tensor<1> {
     tensor(&values(64, 1), [64], device)
@@ -40,36 +24,32 @@ fn fails(what: &str, tensor: Tensor<1>) -> Result<String> {
 fn killed(_: &Device, adapter: &str) -> Result {
     let (mut server, other) = (start(adapter)?, start(adapter)?);
     let (there, elsewhere) = (device(&server, 0)?, device(&other, 0)?);
-    in_time(move || {
-        let x = numbers(&there);
-        bits(functions::mish(x.clone()))?;
-        let y = functions::mish(x.clone());
-        server.kill()?;
-        fails("queued before", y)?;
-        fails("queued behind", functions::silu(x.clone()))?;
-        fails("a new tensor", functions::silu(numbers(&there)))?;
-        let moved = functions::silu(x).to_device(&elsewhere);
-        fails("moved", moved)?;
-        Ok(())
-    })
+    let x = numbers(&there);
+    bits(functions::mish(x.clone()))?;
+    let y = functions::mish(x.clone());
+    server.kill()?;
+    fails("queued before", y)?;
+    fails("queued behind", functions::silu(x.clone()))?;
+    fails("a new tensor", functions::silu(numbers(&there)))?;
+    let moved = functions::silu(x).to_device(&elsewhere);
+    fails("moved", moved)?;
+    Ok(())
 }
 
 /// Under autodiff too.
 fn killed_in_training(_: &Device, adapter: &str) -> Result {
     let (one, mut other) = (start(adapter)?, start(adapter)?);
     let devices = [device(&one, 0)?, device(&other, 0)?];
-    in_time(move || {
-        let kill = |step| {
-            if step == 2 {
-                other.kill().expect("it is running");
-            }
-        };
-        match parallel_example::train(&devices, 4, kill) {
-            Ok(_) => Err("it trained without one of its servers".into()),
-            Err(lost) if lost.replica == 1 && lost.step == 2 => Ok(()),
-            Err(lost) => Err(lost.to_string().into()),
+    let kill = |step| {
+        if step == 2 {
+            other.kill().expect("it is running");
         }
-    })
+    };
+    match parallel_example::train(&devices, 4, kill) {
+        Ok(_) => Err("it trained without one of its servers".into()),
+        Err(lost) if lost.replica == 1 && lost.step == 2 => Ok(()),
+        Err(lost) => Err(lost.to_string().into()),
+    }
 }
 
 /// A server that is not there.
@@ -77,21 +57,19 @@ fn not_there(_: &Device, adapter: &str) -> Result {
     let mut server = start(adapter)?;
     server.kill()?;
     let host = RemoteHost::websocket(server.url());
-    in_time(move || match Device::remote_options(&host).init() {
+    match Device::remote_options(&host).init() {
         Err(ConnectError::Unreachable { .. }) => Ok(()),
         other => Err(format!("{other:?}").into()),
-    })
+    }
 }
 
 /// A server of burn's that has not been told of nonlin ends the session.
 fn not_told(_: &Device, adapter: &str) -> Result {
     let server = start_plain(adapter)?;
     let there = device(&server, 0)?;
-    in_time(move || {
-        let x = numbers(&there);
-        same("a tensor", &bits(x.clone())?, &bits(x.clone())?)?;
-        fails("a pass", functions::mish(x)).map(|_| ())
-    })
+    let x = numbers(&there);
+    same("a tensor", &bits(x.clone())?, &bits(x.clone())?)?;
+    fails("a pass", functions::mish(x)).map(|_| ())
 }
 
 /// An operation of nonlin's that is none ends its session, and no other.
@@ -113,19 +91,15 @@ fn nonsense(here: &Device, adapter: &str) -> Result {
     ] {
         let server = start(adapter)?;
         let (first, second) = (device(&server, 0)?, device(&server, 1)?);
-        let local = local.clone();
-        let ended = in_time(move || {
-            let DispatchDevice::Remote(remote) = first.as_dispatch() else {
-                return Err("the device is remote".into());
-            };
-            let scalars = numbers_of.into_iter().map(ScalarIr::UInt).collect();
-            let nothing = CustomOpIr::with_scalars("nonlin::chain_forward", &[], &[], scalars);
-            CustomOpClient::new(remote).register(nothing);
-            fails("nonsense", numbers(&first))?;
-            let there = bits(functions::mish(numbers(&second)))?;
-            same("another session", &there, &local)
-        });
-        ended?;
+        let DispatchDevice::Remote(remote) = first.as_dispatch() else {
+            return Err("the device is remote".into());
+        };
+        let scalars = numbers_of.into_iter().map(ScalarIr::UInt).collect();
+        let nothing = CustomOpIr::with_scalars("nonlin::chain_forward", &[], &[], scalars);
+        CustomOpClient::new(remote).register(nothing);
+        fails("nonsense", numbers(&first))?;
+        let there = bits(functions::mish(numbers(&second)))?;
+        same("another session", &there, &local)?;
     }
     Ok(())
 }
@@ -162,19 +136,11 @@ fn refused(here: &Device, adapter: &str) -> Result {
     }
 }
 
-pub(crate) fn add(on: &mut Trials) {
-    let adapter = on.adapter().to_owned();
-    for (name, trial) in [
-        ("killed", killed as fn(&Device, &str) -> Result),
-        ("killed_in_training", killed_in_training),
-        ("not_there", not_there),
-        ("not_told", not_told),
-        ("nonsense", nonsense),
-        ("refused", refused),
-    ] {
-        let adapter = adapter.clone();
-        on.add(format!("ends::{name}"), move |device| {
-            trial(device, &adapter)
-        });
-    }
-}
+pub(crate) const TRIALS: [(&str, Trial); 6] = [
+    ("ends::killed", killed),
+    ("ends::killed_in_training", killed_in_training),
+    ("ends::not_there", not_there),
+    ("ends::not_told", not_told),
+    ("ends::nonsense", nonsense),
+    ("ends::refused", refused),
+];

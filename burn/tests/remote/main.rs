@@ -18,6 +18,8 @@ use burn::tensor::{Device, Tensor};
 use common::{Result, Trials};
 use remote_example::Server;
 use std::process::Command;
+use std::sync::mpsc;
+use std::time::Duration;
 
 /// Names the adapter of a process that is a server.
 const SERVE: &str = "NONLIN_TEST_SERVE";
@@ -71,6 +73,24 @@ pub(crate) fn same(what: &str, got: &[u32], want: &[u32]) -> Result {
     }
 }
 
+/// Much more than any of it takes.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What is tried with a device of this process's and servers on its adapter.
+pub(crate) type Trial = fn(&Device, &str) -> Result;
+
+/// What it comes to, if it comes to an end. A panic is an end too, and a failure.
+fn in_time(trial: Trial, device: &Device, adapter: &str) -> Result {
+    let (device, adapter) = (device.clone(), adapter.to_owned());
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || sender.send(trial(&device, &adapter)));
+    match receiver.recv_timeout(PATIENCE) {
+        Ok(result) => result,
+        Err(mpsc::RecvTimeoutError::Timeout) => Err("it hangs".into()),
+        Err(mpsc::RecvTimeoutError::Disconnected) => Err("it panicked".into()),
+    }
+}
+
 /// Serves, and does not return.
 fn serve(adapter: &str, is_plain: bool) -> ! {
     let devices = || {
@@ -104,9 +124,12 @@ fn main() -> ! {
     }
     common::main(|on: &mut Trials| {
         // Two ways to launch kernels make no difference to what goes between processes.
-        if !on.adapter().ends_with(common::SHARED) {
-            passes::add(on);
-            ends::add(on);
+        if on.adapter().ends_with(common::SHARED) {
+            return;
+        }
+        for (name, trial) in passes::TRIALS.into_iter().chain(ends::TRIALS) {
+            let adapter = on.adapter().to_owned();
+            on.add(name, move |device| in_time(trial, device, &adapter));
         }
     })
 }

@@ -1,7 +1,7 @@
 //! Every pass, here and there.
 
-use crate::common::{Result, Trials, tensor, values};
-use crate::{bits, device, parallel_example, remote_example, same, start};
+use crate::common::{Result, tensor, values};
+use crate::{Trial, bits, device, parallel_example, remote_example, same, start};
 use burn::tensor::{DType, Device, Tensor};
 use nonlin::{Activation, Branch, Chain, Custom};
 use nonlin_burn::modules::{
@@ -85,7 +85,7 @@ fn chains(here: &Device, adapter: &str) -> Result {
     for text in [
         "scale(0.1) | silu | scale(3.7)",
         "prelu(weight=@a)",
-        "scale(@a) | bias(@b) | swish(beta=@a) | gate(@c)",
+        "scale(@a) | bias(@b) | swish(beta=0.7) | gate(@c)",
         "acon_c(p1=@a, p2=@b, beta=1.25)",
         "dropout(0.5) | gelu | residual(@c)",
         "silu | gate(@c | clip(-7, 7) | bias(1))",
@@ -112,7 +112,7 @@ fn customs(here: &Device, adapter: &str) -> Result {
     let there = device(&server, 0)?;
     let hill = |width: &str| {
         let wgsl = format!(
-            "fn act_hill(x: f32, height: f32) -> f32 {{ return height / (1.0 + x * x * {width}); }}"
+            "//#default height = 1.0\nfn act_hill(x: f32, height: f32) -> f32 {{ return height / (1.0 + x * x * {width}); }}"
         );
         Custom::from_value("hill", &wgsl)
     };
@@ -223,21 +223,13 @@ fn teeth(_: &Device, _: &str) -> Result {
     }
 }
 
-pub(crate) fn add(on: &mut Trials) {
-    let adapter = on.adapter().to_owned();
-    for (name, trial) in [
-        ("teeth", teeth as fn(&Device, &str) -> Result),
-        ("activations", activations),
-        ("chains", chains),
-        ("customs", customs),
-        ("modules", modules),
-        ("layers", layers),
-        ("training", training),
-        ("data_parallel", data_parallel),
-    ] {
-        let adapter = adapter.clone();
-        on.add(format!("passes::{name}"), move |device| {
-            trial(device, &adapter)
-        });
-    }
-}
+pub(crate) const TRIALS: [(&str, Trial); 8] = [
+    ("passes::teeth", teeth),
+    ("passes::activations", activations),
+    ("passes::chains", chains),
+    ("passes::customs", customs),
+    ("passes::modules", modules),
+    ("passes::layers", layers),
+    ("passes::training", training),
+    ("passes::data_parallel", data_parallel),
+];
