@@ -20,8 +20,8 @@ fn main() -> ! {
             values::add(on);
             modules::add(on);
             data_parallel::add(on);
+            lost::add(on);
         }
-        lost::add(on);
         tensors::add(on);
         rows::add(on);
         layers::add(on);
