@@ -214,21 +214,20 @@ enum Place {
 
 /// Where a tensor is, and whether autodiff tracks it.
 fn parts(kind: &DispatchTensorKind) -> Option<(Place, bool)> {
-    match kind {
-        DispatchTensorKind::Autodiff(inner) => parts(inner),
-        DispatchTensorKind::Cube(tensor) => {
-            let is_tracked = matches!(tensor, BackendTensor::Autodiff(t) if t.is_tracked());
-            Some((Place::Cube(tensor.device()), is_tracked))
-        }
-        #[cfg(feature = "remote")]
-        DispatchTensorKind::Remote(tensor) => {
-            let is_tracked = matches!(tensor, BackendTensor::Autodiff(t) if t.is_tracked());
-            Some((Place::Remote(tensor.device()), is_tracked))
-        }
-        // With other features burn has more backends.
-        #[allow(unreachable_patterns)]
-        _ => None,
+    if let DispatchTensorKind::Autodiff(inner) = kind {
+        return parts(inner);
     }
+    // With other features burn has more backends.
+    if let DispatchTensorKind::Cube(tensor) = kind {
+        let is_tracked = matches!(tensor, BackendTensor::Autodiff(tensor) if tensor.is_tracked());
+        return Some((Place::Cube(tensor.device()), is_tracked));
+    }
+    #[cfg(feature = "remote")]
+    if let DispatchTensorKind::Remote(tensor) = kind {
+        let is_tracked = matches!(tensor, BackendTensor::Autodiff(tensor) if tensor.is_tracked());
+        return Some((Place::Remote(tensor.device()), is_tracked));
+    }
+    None
 }
 
 fn is_tracked(tensor: &DispatchTensor) -> bool {

@@ -78,6 +78,12 @@ fn instance() -> wgpu::Instance {
     wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env())
 }
 
+/// The short names of the adapters that burn can use.
+pub(crate) fn names() -> Vec<String> {
+    let found = adapters(&instance()).into_iter();
+    found.map(|(key, _)| key).collect()
+}
+
 /// One more device on an adapter, which is called as its trials are, and what the device was made with.
 pub(crate) fn another(adapter: &str) -> Result<(Device, WgpuSetup)> {
     let instance = instance();

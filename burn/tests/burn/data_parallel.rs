@@ -4,7 +4,7 @@
 #[path = "../../examples/burn_data_parallel.rs"]
 mod example;
 
-use crate::common::{Result, Trials, another, tensor, values};
+use crate::common::{Result, Trials, another, names, tensor, values};
 use crate::lost::lose;
 use burn::tensor::{Device, Tensor, distributed};
 use example::{Run, train};
@@ -25,18 +25,17 @@ fn compare(alone: &Run, together: &Run) -> Result {
     if rest.iter().any(|other| bits(other) != bits(first)) {
         return Err("the replicas' parameters differ".into());
     }
-    let losses = alone.losses.iter().zip(&together.losses);
-    let differ = losses
-        .map(|(one, all)| (one - all).abs() / one)
-        .fold(0.0, f32::max);
-    if alone.losses[19] > 0.8 * alone.losses[0] || !(differ <= DIFFERENCE) {
+    let mut losses = alone.losses.iter().zip(&together.losses);
+    let differs = |(one, all): (&f32, &f32)| all.is_nan() || (one - all).abs() > DIFFERENCE * one;
+    if alone.losses[19] > 0.8 * alone.losses[0] || losses.any(differs) {
         return Err(format!("{:?}, alone {:?}", together.losses, alone.losses).into());
     }
     Ok(())
 }
 
-fn two_devices(device: &Device, adapter: &str) -> Result {
-    let (other, _) = another(adapter)?;
+/// The second device may be on another adapter.
+fn two_devices(device: &Device, second: &str) -> Result {
+    let (other, _) = another(second)?;
     let alone = run(std::slice::from_ref(device))?;
     let together = run(&[device.clone(), other])?;
     compare(&alone, &together)
@@ -94,6 +93,12 @@ fn collective(device: &Device, adapter: &str) -> Result {
 
 pub(crate) fn add(on: &mut Trials) {
     let adapter = on.adapter().to_owned();
+    // Each pair of adapters once.
+    for other in names().into_iter().filter(|other| *other > adapter) {
+        on.add(format!("data_parallel::with_{other}"), move |device| {
+            two_devices(device, &other)
+        });
+    }
     for (name, trial) in [
         ("two_devices", two_devices as fn(&Device, &str) -> Result),
         ("lost_device", lost_device),
