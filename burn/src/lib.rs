@@ -12,6 +12,9 @@
 //! `vulkan` and `metal`, whose compilers take no WGSL: there [`Error::Device`] says so, until the device is given to
 //! [`share`].
 //!
+//! With the feature `remote` all of it works on tensors of burn's remote devices too, whose servers are made with `serving`
+//! (feature `remote-server`).
+//!
 //! ```no_run
 //! use burn::tensor::{Device, Tensor};
 //!

@@ -27,7 +27,8 @@ commands:
   test        the library and the command: format, lints, documentation, tests on every software
               adapter, examples, demo
   test core   the library without wgpu
-  test burn   nonlin-burn: lints, documentation, tests with and without burn's fusion, its example
+  test burn   nonlin-burn: lints, documentation, tests with and without burn's fusion and on devices of
+              other processes, its examples
   web         the package for npm, in the folder web/, and the page that is made of it, in target/site,
               which is then served on localhost
   test web    the package, in Node and in Chromium on WebGPU; the page; the library for the web
