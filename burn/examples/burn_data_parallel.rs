@@ -11,7 +11,8 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::loss::CrossEntropyLoss;
 use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::momentum::MomentumConfig;
+use burn::optim::{GradientsParams, ModuleOptimizer, SgdConfig};
 use burn::tensor::wgpu::{WgpuSetup, wgpu};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use nonlin_burn::modules::{AconC, AconCConfig, Frelu, FreluConfig, Prelu, PreluConfig};
@@ -24,7 +25,7 @@ const SIDE: usize = 8;
 const PIXELS: usize = SIDE * SIDE;
 const BATCH: usize = 96;
 const CHANNELS: usize = 8;
-const RATE: f64 = 5e-3;
+const RATE: f64 = 0.15;
 
 /// Three learned activations, one of them a layer.
 #[derive(Module, Debug)]
@@ -158,7 +159,9 @@ pub(crate) fn train(
         .into_iter()
         .map(|device| Replica {
             network: network.clone().fork(&device),
-            optimiser: AdamConfig::new().init(),
+            optimiser: SgdConfig::new()
+                .with_momentum(Some(MomentumConfig::new()))
+                .init(),
             device,
         })
         .collect();

@@ -2,11 +2,13 @@
 
 use crate::call::{ChainCall, LayerCall, Wants};
 use crate::check::{self, Spec};
+use crate::cube;
 use crate::ops::half_shape;
 use crate::request::{self, Request};
 use crate::shared;
 use burn::backend::Cube;
 use burn::server::{CustomOpIr, HandleContainer, RemoteServer};
+use burn::tensor::DType;
 use burn_cubecl::CubeDevice;
 use burn_remote::ir::{BackendIr, ScalarIr};
 use nonlin::layers::Images;
@@ -144,6 +146,9 @@ fn check(request: &Request, inputs: &[Spec], device: &CubeDevice) -> Result<(), 
     if !shared::runs(&client) {
         return Err(format!("{} takes no kernels in WGSL", client.name()));
     }
+    if let Some(other) = inputs.iter().find(|input| cube::dtype(input.1).is_none()) {
+        return Err(format!("elements of {:?}", other.1));
+    }
     let limits = (&client).into();
     let lacks = || Err(format!("{} tensors do not fit", inputs.len()));
     let is_like = |one: &Spec, other: &Spec| one.0 == other.0;
@@ -160,11 +165,17 @@ fn check(request: &Request, inputs: &[Spec], device: &CubeDevice) -> Result<(), 
         (Request::GatedBackward(call), [packed, dy]) if dy.0 == half_shape(&packed.0) => {
             check::gated(limits, call, packed)
         }
-        (Request::LayerForward(call), [x, parameters]) if shows(call, x) => {
+        (Request::LayerForward(call), [x, parameters])
+            if shows(call, x) && are_f32(&inputs[1..]) =>
+        {
             check::layer(limits, call, x, parameters)
         }
         (Request::LayerBackward(call), [x, parameters, dy, saved @ ..])
-            if shows(call, x) && is_like(x, dy) && lengths(saved) == call.saved_len() =>
+            if shows(call, x)
+                && is_like(x, dy)
+                && lengths(saved) == call.saved_len()
+                && are_f32(&inputs[1..2])
+                && are_f32(saved) =>
         {
             check::layer(limits, call, x, parameters)
         }
@@ -182,6 +193,10 @@ fn fits(call: &ChainCall, x: &Spec, operands: &[Spec]) -> bool {
 fn shows(call: &LayerCall, x: &Spec) -> bool {
     let lengths = x.0.as_slice().iter().map(|length| *length as u64);
     lengths.eq(call.images.shape())
+}
+
+fn are_f32(specs: &[Spec]) -> bool {
+    specs.iter().all(|spec| spec.1 == DType::F32)
 }
 
 fn lengths(specs: &[Spec]) -> u64 {

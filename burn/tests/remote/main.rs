@@ -74,7 +74,7 @@ pub(crate) fn same(what: &str, got: &[u32], want: &[u32]) -> Result {
 }
 
 /// Much more than any of it takes.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What is tried with a device of this process's and servers on its adapter.
 pub(crate) type Trial = fn(&Device, &str) -> Result;
