@@ -11,8 +11,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::loss::CrossEntropyLoss;
 use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
-use burn::optim::momentum::MomentumConfig;
-use burn::optim::{GradientsParams, ModuleOptimizer, SgdConfig};
+use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::wgpu::{WgpuSetup, wgpu};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use nonlin_burn::modules::{AconC, AconCConfig, Frelu, FreluConfig, Prelu, PreluConfig};
@@ -25,7 +24,7 @@ const SIDE: usize = 8;
 const PIXELS: usize = SIDE * SIDE;
 const BATCH: usize = 96;
 const CHANNELS: usize = 8;
-const RATE: f64 = 0.15;
+const RATE: f64 = 5e-3;
 
 /// Three learned activations, one of them a layer.
 #[derive(Module, Debug)]
@@ -159,9 +158,7 @@ pub(crate) fn train(
         .into_iter()
         .map(|device| Replica {
             network: network.clone().fork(&device),
-            optimiser: SgdConfig::new()
-                .with_momentum(Some(MomentumConfig::new()))
-                .init(),
+            optimiser: AdamConfig::new().init(),
             device,
         })
         .collect();
@@ -301,7 +298,7 @@ fn remote(_url: &str) -> Result<Device, Box<dyn Error>> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let (mut steps, mut devices) = (30, Vec::new());
+    let (mut steps, mut devices) = (20, Vec::new());
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match (word.as_str(), words.next()) {
