@@ -2,7 +2,7 @@
 
 use burn::tensor::Shape;
 use nonlin::layers::{Images, Layer};
-use nonlin::{Broadcast, Chain, Error, Function};
+use nonlin::{Argument, Broadcast, Chain, Custom, Error, Function};
 use std::sync::Arc;
 
 /// A chain, its text as a key for what is made of it, and how it is applied.
@@ -21,11 +21,9 @@ impl ChainCall {
     /// [`Fused`](crate::Fused) would.
     pub fn new(chain: Chain, channel_axis: usize) -> Self {
         let mut key = chain.to_string();
-        for step in chain.steps() {
+        for custom in customs(&chain) {
             // Two of a name may differ in their text.
-            if let Function::Custom(custom) = step.function() {
-                key += custom.wgsl();
-            }
+            key += custom.wgsl();
         }
         ChainCall {
             chain: Arc::new(chain),
@@ -85,6 +83,22 @@ impl ChainCall {
     }
 }
 
+/// The activations of the user's own in a chain and its branches.
+pub(crate) fn customs(chain: &Chain) -> Vec<&Custom> {
+    let mut all = Vec::new();
+    for step in chain.steps() {
+        if let Function::Custom(custom) = step.function() {
+            all.push(custom);
+        }
+        for argument in step.arguments() {
+            if let Argument::Branch(branch) = argument {
+                all.extend(customs(branch.chain()));
+            }
+        }
+    }
+    all
+}
+
 /// Whose the values of an operand are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Whose {
@@ -105,6 +119,12 @@ impl Wants {
     pub fn of(wanted: impl IntoIterator<Item = bool>) -> Self {
         let bits = wanted.into_iter().enumerate();
         Wants(bits.fold(0, |all, (index, wanted)| all | u8::from(wanted) << index))
+    }
+
+    /// As a number, the first in its last bit.
+    #[cfg(feature = "remote")]
+    pub(crate) fn bits(self) -> u64 {
+        u64::from(self.0)
     }
 
     pub(crate) fn each(self) -> impl Iterator<Item = bool> {

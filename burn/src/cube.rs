@@ -6,7 +6,7 @@
 
 use crate::call::{ChainCall, LayerCall, Wants, Whose};
 use crate::ops::{List, NonlinOps, Tensors, half_shape};
-use crate::recipes::{Call, Key, Prepared, prepare};
+use crate::recipes::{Call, DeviceLimits, Key, Prepared, prepare};
 use crate::shared;
 use crate::view::{View, dense, in_order};
 use burn::backend::ops::FloatTensorOps;
@@ -383,7 +383,7 @@ impl Described {
 /// Whether these passes of a chain can be had of such operands, x first: what is wrong is told here, before anything is
 /// queued. Gradients that they read have x's element type.
 pub(crate) fn check_chain(
-    client: &Client,
+    device: DeviceLimits,
     call: &ChainCall,
     shape: &Shape,
     operands: &[Described],
@@ -392,7 +392,7 @@ pub(crate) fn check_chain(
     let product = |lengths: &[usize]| lengths.iter().map(|length| *length as u64).product();
     let (before, rest) = shape.as_slice().split_at(call.channel_axis);
     let key = |pass| {
-        let mut key = Key::new(Call::Chain(call), pass, client);
+        let mut key = Key::new(Call::Chain(call), pass, device);
         let flat = |operand: &Described| (operand.dtype, View::Flat(operand.len));
         key.operands = operands.iter().map(flat).collect();
         key.whose = operands.iter().map(|operand| operand.whose).collect();
@@ -424,14 +424,14 @@ pub(crate) fn check_chain(
 
 /// The same of a layer.
 pub(crate) fn check_layer(
-    client: &Client,
+    device: DeviceLimits,
     call: &LayerCall,
     dtype: DType,
     parameters: u64,
 ) -> Result<(), Error> {
     let len = call.images.elements()?;
     for pass in Pass::FROM_X {
-        let mut key = Key::new(Call::Layer(call), pass, client);
+        let mut key = Key::new(Call::Layer(call), pass, device);
         let flat = |dtype, len| (dtype, View::Flat(len));
         let f32s = flat(DType::F32, parameters);
         key.operands = vec![flat(dtype, len), flat(dtype, len), f32s];

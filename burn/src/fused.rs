@@ -1,13 +1,13 @@
 //! Chains on tensors.
 
-use crate::call::{ChainCall, LayerCall, Wants, Whose};
-use crate::cube::Described;
+use crate::call::{ChainCall, LayerCall, Wants};
+use crate::check::{self, Spec};
 use crate::ops::{List, MOST, NonlinOps, Tensors};
+use crate::recipes::DeviceLimits;
 use crate::{Error, cube, shared};
 use burn::backend::{BackendTensor, Dispatch, DispatchTensor, DispatchTensorKind, TensorMetadata};
-use burn::tensor::{Shape, Tensor};
+use burn::tensor::Tensor;
 use burn_cubecl::CubeDevice;
-use burn_cubecl::cubecl::client::Client;
 use nonlin::layers::{Images, Layer};
 use nonlin::{Chain, DType, OperandError, Pass};
 
@@ -91,7 +91,7 @@ impl Fused {
         let wants = Wants::of(asked.tracked.iter().copied());
         let mut passes = vec![(Pass::Forward, Wants::of([]))];
         passes.extend((wants != Wants::of([])).then_some((Pass::Backward, wants)));
-        asked.check(&x.shape(), &passes)?;
+        asked.check(&x, &passes)?;
         let operands = Tensors::of(asked.given);
         Ok(Tensor::from_dispatch(Dispatch::chain_forward(
             asked.call, x, operands,
@@ -125,7 +125,7 @@ impl Fused {
         let (x, dy) = (x.into_dispatch(), dy.into_dispatch());
         let asked = self.asked(&x, D)?;
         same_device("dy", &dy, &x)?;
-        if dy.shape() != x.shape() || dtype("dy", &dy)? != dtype("x", &x)? {
+        if spec(&dy) != spec(&x) {
             return Err(Error::Shape {
                 operand: "dy".into(),
                 shape: dy.shape().as_slice().to_vec(),
@@ -141,7 +141,7 @@ impl Fused {
         if asked.tracked[0] || is_tracked(&dy) {
             passes.push((Pass::DoubleBackward, Wants::of([])));
         }
-        asked.check(&x.shape(), &passes)?;
+        asked.check(&x, &passes)?;
         let operands = Tensors::of(asked.given);
         let gradients = Dispatch::chain_backward(asked.call, wants, x, dy, operands);
         let dx = gradients.list().pop().map(Tensor::from_dispatch);
@@ -150,7 +150,6 @@ impl Fused {
 
     /// The call and its operands, with all that can be wrong with them whatever the pass.
     fn asked(self, x: &DispatchTensor, rank: usize) -> Result<Asked, Error> {
-        let shape = x.shape();
         let Fused {
             chain,
             channel_axis,
@@ -162,7 +161,7 @@ impl Fused {
         let of_rows = chain.row().map(|_| chain.axis().unwrap_or(-1) as isize);
         let asked = channel_axis.or(of_rows);
         let call = ChainCall::new(chain, axis(asked, rank)?).random(seed, offset);
-        let client = client("x", x)?;
+        let device = limits("x", x)?;
         let names = call.chain.operands();
         if names.len() > MOST {
             return Err(Error::TooMany {
@@ -171,33 +170,14 @@ impl Fused {
             });
         }
         let given = in_order(&names, operands)?;
-        let x_dtype = dtype("x", x)?;
         let tracked: Vec<bool> = std::iter::once(x).chain(&given).map(is_tracked).collect();
-        let mut described = vec![Described::counted(shape.num_elements() as u64, x_dtype)];
         for (name, tensor) in names.iter().zip(&given) {
-            let label = format!("@{name}");
-            same_device(&label, tensor, x)?;
-            let own = tensor.shape();
-            let is_each = own.num_elements() == shape.num_elements();
-            let whose = call.whose(&shape, &own);
-            if is_each && !same_but_for_ones(&own, &shape) || whose == Whose::Unknown {
-                return Err(Error::Shape {
-                    operand: label,
-                    shape: own.as_slice().to_vec(),
-                    x: shape.as_slice().to_vec(),
-                });
-            }
-            described.push(Described {
-                len: own.num_elements() as u64,
-                dtype: dtype(&label, tensor)?,
-                whose,
-            });
+            same_device(&format!("@{name}"), tensor, x)?;
         }
         Ok(Asked {
             call,
-            client,
+            device,
             given,
-            described,
             tracked,
         })
     }
@@ -206,24 +186,17 @@ impl Fused {
 /// A chain with its operands, before a pass.
 struct Asked {
     call: ChainCall,
-    client: Client,
+    device: DeviceLimits,
     /// The operands, in the chain's order.
     given: Vec<DispatchTensor>,
-    /// x, and the operands.
-    described: Vec<Described>,
-    /// Whether autodiff tracks each of these.
+    /// Whether autodiff tracks x, and each of these.
     tracked: Vec<bool>,
 }
 
 impl Asked {
-    fn check(&self, shape: &Shape, passes: &[(Pass, Wants)]) -> Result<(), Error> {
-        Ok(cube::check_chain(
-            &self.client,
-            &self.call,
-            shape,
-            &self.described,
-            passes,
-        )?)
+    fn check(&self, x: &DispatchTensor, passes: &[(Pass, Wants)]) -> Result<(), Error> {
+        let operands: Vec<Spec> = self.given.iter().map(spec).collect();
+        check::chain(self.device, &self.call, passes, &spec(x), &operands)
     }
 }
 
@@ -255,16 +228,9 @@ pub fn gated<const D: usize>(chain: &Chain, x: Tensor<D>) -> Result<Tensor<D>, E
             .forward(part(0..half));
     }
     let packed = x.into_dispatch();
-    let client = client("x", &packed)?;
-    let dtype = dtype("x", &packed)?;
+    let device = limits("x", &packed)?;
     let call = ChainCall::new(whole, 0);
-    let halves = Shape::from([rows * half]);
-    let described = [Described::counted(halves.num_elements() as u64, dtype); 2];
-    let passes = [
-        (Pass::Forward, Wants::of([])),
-        (Pass::Backward, Wants::of([true, true])),
-    ];
-    cube::check_chain(&client, &call, &halves, &described, &passes)?;
+    check::gated(device, &call, &spec(&packed))?;
     Ok(Tensor::from_dispatch(Dispatch::gated_forward(call, packed)))
 }
 
@@ -308,15 +274,6 @@ fn unexpected(name: &str) -> Error {
     unexpected.into()
 }
 
-/// Whether two shapes differ in axes of length 1 alone.
-fn same_but_for_ones(own: &Shape, x: &Shape) -> bool {
-    let longer = |shape: &Shape| -> Vec<usize> {
-        let lengths = shape.as_slice().iter().copied();
-        lengths.filter(|length| *length != 1).collect()
-    };
-    longer(own) == longer(x)
-}
-
 /// The axis, counted from the first.
 fn axis(asked: Option<isize>, rank: usize) -> Result<usize, Error> {
     let axis = asked.unwrap_or(if rank > 1 { 1 } else { 0 });
@@ -327,15 +284,29 @@ fn axis(asked: Option<isize>, rank: usize) -> Result<usize, Error> {
         .ok_or(Error::Axis { rank, axis })
 }
 
-/// A tensor's CubeCL part: the tensor on its device, and whether autodiff tracks it.
-fn parts(kind: &DispatchTensorKind) -> Option<(CubeDevice, bool)> {
+/// A device that nonlin's passes can be had on.
+#[derive(PartialEq)]
+enum Place {
+    Cube(CubeDevice),
+    /// Another process has it.
+    #[cfg(feature = "remote")]
+    Remote(burn_remote::RemoteDevice),
+}
+
+/// Where a tensor is, and whether autodiff tracks it.
+fn parts(kind: &DispatchTensorKind) -> Option<(Place, bool)> {
     if let DispatchTensorKind::Autodiff(inner) = kind {
         return parts(inner);
     }
     // With other features burn has more backends.
     if let DispatchTensorKind::Cube(tensor) = kind {
         let is_tracked = matches!(tensor, BackendTensor::Autodiff(tensor) if tensor.is_tracked());
-        return Some((tensor.device(), is_tracked));
+        return Some((Place::Cube(tensor.device()), is_tracked));
+    }
+    #[cfg(feature = "remote")]
+    if let DispatchTensorKind::Remote(tensor) = kind {
+        let is_tracked = matches!(tensor, BackendTensor::Autodiff(tensor) if tensor.is_tracked());
+        return Some((Place::Remote(tensor.device()), is_tracked));
     }
     None
 }
@@ -344,31 +315,32 @@ fn is_tracked(tensor: &DispatchTensor) -> bool {
     parts(&tensor.kind).is_some_and(|(_, tracked)| tracked)
 }
 
-/// The client of a tensor's device, if that runs WGSL.
-fn client(operand: &str, tensor: &DispatchTensor) -> Result<Client, Error> {
+/// The limits of a tensor's device, if that runs WGSL.
+fn limits(operand: &str, tensor: &DispatchTensor) -> Result<DeviceLimits, Error> {
     let other = |device: String| Error::Device {
         operand: operand.to_owned(),
         device,
     };
-    let Some((device, _)) = parts(&tensor.kind) else {
-        return Err(other(format!("{:?}", tensor.device())));
-    };
-    let client = device.client();
-    match shared::runs(&client) {
-        true => Ok(client),
-        false => Err(other(client.name().to_owned())),
+    match parts(&tensor.kind) {
+        Some((Place::Cube(device), _)) => {
+            let client = device.client();
+            match shared::runs(&client) {
+                true => Ok((&client).into()),
+                false => Err(other(client.name().to_owned())),
+            }
+        }
+        #[cfg(feature = "remote")]
+        Some((Place::Remote(_), _)) => Ok(DeviceLimits::UNKNOWN),
+        None => Err(other(format!("{:?}", tensor.device()))),
     }
 }
 
-fn dtype(operand: &str, tensor: &DispatchTensor) -> Result<DType, Error> {
-    cube::dtype(tensor.dtype()).ok_or_else(|| Error::DType {
-        operand: operand.to_owned(),
-        dtype: tensor.dtype(),
-    })
+fn spec(tensor: &DispatchTensor) -> Spec {
+    (tensor.shape(), tensor.dtype())
 }
 
 fn same_device(operand: &str, tensor: &DispatchTensor, x: &DispatchTensor) -> Result<(), Error> {
-    let device = |tensor: &DispatchTensor| parts(&tensor.kind).map(|(device, _)| device);
+    let device = |tensor: &DispatchTensor| parts(&tensor.kind).map(|(place, _)| place);
     if device(tensor).is_some() && device(tensor) == device(x) {
         return Ok(());
     }
@@ -388,11 +360,10 @@ pub(crate) fn layer(
     parameters: Tensor<1>,
 ) -> Result<(Tensor<4>, Option<Tensor<1>>), Error> {
     let (x, parameters) = (x.into_dispatch(), parameters.into_dispatch());
-    let client = client("x", &x)?;
+    let device = limits("x", &x)?;
     same_device("parameters", &parameters, &x)?;
     let call = LayerCall::new(layer, images)?;
-    let count = parameters.shape().num_elements() as u64;
-    cube::check_layer(&client, &call, dtype("x", &x)?, count)?;
+    check::layer(device, &call, &spec(&x), &spec(&parameters))?;
     let mut all = Dispatch::layer_forward(call.clone(), x, parameters)
         .list()
         .into_iter();

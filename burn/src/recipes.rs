@@ -43,17 +43,40 @@ pub(crate) struct Key {
     /// Samples, channels and what is beside each other; images as they lie.
     pub(crate) layout: [u64; 4],
     pub(crate) order: Order,
-    limits: [u64; 5],
+    limits: DeviceLimits,
+}
+
+/// What of a device's limits recipes depend on: workgroups along an axis, invocations of one, bytes of a binding, what its
+/// offset is a multiple of, and how many bindings there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct DeviceLimits([u64; 5]);
+
+impl DeviceLimits {
+    /// Of a device of which another process knows them: nothing is refused that some device could do.
+    #[cfg(feature = "remote")]
+    pub(crate) const UNKNOWN: DeviceLimits = DeviceLimits([65_535, 256, 1 << 40, 256, 1 << 20]);
+}
+
+impl From<&Client> for DeviceLimits {
+    fn from(client: &Client) -> Self {
+        let (hardware, memory) = (&client.properties().hardware, &client.properties().memory);
+        DeviceLimits([
+            u64::from(hardware.max_cube_count.0),
+            u64::from(hardware.max_units_per_cube),
+            memory.max_page_size,
+            memory.alignment,
+            u64::from(hardware.max_bindings),
+        ])
+    }
 }
 
 impl Key {
-    pub(crate) fn new(call: Call<'_>, pass: Pass, client: &Client) -> Self {
+    pub(crate) fn new(call: Call<'_>, pass: Pass, device: impl Into<DeviceLimits>) -> Self {
         let (kind, what) = match call {
             Call::Chain(call) => (0, &call.key),
             Call::Gated(call) => (1, &call.key),
             Call::Layer(call) => (2, &call.key),
         };
-        let (hardware, memory) = (&client.properties().hardware, &client.properties().memory);
         Key {
             kind,
             what: Arc::clone(what),
@@ -63,13 +86,7 @@ impl Key {
             whose: Vec::new(),
             layout: [1, 1, 1, 0],
             order: Order::Nchw,
-            limits: [
-                u64::from(hardware.max_cube_count.0),
-                u64::from(hardware.max_units_per_cube),
-                memory.max_page_size,
-                memory.alignment,
-                u64::from(hardware.max_bindings),
-            ],
+            limits: device.into(),
         }
     }
 
@@ -80,7 +97,7 @@ impl Key {
     }
 
     fn limits(&self) -> Limits {
-        let [groups, lanes, binding, alignment, bindings] = self.limits;
+        let DeviceLimits([groups, lanes, binding, alignment, bindings]) = self.limits;
         Limits {
             max_compute_workgroups_per_dimension: groups as u32,
             max_compute_invocations_per_workgroup: lanes as u32,

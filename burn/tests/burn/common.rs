@@ -18,12 +18,19 @@ const EXPECTED: [&str; 4] = [
     "swiftshader-shared",
 ];
 
+/// Ends the name of an adapter whose devices are shared.
+pub(crate) const SHARED: &str = "-shared";
+
 /// Trials on one device.
 pub(crate) type Trials = trials::Trials<Device>;
 
 /// A device of burn on an adapter, with what burn itself would ask for, but for experimental features. Where it
 /// submits, nonlin's kernels do not go to burn's stream but to the queue.
-fn open(instance: &wgpu::Instance, adapter: &wgpu::Adapter, submits: bool) -> Result<Device> {
+fn open(
+    instance: &wgpu::Instance,
+    adapter: &wgpu::Adapter,
+    submits: bool,
+) -> Result<(Device, WgpuSetup)> {
     let mut features = adapter.features();
     features.remove(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS);
     features.remove(wgpu::Features::all_experimental_mask());
@@ -44,13 +51,11 @@ fn open(instance: &wgpu::Instance, adapter: &wgpu::Adapter, submits: bool) -> Re
     if submits {
         nonlin_burn::share_always(&opened, &setup)?;
     }
-    Ok(opened)
+    Ok((opened, setup))
 }
 
-/// Runs the same trials on every Vulkan adapter found, and on those expected; or on the best there is.
-pub(crate) fn main(add: impl Fn(&mut Trials)) -> ! {
-    let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
-    let instance = wgpu::Instance::new(descriptor);
+/// The adapters that burn can use, by their short names.
+fn adapters(instance: &wgpu::Instance) -> Vec<(String, wgpu::Adapter)> {
     let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
     // burn asks more of GL than drivers give: its adapters are for machines that have no others.
     if adapters
@@ -59,17 +64,47 @@ pub(crate) fn main(add: impl Fn(&mut Trials)) -> ! {
     {
         adapters.retain(|a| a.get_info().backend != wgpu::Backend::Gl);
     }
-    let mut all: Vec<(String, (wgpu::Adapter, bool))> = Vec::new();
+    let mut all: Vec<(String, wgpu::Adapter)> = Vec::new();
     for adapter in adapters {
         let key = trials::key(&adapter.get_info());
-        if all.iter().any(|(known, _)| *known == key) {
-            continue;
+        if !all.iter().any(|(known, _)| *known == key) {
+            all.push((key, adapter));
         }
+    }
+    all
+}
+
+fn instance() -> wgpu::Instance {
+    wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env())
+}
+
+/// The short names of the adapters that burn can use.
+pub(crate) fn names() -> Vec<String> {
+    let found = adapters(&instance()).into_iter();
+    found.map(|(key, _)| key).collect()
+}
+
+/// One more device on an adapter, which is called as its trials are, and what the device was made with.
+pub(crate) fn another(adapter: &str) -> Result<(Device, WgpuSetup)> {
+    let instance = instance();
+    let plain = adapter.trim_end_matches(SHARED);
+    let mut found = adapters(&instance).into_iter();
+    let found = found.find(|(key, _)| key == plain);
+    let (_, found) = found.ok_or("there is no such adapter")?;
+    open(&instance, &found, plain != adapter)
+}
+
+/// Runs the same trials on every Vulkan adapter found, and on those expected; or on the best there is.
+pub(crate) fn main(add: impl Fn(&mut Trials)) -> ! {
+    let instance = instance();
+    let mut all: Vec<(String, (wgpu::Adapter, bool))> = Vec::new();
+    for (key, adapter) in adapters(&instance) {
         all.push((key.clone(), (adapter.clone(), false)));
-        all.push((format!("{key}-shared"), (adapter, true)));
+        all.push((key + SHARED, (adapter, true)));
     }
     let open = |(adapter, submits): &(wgpu::Adapter, bool)| {
         let opened = open(&instance, adapter, *submits);
+        let opened = opened.map(|(device, _)| device);
         opened.map_err(|error| error.message().unwrap_or("it does not open").to_owned())
     };
     trials::run(1, all, &EXPECTED, open, add)

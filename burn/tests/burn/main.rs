@@ -2,8 +2,10 @@
 //! beside burn on its CPU backend, under load, from several threads.
 
 mod common;
+mod data_parallel;
 mod layers;
 mod load;
+mod lost;
 mod modules;
 mod refusals;
 mod rows;
@@ -15,9 +17,11 @@ mod values;
 fn main() -> ! {
     common::main(|on| {
         // Where kernels go by another way, what they compute is known already.
-        if !on.adapter().ends_with("-shared") {
+        if !on.adapter().ends_with(common::SHARED) {
             values::add(on);
             modules::add(on);
+            data_parallel::add(on);
+            lost::add(on);
         }
         tensors::add(on);
         rows::add(on);
