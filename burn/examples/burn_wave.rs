@@ -24,7 +24,7 @@ const HIDDEN: usize = 24;
 pub(crate) const STEPS: usize = 800;
 
 /// The worst that the trained network may be off anywhere, as a share of the string's height.
-pub(crate) const STATED: f32 = 0.1;
+pub(crate) const STATED: f32 = 0.05;
 
 /// From x and t to u and w.
 #[derive(Module, Debug)]
