@@ -44,7 +44,7 @@ use std::path::{Path, PathBuf};
 /// text, the test for NaN included: a driver joins some, such as a product and a sum. integer has operations on bits
 /// and conditions too; loads, stores, bits taken for another type and the numbers that random steps draw are not counted.
 /// Without a chain it prints, as Markdown, what each activation takes beside what GPUs have time for while memory moves
-/// an element, by their data sheets.
+/// an element, by their published peaks.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:

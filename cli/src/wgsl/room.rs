@@ -136,8 +136,9 @@ them, what share of the instructions that is, in %, which each GPU below has tim
 8 bytes of f32 forward, 12 backward. Below 100, memory is what takes the time, if a driver has enough invocations under
 way at once.
 
-The GPUs' figures are those of their makers' data sheets: peaks, of which neither memory nor arithmetic is reached in full.
-Half of TFLOPS are instructions, since a sheet counts a product joined with a sum as two.
+The GPUs' figures are peaks as they are published for each; the last one's follow from what is said behind it. Neither memory
+nor arithmetic is reached in full.
+Half of TFLOPS are instructions, since they count a product joined with a sum as two.
 ";
 
 #[cfg(test)]
