@@ -7,7 +7,7 @@ pub(super) const ROOM: Room = Room {
     y: |x, _| x.exp(),
     dx: |x, _| x.exp(),
     from_y: FromY::Yes(|y, _| y),
-    walked: Some([1.0, 1.0]),
     second: Second::Is(Bend::new(|x, _| x.exp())),
+    walked: Some([1.0, 1.0]),
     ..Room::PLAIN
 };

@@ -13,10 +13,10 @@ pub(super) const ROOM: Room = Room {
         "0.0",
         "select(0.0, 0.0625 * abs(dy), abs(x + 1.0) < 0.5)",
     ],
-    walked: Some([4.0, 4.0]),
     second: Second::Is(Bend::new(|x, _| {
         density(x) * (SQRT_2 - x) * (SQRT_2 + x)
     })),
+    walked: Some([4.0, 4.0]),
     ..Room::PLAIN
 };
 

@@ -12,7 +12,7 @@ pub(super) const ROOM: Room = Room {
     from_y: FromY::Yes(|y, p| if y == 0.0 && p[0] >= 0.0 { 0.0 } else { 1.0 }),
     is_flat: true,
     is_exact_in_f32: true,
-    walked: Some([0.5, 0.5]),
     second: Second::Zero,
+    walked: Some([0.5, 0.5]),
     ..Room::PLAIN
 };

@@ -9,7 +9,7 @@ pub(super) const ROOM: Room = Room {
     knots: |_| vec![-3.0, 3.0],
     from_y: FromY::Yes(|y, _| if y > 0.0 && y < 1.0 { 1.0 / 6.0 } else { 0.0 }),
     is_flat: true,
-    walked: Some([1.5, 0.5]),
     second: Second::Zero,
+    walked: Some([1.5, 0.5]),
     ..Room::PLAIN
 };

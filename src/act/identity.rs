@@ -8,7 +8,7 @@ pub(super) const ROOM: Room = Room {
     dx: |_, _| 1.0,
     from_y: FromY::Yes(|_, _| 1.0),
     is_exact_in_f32: true,
-    walked: Some([0.5, 0.5]),
     second: Second::Zero,
+    walked: Some([0.5, 0.5]),
     ..Room::PLAIN
 };

@@ -18,7 +18,7 @@ pub(super) const ROOM: Room = Room {
         dx: |y, _| if y == 0.0 { 0.0 } else { 1.0 },
     },
     is_flat: true,
-    walked: Some([0.5, 0.5]),
     second: Second::Zero,
+    walked: Some([0.5, 0.5]),
     ..Room::PLAIN
 };

@@ -9,5 +9,6 @@ pub(super) const ROOM: Room = Room {
     dx: |x, _| sigmoid64(x) * sigmoid64(-x),
     from_y: FromY::Yes(|y, _| y * (1.0 - y)),
     second: Second::Is(Bend::new(|x, _| sigmoid_bend64(x))),
+    walked: Some([2.5, 3.0]),
     ..Room::PLAIN
 };

@@ -17,5 +17,6 @@ pub(super) const ROOM: Room = Room {
         roots: &[-2.399_357_280_515_468, 2.399_357_280_515_468],
         ..Bend::new(|x, _| swish_bend64(x))
     }),
+    walked: Some([3.0, 3.5]),
     ..Room::PLAIN
 };

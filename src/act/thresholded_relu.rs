@@ -14,7 +14,7 @@ pub(super) const ROOM: Room = Room {
     },
     is_flat: true,
     is_exact_in_f32: true,
-    walked: Some([0.5, 0.5]),
     second: Second::Zero,
+    walked: Some([0.5, 0.5]),
     ..Room::PLAIN
 };
