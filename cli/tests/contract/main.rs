@@ -225,6 +225,8 @@ fn list_as_json() {
                 "parameters",
                 "formula",
                 "budget_ulp",
+                "walked_ulp",
+                "second_budget_ulp",
                 "source",
                 "backward_from_y",
                 "learnable"

@@ -273,7 +273,7 @@ fn operations_are_counted() {
     let names = passes.iter().map(|(name, _)| name.as_str());
     assert_eq!(
         names.collect::<Vec<_>>(),
-        ["forward", "backward", "backward from y"]
+        ["forward", "backward", "backward from y", "double backward"]
     );
     // 1 - y * y and a product, and what is around them.
     assert!(passes[2].1 < 20 && passes[1].1 > 30, "{text}");
