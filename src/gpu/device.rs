@@ -244,16 +244,19 @@ impl Gpu {
             Ok(())
         });
         copied.await?;
-        mapped(readback, bytes).await?;
-        let view = readback.get_mapped_range(..bytes).map_err(|error| {
-            Error::Device(DeviceError::Refused {
-                doing: "reading the result",
-                message: error.to_string(),
-            })
-        })?;
-        let result = bytemuck::cast_slice(&view)[..count].to_vec();
-        drop(view);
-        readback.unmap();
-        Ok(result)
+        mapped(&self.device, readback, bytes).await?;
+        let taken = watched(&self.device, "reading the result", || {
+            let view = readback.get_mapped_range(..bytes).map_err(|error| {
+                Error::Device(DeviceError::Refused {
+                    doing: "reading the result",
+                    message: error.to_string(),
+                })
+            })?;
+            let result = bytemuck::cast_slice(&view)[..count].to_vec();
+            drop(view);
+            readback.unmap();
+            Ok(result)
+        });
+        taken.await
     }
 }

@@ -80,10 +80,8 @@ impl Plan {
     /// Compiles what binding such operands needs.
     pub(super) fn compile(&self, operands: &Operands<'_>) -> Result<(), Error> {
         let (launches, _) = self.task.launches(&self.inner.machine, operands)?;
-        launches
-            .all
-            .iter()
-            .try_for_each(|launch| self.inner.kernel(&launch.code).map(drop))
+        let mut codes = launches.all.iter().map(|launch| &launch.code);
+        codes.try_for_each(|code| self.kernel(code).map(drop))
     }
 
     /// Binds the plan to operands: checks everything, makes what recording needs. The result holds on
