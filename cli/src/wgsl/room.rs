@@ -5,14 +5,14 @@ use crate::Result;
 use nonlin::{Activation, Chain, Pass};
 use std::fmt::Write;
 
-/// A GPU, as its data sheet has it.
+/// A GPU, by what is published of it.
 struct Gpu {
     name: &'static str,
-    /// f32 operations a second, in 10^12, of which a sheet counts a fused product and sum as two.
+    /// f32 operations a second, in 10^12, of which a fused product and sum counts as two.
     tflops: f64,
     /// Memory, in 10^9 bytes a second.
     bandwidth: f64,
-    /// Where the figures come from, if they are not the sheet's as they stand.
+    /// What kind of GPU it is, and what its figures follow from, if they are not published as they stand.
     note: &'static str,
 }
 
@@ -137,8 +137,7 @@ them, what share of the instructions that is, in %, which each GPU below has tim
 way at once.
 
 The GPUs' figures are peaks as they are published for each; the last one's follow from what is said behind it. Neither memory
-nor arithmetic is reached in full.
-Half of TFLOPS are instructions, since they count a product joined with a sum as two.
+nor arithmetic is reached in full. Half of TFLOPS are instructions, since they count a product joined with a sum as two.
 ";
 
 #[cfg(test)]
@@ -146,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn room_is_what_sheets_say() {
+    fn room_is_what_memory_leaves() {
         // 41.3 * 10^12 instructions, 126 * 10^9 elements of 8 bytes.
         assert_eq!(GPUS[0].room(8.0).round(), 328.0);
         assert_eq!(GPUS[1].room(12.0).round(), 120.0);
