@@ -378,6 +378,12 @@ pub(crate) struct SweepArgs {
     pub(crate) stride: u32,
 }
 
+/// Words of a sample that an invocation has where `sums` gradients are summed by columns: eight lie as 1 KiB where eight
+/// invocations read them. More than one gradient's sums would not fit into a GPU's registers so.
+pub(crate) fn column_words(sums: usize) -> u32 {
+    if sums > 1 { 4 } else { 8 }
+}
+
 /// What `m_divide` of shaders/math/divide.wgsl needs for a divisor.
 pub(crate) fn divisor(d: u32) -> [u32; 2] {
     let shift = u32::BITS - d.max(1).saturating_sub(1).leading_zeros();
