@@ -1,10 +1,13 @@
-// Where channels lie beside each other, and gradients are summed: eight lanes go through the samples of one block, and each
-// leaves one partial sum of each gradient for every channel that it has, or four beside each other. Of a sample a lane has
-// WORDS words, eight apart, so that the eight read it as it lies in memory. One word of each sample, down a column, would
-// take several times as long where memory is read ahead, as every cache does. The words' values are loaded once, before
-// the first sample. No running sum is long: terms of a chunk of samples are added to a part, parts to the total.
+// Where channels lie beside each other, and gradients are summed: a workgroup has a tile of the channels, in the samples of one
+// block. As many lanes as lie beside each other, eight mostly, go through a share of these samples: each has WORDS words of
+// every sample, so many apart, so that the lanes read a sample as it lies in memory. One word of each sample, down a
+// column, takes several times as long where memory is read ahead, as every cache does. The words' values are loaded once,
+// before the first sample. No running sum is long: terms of a chunk of samples are added to a part, parts to a total; then
+// the shares' totals are added up, which leaves one partial sum of each gradient for each channel.
 //#use math/divide.wgsl
+//#use sweep/lanes.wgsl
 fn m_divide(n: u32, magic: u32, shift: u32) -> u32 { return n / (magic >> shift); } //#stub
+fn add_eighths(lane: u32, own: Terms) -> Terms { return Terms(own.nan + lane); } //#stub
 struct Held { nan: u32 } //#stub
 fn hold(channel: u32) -> Held { return Held(channel); } //#stub
 fn hold_sample(held: Held, place: u32) -> Held { return Held(held.nan + place); } //#stub
@@ -14,25 +17,27 @@ fn word(i: u32, held: Held) -> Terms { return Terms(i + held.nan); } //#stub
 fn put(at: u32, sum: Terms) { _ = at + sum.nan; } //#stub
 const WIDTH: u32 = 4u; //#stub
 const WORDS: u32 = 8u; //#stub
-struct Args { row: u32, groups: u32, outer: u32, channels: u32, inner: u32, block: u32, chunk: u32, tiles: u32, tiles_magic: u32, tiles_shift: u32, first: u32 } //#stub
+struct Args { row: u32, groups: u32, outer: u32, channels: u32, inner: u32, block: u32, chunk: u32, tile: u32, tiles: u32, tiles_magic: u32, tiles_shift: u32, first: u32 } //#stub
 @group(0) @binding(0) var<uniform> args: Args; //#stub
 
 // What a lane has of each of its words: WORDS of these count.
 struct Holds { a: Held, b: Held, c: Held, d: Held, e: Held, f: Held, g: Held, h: Held }
 struct Sums { a: Terms, b: Terms, c: Terms, d: Terms, e: Terms, f: Terms, g: Terms, h: Terms }
 
-// Of `count` words from a column on.
-fn hold_words(column: u32, count: u32) -> Holds {
+// A lane's words: how many, and how far apart.
+struct Words { count: u32, apart: u32 }
+
+fn hold_words(column: u32, w: Words) -> Holds {
     var holds: Holds;
-    holds.a = hold(WIDTH * column);
-    if count > 1u { holds.b = hold(WIDTH * (column + 8u)); }
-    if count > 2u { holds.c = hold(WIDTH * (column + 16u)); }
-    if count > 3u { holds.d = hold(WIDTH * (column + 24u)); }
+    if w.count > 0u { holds.a = hold(WIDTH * column); }
+    if w.count > 1u { holds.b = hold(WIDTH * (column + w.apart)); }
+    if w.count > 2u { holds.c = hold(WIDTH * (column + 2u * w.apart)); }
+    if w.count > 3u { holds.d = hold(WIDTH * (column + 3u * w.apart)); }
     if WORDS > 4u {
-        if count > 4u { holds.e = hold(WIDTH * (column + 32u)); }
-        if count > 5u { holds.f = hold(WIDTH * (column + 40u)); }
-        if count > 6u { holds.g = hold(WIDTH * (column + 48u)); }
-        if count > 7u { holds.h = hold(WIDTH * (column + 56u)); }
+        if w.count > 4u { holds.e = hold(WIDTH * (column + 4u * w.apart)); }
+        if w.count > 5u { holds.f = hold(WIDTH * (column + 5u * w.apart)); }
+        if w.count > 6u { holds.g = hold(WIDTH * (column + 6u * w.apart)); }
+        if w.count > 7u { holds.h = hold(WIDTH * (column + 7u * w.apart)); }
     }
     return holds;
 }
@@ -50,17 +55,17 @@ fn at_place(place: u32, held: Held) -> Terms {
     return sum;
 }
 
-fn add_words(old: Sums, place: u32, count: u32, holds: Holds) -> Sums {
+fn add_words(old: Sums, place: u32, w: Words, holds: Holds) -> Sums {
     var sums = old;
-    sums.a = plus(sums.a, at_place(place, holds.a));
-    if count > 1u { sums.b = plus(sums.b, at_place(place + 8u, holds.b)); }
-    if count > 2u { sums.c = plus(sums.c, at_place(place + 16u, holds.c)); }
-    if count > 3u { sums.d = plus(sums.d, at_place(place + 24u, holds.d)); }
+    if w.count > 0u { sums.a = plus(sums.a, at_place(place, holds.a)); }
+    if w.count > 1u { sums.b = plus(sums.b, at_place(place + w.apart, holds.b)); }
+    if w.count > 2u { sums.c = plus(sums.c, at_place(place + 2u * w.apart, holds.c)); }
+    if w.count > 3u { sums.d = plus(sums.d, at_place(place + 3u * w.apart, holds.d)); }
     if WORDS > 4u {
-        if count > 4u { sums.e = plus(sums.e, at_place(place + 32u, holds.e)); }
-        if count > 5u { sums.f = plus(sums.f, at_place(place + 40u, holds.f)); }
-        if count > 6u { sums.g = plus(sums.g, at_place(place + 48u, holds.g)); }
-        if count > 7u { sums.h = plus(sums.h, at_place(place + 56u, holds.h)); }
+        if w.count > 4u { sums.e = plus(sums.e, at_place(place + 4u * w.apart, holds.e)); }
+        if w.count > 5u { sums.f = plus(sums.f, at_place(place + 5u * w.apart, holds.f)); }
+        if w.count > 6u { sums.g = plus(sums.g, at_place(place + 6u * w.apart, holds.g)); }
+        if w.count > 7u { sums.h = plus(sums.h, at_place(place + 7u * w.apart, holds.h)); }
     }
     return sums;
 }
@@ -72,16 +77,15 @@ fn plus_words(x: Sums, y: Sums) -> Sums {
     );
 }
 
-fn put_words(at: u32, count: u32, sums: Sums) {
-    put(WIDTH * at, sums.a);
-    if count > 1u { put(WIDTH * (at + 8u), sums.b); }
-    if count > 2u { put(WIDTH * (at + 16u), sums.c); }
-    if count > 3u { put(WIDTH * (at + 24u), sums.d); }
-    if WORDS > 4u {
-        if count > 4u { put(WIDTH * (at + 32u), sums.e); }
-        if count > 5u { put(WIDTH * (at + 40u), sums.f); }
-        if count > 6u { put(WIDTH * (at + 48u), sums.g); }
-        if count > 7u { put(WIDTH * (at + 56u), sums.h); }
+// Leaves the sum of what lanes have of their words of one number. All lanes must come here together.
+fn leave(lane: u32, at: u32, k: u32, w: Words, own: Terms) {
+    let all = add_eighths(lane, own);
+    if (lane < w.apart) & (k < w.count) {
+        if w.apart == 8u {
+            put(WIDTH * (at + k * w.apart), all);
+        } else {
+            put(WIDTH * (at + k * w.apart), own);
+        }
     }
 }
 
@@ -91,23 +95,37 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let group = workgroup.y * args.row + workgroup.x;
-    let eight_blocks = m_divide(group, args.tiles_magic, args.tiles_shift);
-    let column = (group - eight_blocks * args.tiles) * (8u * WORDS) + lane % 8u;
-    let block = eight_blocks * 8u + lane / 8u;
-    let begin = block * args.block;
-    if (group >= args.groups) | (column >= args.channels) | (begin >= args.outer) {
+    if group >= args.groups {
         return;
     }
-    let count = min((args.channels - column + 7u) / 8u, WORDS);
-    let holds = hold_words(column, count);
-    let end = min(begin + args.block, args.outer);
+    let block = m_divide(group, args.tiles_magic, args.tiles_shift);
+    // Lanes that lie beside each other: 8, each with a share of the block's samples, or all 64.
+    let apart = args.tile / WORDS;
+    let column = (group - block * args.tiles) * args.tile + lane % apart;
+    let missing = args.channels - min(column, args.channels);
+    let w = Words(min((missing + apart - 1u) / apart, WORDS), apart);
+    let holds = hold_words(column, w);
+    let share = (args.block * apart + 63u) / 64u;
+    let stop = min((block + 1u) * args.block, args.outer);
+    let begin = min(block * args.block + lane / apart * share, stop);
+    let end = min(begin + share, stop);
     var total = Sums();
     for (var chunk = begin; chunk < end; chunk += args.chunk) {
         var part = Sums();
         for (var sample = chunk; sample < min(chunk + args.chunk, end); sample += 1u) {
-            part = add_words(part, sample * args.channels + column, count, holds);
+            part = add_words(part, sample * args.channels + column, w, holds);
         }
         total = plus_words(total, part);
     }
-    put_words(args.first + block * args.channels + column, count, total);
+    let at = args.first + block * args.channels + column;
+    leave(lane, at, 0u, w, total.a);
+    leave(lane, at, 1u, w, total.b);
+    leave(lane, at, 2u, w, total.c);
+    leave(lane, at, 3u, w, total.d);
+    if WORDS > 4u {
+        leave(lane, at, 4u, w, total.e);
+        leave(lane, at, 5u, w, total.f);
+        leave(lane, at, 6u, w, total.g);
+        leave(lane, at, 7u, w, total.h);
+    }
 }

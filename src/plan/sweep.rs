@@ -1,6 +1,6 @@
 //! Sweeps: dispatches that go through the elements channel by channel, so that a channel's values are loaded once, and
-//! gradients of values that elements share are summed on the way. Where channels lie beside each other, what sums nothing is not
-//! swept: a word's channels are found by one division.
+//! gradients of values that elements share are summed on the way. Where fewer than 128 channels lie beside each other, what sums
+//! nothing is not swept: a word's channels are found by one division.
 //!
 //! A sum is taken in three stages, so that it is never long and its order depends on the shape alone. An invocation
 //! adds up `chunk` terms at a time; a workgroup adds up its invocations, which gives one partial sum for each part of
@@ -23,8 +23,11 @@ const TILE: u64 = 4096;
 /// Words in one running sum.
 const CHUNK: u64 = 16;
 
-/// Invocations that share a sample where columns are summed.
+/// Invocations that go through a sample together where channels lie beside each other.
 const BESIDE: u64 = 8;
+
+/// Samples that a workgroup has at least where channels lie beside each other.
+const ROWS: u64 = 128;
 
 /// Rows of fewer elements than this are summed by columns.
 const SHORT_ROW: u64 = 32;
@@ -44,8 +47,8 @@ pub(super) struct Partials {
     /// Elements of a row that a workgroup has, and such parts in a row.
     tile: u64,
     tiles: u64,
-    /// Words of a sample that an invocation has, in columns.
-    words: u64,
+    /// Words of a sample that a workgroup has, where channels lie beside each other.
+    columns: u64,
 }
 
 impl Partials {
@@ -81,13 +84,13 @@ impl Partials {
             ..SweepArgs::default()
         };
         let sweep = if self.sweep == Sweep::Columns {
-            let tiles = (self.channels / unit).div_ceil(BESIDE * self.words);
+            let tiles = (self.channels / unit).div_ceil(self.columns);
             SweepArgs {
-                groups: (here.div_ceil(lanes / BESIDE) * tiles) as u32,
+                groups: (here * tiles) as u32,
                 channels: (self.channels / unit) as u32,
                 inner: self.inner as u32,
                 chunk: CHUNK.div_ceil(self.inner) as u32,
-                tile: self.tile as u32,
+                tile: self.columns as u32,
                 tiles: tiles as u32,
                 first: (first / unit) as u32,
                 ..common
@@ -172,11 +175,16 @@ impl<'a> Work<'a> {
                 block: 1,
                 tile,
                 tiles: 1,
-                words: 1,
+                columns: 1,
             };
         }
         // Samples that one binding can hold, and that are enough for a workgroup or an invocation.
         let most = (room / (channels * inner)).max(1).min(outer);
+        // Where each sample has sums of its own, there are no others to share a workgroup.
+        let beside = match self.sums_for(Whose::SampleChannel) {
+            true => u64::from(LANES),
+            false => BESIDE,
+        };
         Partials {
             sweep: if by_rows { Sweep::Rows } else { Sweep::Columns },
             holds: true,
@@ -187,7 +195,7 @@ impl<'a> Work<'a> {
             block: self.block(by_rows).min(most),
             tile: if by_rows { tile } else { 1 },
             tiles: if by_rows { inner.div_ceil(tile) } else { 1 },
-            words: column_words(self.slots.sums.len()).into(),
+            columns: beside * u64::from(column_words(self.slots.sums.len())),
         }
     }
 
@@ -195,7 +203,7 @@ impl<'a> Work<'a> {
     fn block(&self, by_rows: bool) -> u64 {
         let Layout { outer, inner, .. } = self.layout;
         let sums = self.slots.sums.len() as u64;
-        if sums == 0 || self.sums_for(Whose::SampleChannel) {
+        if self.sums_for(Whose::SampleChannel) || (by_rows && sums == 0) {
             // Each sample has sums of its own, or there are none.
             1
         } else if by_rows {
@@ -207,12 +215,8 @@ impl<'a> Work<'a> {
                 1
             }
         } else {
-            // So many rows to a sum that 128 workgroups remain and all sums are below 1/512 of x; of a short tensor, that
-            // they are below 1/64.
-            let words = u64::from(column_words(self.slots.sums.len()));
-            let rows = self.len / (words * WORD * 128 * u64::from(LANES));
-            let least = sums * 4 * 64 / self.size();
-            let rows = rows.clamp(least, 8 * least).div_ceil(inner);
+            // As many rows to a workgroup as keep all sums below 1/512 of x.
+            let rows = (sums * 4 * 512 / self.size()).max(ROWS).div_ceil(inner);
             outer.div_ceil((outer / rows).max(1))
         }
     }

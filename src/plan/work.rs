@@ -151,9 +151,8 @@ impl<'a> Work<'a> {
         // What is summed goes along with what is written, but where two elements that share 32 bits
         // may come to different workgroups: then x is read once more.
         let apart = small && partials.access == Access::Scalar;
-        let holds_rows = partials.holds && partials.sweep == Sweep::Rows;
         let sweeps = !self.slots.sums.is_empty()
-            || (holds_rows && !apart && self.blocks_at_once(&partials, &outputs).is_some());
+            || (partials.holds && !apart && self.blocks_at_once(&partials, &outputs).is_some());
         if sweeps {
             self.swept(&mut launches, &partials, apart)?;
         }

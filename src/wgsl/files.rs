@@ -200,6 +200,7 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "rows/turns.wgsl",
     "rows/words.wgsl",
     "sweep/column_sums.wgsl",
+    "sweep/columns.wgsl",
     "sweep/each.wgsl",
     "sweep/each_settled.wgsl",
     "sweep/finish.wgsl",

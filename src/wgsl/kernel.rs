@@ -59,7 +59,7 @@ pub(crate) fn kernel(body: Body<'_>, form: &Form) -> String {
             Access::Scalar => 1,
         };
         _ = writeln!(own, "\nconst WIDTH: u32 = {width}u; // Elements in a word.");
-        if form.sweep == Sweep::Columns {
+        if form.sweep == Sweep::Columns && !form.sums.is_empty() {
             let words = column_words(form.sums.len());
             _ = writeln!(
                 own,
@@ -68,15 +68,21 @@ pub(crate) fn kernel(body: Body<'_>, form: &Form) -> String {
         }
     }
     text.push(&own);
-    text.file(match form.sweep {
+    text.file(entry_point(form, &element));
+    text.finish(&[])
+}
+
+/// The file whose entry point goes through the elements.
+fn entry_point(form: &Form, element: &Element<'_>) -> &'static str {
+    match form.sweep {
         Sweep::Each if element.is_settled() => "sweep/each_settled.wgsl",
         Sweep::Each => "sweep/each.wgsl",
         Sweep::Rows if form.sums.is_empty() => "sweep/rows.wgsl",
         Sweep::Rows => "sweep/row_sums.wgsl",
+        Sweep::Columns if form.sums.is_empty() => "sweep/columns.wgsl",
         Sweep::Columns => "sweep/column_sums.wgsl",
         Sweep::Whole(_) => unreachable!("rows have a kernel of their own"),
-    });
-    text.finish(&[])
+    }
 }
 
 /// `struct Args`, and the bindings.

@@ -282,8 +282,7 @@ fn learned_forms(body: Body<'_>, names: &[&str], access: Access, at: At) -> Vec<
             outputs: Vec::new(),
             ..with_sums.clone()
         };
-        forms.extend((sweep == Sweep::Rows).then_some(swept));
-        forms.extend([with_sums, sums_alone]);
+        forms.extend([swept, with_sums, sums_alone]);
     }
     forms
 }
@@ -477,9 +476,7 @@ fn sweeps() -> Vec<String> {
             if sweep != Sweep::Each {
                 form.inputs[2].at = At::Held;
             }
-            if sweep != Sweep::Columns {
-                all.push(kernel(body, &form));
-            }
+            all.push(kernel(body, &form));
             form.sums = vec!["w".into()];
             if sweep != Sweep::Each {
                 all.push(kernel(body, &form));
