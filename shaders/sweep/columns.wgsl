@@ -1,4 +1,4 @@
-// Where channels lie beside each other: a workgroup has a tile of the channels, 64 words, in the samples of one block. Eight lanes
+// Where channels lie beside each other, on processors: a workgroup has a tile of the channels, 64 words, in the samples of one block. Eight lanes
 // go through a share of these samples, and have eight words of each, eight apart, so that they read a sample as it lies in
 // memory. The words' values are loaded once for all samples.
 //#use math/divide.wgsl

@@ -29,16 +29,3 @@ fn add_lanes(lane: u32, own: Terms) -> Terms {
     }
     return sum;
 }
-
-// The sum of what lanes have that lie eight apart, which the first eight get.
-fn add_eighths(lane: u32, own: Terms) -> Terms {
-    lanes[lane] = own;
-    workgroupBarrier();
-    var sum = own;
-    if lane < 8u {
-        sum = add_eight(lane, 8u);
-    }
-    // What the lanes hold is read before it is written again.
-    workgroupBarrier();
-    return sum;
-}

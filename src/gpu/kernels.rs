@@ -151,8 +151,14 @@ impl Kernels {
     }
 
     fn of(device: &wgpu::Device, machine: Machine) -> Self {
+        let wgpu::AdapterInfo {
+            device_type,
+            backend,
+            ..
+        } = device.adapter_info();
         let machine = Machine {
-            is_processor: device.adapter_info().device_type == wgpu::DeviceType::Cpu,
+            // DX12's older compiler takes a minute over what is written out for processors.
+            is_processor: device_type == wgpu::DeviceType::Cpu && backend != wgpu::Backend::Dx12,
             ..machine
         };
         Self::through(device, machine, None)

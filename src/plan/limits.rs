@@ -116,7 +116,7 @@ impl Default for Geometry {
 pub(crate) struct Machine {
     pub(crate) limits: Limits,
     pub(crate) geometry: Geometry,
-    /// Whether it is a processor, whose drivers run what no lane of a loop asks for.
+    /// Whether it is a processor, whose drivers run what no lane of a loop asks for, and a few lanes at a time.
     pub(crate) is_processor: bool,
 }
 
@@ -141,6 +141,18 @@ impl Machine {
         match self.is_processor && settles {
             true => self.geometry.words.max(8),
             false => self.geometry.words,
+        }
+    }
+
+    /// Words of a sample that an invocation has where channels lie beside each other and `sums` gradients are summed: as many on
+    /// a processor as registers and 16 KiB of workgroup memory hold the sums of, and one on a GPU, where all lanes read at once.
+    pub(crate) fn column_words(&self, sums: usize) -> u32 {
+        match sums {
+            _ if !self.is_processor => 1,
+            0 | 1 => 8,
+            2 | 3 => 4,
+            4..=7 => 2,
+            _ => 1,
         }
     }
 

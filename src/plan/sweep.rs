@@ -1,10 +1,10 @@
 //! Sweeps: dispatches that go through the elements channel by channel, so that a channel's values are loaded once, and
-//! gradients of values that elements share are summed on the way. Where fewer than 128 channels lie beside each other, what sums
-//! nothing is not swept: a word's channels are found by one division.
+//! gradients of values that elements share are summed on the way. Where channels lie beside each other, what sums nothing is swept
+//! on processors alone.
 //!
-//! A sum is taken in three stages, so that it is never long and its order depends on the shape alone. An invocation
-//! adds up `chunk` terms at a time; a workgroup adds up its invocations, which gives one partial sum for each part of
-//! the tensor; one more dispatch adds up the partial sums of each value.
+//! A sum is taken in three stages, so that it is never long and its order depends on the shape alone, and on whether the device
+//! is a processor. An invocation adds up `chunk` terms at a time; a workgroup adds up its invocations, which gives one partial
+//! sum for each part of the tensor; one more dispatch adds up the partial sums of each value.
 
 use super::dispatch::COPY_ALIGNMENT;
 use super::launch::{Binding, Code, Launch, Launches};
@@ -14,7 +14,7 @@ use super::slots::Slot;
 use super::work::{Cut, Piece, WORD, Work};
 use crate::error::{DeviceError, Error};
 use crate::tensor::layout::{Layout, Whose};
-use crate::wgsl::{Access, LANES, SumOf, Sweep, SweepArgs, column_words};
+use crate::wgsl::{Access, LANES, SumOf, Sweep, SweepArgs};
 
 /// Elements of a row that a workgroup sums. Where an invocation has single elements, half of it, since its sum has four
 /// times as many terms.
@@ -23,7 +23,8 @@ const TILE: u64 = 4096;
 /// Words in one running sum.
 const CHUNK: u64 = 16;
 
-/// Invocations that go through a sample together where channels lie beside each other.
+/// Invocations that go through a sample together where channels lie beside each other, on a processor: as many as it runs at
+/// a time.
 const BESIDE: u64 = 8;
 
 /// Samples that a workgroup has at least where channels lie beside each other.
@@ -83,7 +84,7 @@ impl Partials {
             stride: self.count() as u32,
             ..SweepArgs::default()
         };
-        let sweep = if self.sweep == Sweep::Columns {
+        let sweep = if let Sweep::Columns(_) = self.sweep {
             let tiles = (self.channels / unit).div_ceil(self.columns);
             SweepArgs {
                 groups: (here * tiles) as u32,
@@ -180,13 +181,17 @@ impl<'a> Work<'a> {
         }
         // Samples that one binding can hold, and that are enough for a workgroup or an invocation.
         let most = (room / (channels * inner)).max(1).min(outer);
+        let words = self.machine.column_words(self.slots.sums.len());
         // Where each sample has sums of its own, there are no others to share a workgroup.
-        let beside = match self.sums_for(Whose::SampleChannel) {
+        let beside = match words == 1 || self.sums_for(Whose::SampleChannel) {
             true => u64::from(LANES),
             false => BESIDE,
         };
         Partials {
-            sweep: if by_rows { Sweep::Rows } else { Sweep::Columns },
+            sweep: match by_rows {
+                true => Sweep::Rows,
+                false => Sweep::Columns(words),
+            },
             holds: true,
             access: access(wide_here),
             outer,
@@ -195,7 +200,7 @@ impl<'a> Work<'a> {
             block: self.block(by_rows).min(most),
             tile: if by_rows { tile } else { 1 },
             tiles: if by_rows { inner.div_ceil(tile) } else { 1 },
-            columns: beside * u64::from(column_words(self.slots.sums.len())),
+            columns: beside * u64::from(words),
         }
     }
 

@@ -151,8 +151,10 @@ impl<'a> Work<'a> {
         // What is summed goes along with what is written, but where two elements that share 32 bits
         // may come to different workgroups: then x is read once more.
         let apart = small && partials.access == Access::Scalar;
+        // A word's channels beside each other are found by one division; to hold them is worth it only if they are many.
+        let holds = partials.holds && partials.sweep != Sweep::Columns(1);
         let sweeps = !self.slots.sums.is_empty()
-            || (partials.holds && !apart && self.blocks_at_once(&partials, &outputs).is_some());
+            || (holds && !apart && self.blocks_at_once(&partials, &outputs).is_some());
         if sweeps {
             self.swept(&mut launches, &partials, apart)?;
         }

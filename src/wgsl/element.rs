@@ -57,7 +57,7 @@ impl Element<'_> {
 
     /// Whether a sweep has four channels at once.
     pub(super) fn is_wide(&self) -> bool {
-        self.form.sweep == Sweep::Columns && self.form.access == Access::Vec4
+        matches!(self.form.sweep, Sweep::Columns(_)) && self.form.access == Access::Vec4
     }
 
     /// Whether an input has a value for each of the four elements of a word.

@@ -90,8 +90,9 @@ pub(crate) enum Sweep {
     Each,
     /// A workgroup has a part of some rows of one channel, loads the channel's values once, and may sum.
     Rows,
-    /// An invocation has a channel (or four beside each other) of some rows, and sums.
-    Columns,
+    /// A workgroup has some channels that lie beside each other, in some rows; an invocation has so many words of each row,
+    /// and may sum.
+    Columns(u32),
     /// A workgroup has whole rows, strip by strip.
     Whole(Strips),
 }
@@ -376,12 +377,6 @@ pub(crate) struct SweepArgs {
     /// Where in the partial sums this dispatch's begin, and how many there are of each operand.
     pub(crate) first: u32,
     pub(crate) stride: u32,
-}
-
-/// Words of a sample that an invocation has where `sums` gradients are summed by columns: eight lie as 1 KiB where eight
-/// invocations read them. More than one gradient's sums would not fit into a GPU's registers so.
-pub(crate) fn column_words(sums: usize) -> u32 {
-    if sums > 1 { 4 } else { 8 }
 }
 
 /// What `m_divide` of shaders/math/divide.wgsl needs for a divisor.

@@ -4,9 +4,7 @@ use super::chain;
 use super::element::Element;
 use super::exact::Exact;
 use super::files::Text;
-use super::form::{
-    Access, Args, At, Body, Form, RowArgs, Strips, Sweep, SweepArgs, column_words, fields,
-};
+use super::form::{Access, Args, At, Body, Form, RowArgs, Strips, Sweep, SweepArgs, fields};
 use super::rows::{self, RowText};
 use crate::tensor::dtype::DType;
 use std::fmt::Write;
@@ -59,8 +57,9 @@ pub(crate) fn kernel(body: Body<'_>, form: &Form) -> String {
             Access::Scalar => 1,
         };
         _ = writeln!(own, "\nconst WIDTH: u32 = {width}u; // Elements in a word.");
-        if form.sweep == Sweep::Columns && !form.sums.is_empty() {
-            let words = column_words(form.sums.len());
+        if let Sweep::Columns(words) = form.sweep
+            && !form.sums.is_empty()
+        {
             _ = writeln!(
                 own,
                 "const WORDS: u32 = {words}u; // Words of a sample that an invocation has."
@@ -79,8 +78,8 @@ fn entry_point(form: &Form, element: &Element<'_>) -> &'static str {
         Sweep::Each => "sweep/each.wgsl",
         Sweep::Rows if form.sums.is_empty() => "sweep/rows.wgsl",
         Sweep::Rows => "sweep/row_sums.wgsl",
-        Sweep::Columns if form.sums.is_empty() => "sweep/columns.wgsl",
-        Sweep::Columns => "sweep/column_sums.wgsl",
+        Sweep::Columns(_) if form.sums.is_empty() => "sweep/columns.wgsl",
+        Sweep::Columns(_) => "sweep/column_sums.wgsl",
         Sweep::Whole(_) => unreachable!("rows have a kernel of their own"),
     }
 }

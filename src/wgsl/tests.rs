@@ -269,7 +269,7 @@ fn learned_forms(body: Body<'_>, names: &[&str], access: Access, at: At) -> Vec<
         }));
         forms.push(each);
     }
-    for sweep in [Sweep::Rows, Sweep::Columns] {
+    for sweep in [Sweep::Rows, Sweep::Columns(1), Sweep::Columns(8)] {
         let swept = Form {
             sweep,
             ..form.clone()
@@ -467,7 +467,7 @@ fn sweeps() -> Vec<String> {
     let body = Body::Chain(&chain, Pass::Backward);
     let mut all = vec![finish(&[DType::F32, DType::F16])];
     for access in [Access::Vec4, Access::Scalar] {
-        for sweep in [Sweep::Each, Sweep::Rows, Sweep::Columns] {
+        for sweep in [Sweep::Each, Sweep::Rows, Sweep::Columns(8)] {
             let mut form = Form {
                 access,
                 sweep,
