@@ -3,6 +3,7 @@
 mod layers;
 mod learned;
 mod plain;
+mod random;
 mod rows;
 
 pub use layers::{
@@ -15,6 +16,7 @@ pub use learned::{
     XieluConfig,
 };
 pub use plain::{Chained, ChainedConfig, Glu, GluConfig, SwiGlu, SwiGluConfig};
+pub use random::{Rrelu, RreluConfig};
 pub use rows::{
     AttentionWeights, AttentionWeightsConfig, RmsNormGated, RmsNormGatedConfig, masked,
 };

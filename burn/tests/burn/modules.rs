@@ -1,15 +1,16 @@
 //! Modules: their parameters train, are saved to a file and loaded again, and their configs too.
 
-use crate::common::{Result, Trials, host, near, tensor, values};
+use crate::common::{Result, Trials, host, near, tensor, values, verdict};
 use burn::config::Config;
 use burn::module::Module;
 use burn::optim::{GradientsParams, SgdConfig};
 use burn::tensor::{Device, Tensor};
+use nonlin::{Chain, Values, check};
 use nonlin_burn::modules::{
     AconB, AconBConfig, AconC, AconCConfig, Celu, CeluConfig, ChainedConfig, DynamicRelu,
     DynamicReluConfig, DynamicReluVariant, Elu, EluConfig, Frelu, FreluConfig, GluConfig,
-    LeakyRelu, LeakyReluConfig, MetaAcon, MetaAconConfig, Prelu, PreluConfig, StarRelu,
-    StarReluConfig, SwiGlu, SwiGluConfig, Swish, SwishConfig, Xielu, XieluConfig,
+    LeakyRelu, LeakyReluConfig, MetaAcon, MetaAconConfig, Prelu, PreluConfig, Rrelu, RreluConfig,
+    StarRelu, StarReluConfig, SwiGlu, SwiGluConfig, Swish, SwishConfig, Xielu, XieluConfig,
 };
 use std::path::PathBuf;
 
@@ -224,6 +225,45 @@ fn plain(device: &Device) -> Result {
     near("glu", &host(glu.forward(x.clone()))?, &host(want)?, 1e-6)
 }
 
+/// A call of the module beside the f64 reference of the chain, in value and gradient.
+fn rrelu_is(device: &Device, module: &Rrelu, chain: &str, call: u64) -> Result {
+    let chain: Chain = chain.parse()?;
+    let (xs, dys) = (values(2000, 1), values(2000, 2));
+    let told = Values::new().random(5, call);
+    let x: Tensor<2> = tensor(&xs, [50, 40], device).require_grad();
+    let y = module.forward(x.clone());
+    let expected = check::Expected::forward_with(&chain, &xs, &told)?;
+    verdict("y", &expected.compare(&host(y.clone().inner())?)?)?;
+    let gradients = (y * tensor(&dys, [50, 40], device)).sum().backward();
+    let dx = host(x.grad(&gradients).ok_or("x has a gradient")?)?;
+    let expected = check::Expected::backward_with(&chain, &xs, &dys, &told)?;
+    verdict("dx", &expected.compare(&dx)?)
+}
+
+/// Slopes are drawn anew at each call while the module trains; elsewhere all are the mean.
+fn rrelu(device: &Device) -> Result {
+    let trains = device.clone().autodiff();
+    let module = RreluConfig::new()
+        .with_lower(0.25)
+        .with_upper(0.75)
+        .with_seed(5)
+        .init()?;
+    let (drawn, mean) = ("rrelu(0.25, 0.75)", "leaky_relu(0.5)");
+    rrelu_is(&trains, &module, drawn, 0)?;
+    rrelu_is(&trains, &module.clone(), drawn, 1)?;
+    rrelu_is(&trains, &module, drawn, 2)?;
+    if rrelu_is(&trains, &module, drawn, 2).is_ok() {
+        return Err("the fourth call drew what the third had drawn".into());
+    }
+    rrelu_is(&trains, &module.clone().freeze(), mean, 0)?;
+    let x: Tensor<1> = tensor(&[-2.0, 3.0], [2], device);
+    near("evaluated", &host(module.forward(x))?, &[-1.0, 3.0], 0.0)?;
+    match RreluConfig::new().with_lower(0.5).init() {
+        Err(error) if error.to_string().contains("upper") => Ok(()),
+        other => Err(format!("slopes from 0.5 to 1/3: {other:?}").into()),
+    }
+}
+
 pub(crate) fn add(on: &mut Trials) {
     let adapter = on.adapter().to_owned();
     on.add("modules::train", train);
@@ -241,4 +281,5 @@ pub(crate) fn add(on: &mut Trials) {
     on.add("modules::burns_record", burns_record);
     on.add("modules::config", move |_| config(&adapter));
     on.add("modules::plain", plain);
+    on.add("modules::rrelu", rrelu);
 }
