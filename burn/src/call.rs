@@ -1,5 +1,6 @@
 //! What is asked of a backend beside tensors.
 
+use crate::packing::Packing;
 use burn::tensor::Shape;
 use nonlin::layers::{Images, Layer};
 use nonlin::{Broadcast, Chain, Error, Function};
@@ -98,37 +99,60 @@ pub(crate) enum Whose {
 
 /// Which gradients are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Wants(u8);
+pub struct Wants(u16);
 
 impl Wants {
     /// x first, then the operands in the chain's order.
     pub fn of(wanted: impl IntoIterator<Item = bool>) -> Self {
         let bits = wanted.into_iter().enumerate();
-        Wants(bits.fold(0, |all, (index, wanted)| all | u8::from(wanted) << index))
+        Wants(bits.fold(0, |all, (index, wanted)| all | u16::from(wanted) << index))
     }
 
     pub(crate) fn each(self) -> impl Iterator<Item = bool> {
-        (0..8).map(move |index| self.0 >> index & 1 == 1)
+        (0..u16::BITS).map(move |index| self.0 >> index & 1 == 1)
     }
 }
 
-/// A layer, and the images that it is applied to, as NCHW tells them.
+/// A layer, the images that it is applied to, as NCHW tells them, and how its parameters come.
 #[derive(Clone, Debug)]
 pub struct LayerCall {
     pub(crate) layer: Arc<Layer>,
     pub(crate) key: Arc<str>,
     pub(crate) images: Images,
+    pub(crate) packing: Packing,
+    forms: Arc<[Form]>,
     saved: u64,
 }
 
+/// How a parameter of a layer comes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Form {
+    /// As burn's linear layers have it, `[inputs, outputs]`, where nonlin's have `[outputs, inputs]`.
+    pub(crate) turned: bool,
+    /// Whether it has a gradient.
+    pub(crate) learned: bool,
+}
+
 impl LayerCall {
-    pub(crate) fn new(layer: Layer, images: Images) -> Result<Self, Error> {
+    pub(crate) fn new(
+        layer: Layer,
+        images: Images,
+        forms: Vec<Form>,
+        packing: &Packing,
+    ) -> Result<Self, Error> {
         Ok(LayerCall {
             saved: layer.saved_len(&images)?,
             key: format!("{layer:?}").into(),
             layer: Arc::new(layer),
             images,
+            packing: packing.shared(),
+            forms: forms.into(),
         })
+    }
+
+    /// How the parameters come, in the layer's order.
+    pub(crate) fn forms(&self) -> &[Form] {
+        &self.forms
     }
 
     /// Elements of what forward leaves for backward.

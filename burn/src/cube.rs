@@ -6,6 +6,7 @@
 
 use crate::call::{ChainCall, LayerCall, Wants, Whose};
 use crate::ops::{List, NonlinOps, Tensors, half_shape};
+use crate::packing::{joined, parted};
 use crate::recipes::{Call, Key, Prepared, prepare};
 use crate::shared;
 use crate::view::{View, dense, in_order};
@@ -303,13 +304,14 @@ impl NonlinOps for CubeBackend {
         gradient
     }
 
-    fn layer_forward(call: LayerCall, x: CubeTensor, parameters: CubeTensor) -> Tensors<Self> {
+    fn layer_forward(call: LayerCall, x: CubeTensor, parameters: Tensors<Self>) -> Tensors<Self> {
         let (x, order, mut key) = images(&call, Pass::Forward, x);
-        let mut parameters = into_contiguous(parameters);
-        // Statistics are renewed where they stand; whoever else holds the parameters keeps them as they are.
-        if call.trains() && !parameters.handle.can_mut() {
-            parameters = CubeBackend::float_mul_scalar(parameters, 1.0.into());
-        }
+        let given = parameters.list();
+        // Statistics are renewed where they stand, so what stands there is nobody else's.
+        let parameters = match call.trains() {
+            true => joined(call.forms(), &given),
+            false => call.packing.read(call.forms(), &given, false),
+        };
         let y = empty_like(&x, &order);
         let saved = Shape::from([call.saved_len() as usize]);
         let saved = (call.saved_len() > 0).then(|| empty(&x, saved, BurnDType::F32));
@@ -317,31 +319,37 @@ impl NonlinOps for CubeBackend {
         let prepared = prepared(Call::Layer(&call), key);
         let all: Vec<_> = [&x, &y, &parameters].into_iter().chain(&saved).collect();
         launch(&x.client, &prepared, &all, [0, 0]);
-        let parameters = call.trains().then_some(parameters);
-        Tensors::of([Some(y), saved, parameters].into_iter().flatten())
+        let renewed = call.trains().then_some(parameters);
+        if let Some(renewed) = &renewed {
+            call.packing.keep_renewed(given, renewed.clone());
+        }
+        Tensors::of([Some(y), saved, renewed].into_iter().flatten())
     }
 
     fn layer_backward(
         call: LayerCall,
         x: CubeTensor,
-        parameters: CubeTensor,
         dy: CubeTensor,
+        parameters: Tensors<Self>,
         saved: Tensors<Self>,
     ) -> Tensors<Self> {
         let (x, order, mut key) = images(&call, Pass::Backward, x);
         let dy = without_gaps(dy, &order);
-        let parameters = into_contiguous(parameters);
+        let given = parameters.list();
+        // While a norm trains, backward has its statistics from what was saved.
+        let parameters = call.packing.read(call.forms(), &given, call.trains());
         let dx = empty_like(&x, &order);
-        // Statistics have no gradient: theirs stay zero.
+        // Statistics have no gradient, and what no kernel writes stays zero.
         let shape = parameters.meta.shape().clone();
-        let zeros = CubeBackend::float_zeros(shape, &parameters.device, FloatDType::F32);
+        let gradients = CubeBackend::float_zeros(shape, &parameters.device, FloatDType::F32);
         key.operands = of_layer(&x, &dy, &parameters);
         let prepared = prepared(Call::Layer(&call), key);
         let saved = saved.list();
-        let operands = [&x, &dy, &dx, &parameters, &zeros].into_iter();
+        let operands = [&x, &dy, &dx, &parameters, &gradients].into_iter();
         let all: Vec<_> = operands.chain(&saved).collect();
         launch(&x.client, &prepared, &all, [0, 0]);
-        Tensors::of([dx, zeros])
+        let parts = parted(call.forms(), &given, &gradients);
+        Tensors::of(std::iter::once(dx).chain(parts))
     }
 }
 

@@ -1,8 +1,9 @@
 //! Chains on tensors.
 
-use crate::call::{ChainCall, LayerCall, Wants, Whose};
+use crate::call::{ChainCall, Form, LayerCall, Wants, Whose};
 use crate::cube::Described;
 use crate::ops::{List, MOST, NonlinOps, Tensors};
+use crate::packing::Packing;
 use crate::{Error, cube, shared};
 use burn::backend::{BackendTensor, Dispatch, DispatchTensor, DispatchTensorKind, TensorMetadata};
 use burn::tensor::{Shape, Tensor};
@@ -286,21 +287,35 @@ fn same_device(operand: &str, tensor: &DispatchTensor, x: &DispatchTensor) -> Re
     })
 }
 
-/// A layer on images x, `[N, C, H, W]`: its value, and the parameters with renewed statistics if it trains. The
-/// parameters are one tensor of f32, one behind the other.
+/// A parameter of a layer: its name, and how it comes.
+pub(crate) struct Given {
+    pub(crate) name: String,
+    pub(crate) tensor: DispatchTensor,
+    pub(crate) form: Form,
+}
+
+/// A layer on images x, `[N, C, H, W]`: its value, and where it trains the parameters one behind the other, as f32, with
+/// renewed statistics. The parameters are in the layer's order.
 pub(crate) fn layer(
     layer: Layer,
     images: Images,
     x: Tensor<4>,
-    parameters: Tensor<1>,
+    parameters: Vec<Given>,
+    packing: &Packing,
 ) -> Result<(Tensor<4>, Option<Tensor<1>>), Error> {
-    let (x, parameters) = (x.into_dispatch(), parameters.into_dispatch());
+    let x = x.into_dispatch();
     let client = client("x", &x)?;
-    same_device("parameters", &parameters, &x)?;
-    let call = LayerCall::new(layer, images)?;
-    let count = parameters.shape().num_elements() as u64;
-    cube::check_layer(&client, &call, dtype("x", &x)?, count)?;
-    let mut all = Dispatch::layer_forward(call.clone(), x, parameters)
+    for given in &parameters {
+        same_device(&given.name, &given.tensor, &x)?;
+    }
+    let forms = parameters.iter().map(|given| given.form).collect();
+    let call = LayerCall::new(layer, images, forms, packing)?;
+    let count = parameters
+        .iter()
+        .map(|given| given.tensor.shape().num_elements() as u64);
+    cube::check_layer(&client, &call, dtype("x", &x)?, count.sum())?;
+    let parameters = parameters.into_iter().map(|given| given.tensor);
+    let mut all = Dispatch::layer_forward(call.clone(), x, Tensors::of(parameters))
         .list()
         .into_iter();
     let y = all.next().map(Tensor::from_dispatch);

@@ -31,6 +31,7 @@ pub mod functions;
 mod fused;
 pub mod modules;
 mod ops;
+mod packing;
 mod recipes;
 mod shared;
 mod view;

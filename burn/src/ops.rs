@@ -6,95 +6,85 @@ use burn::backend::fusion::custom::TensorSpec;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, ExtensionType, backend_extension};
 
-/// Some tensors, in the order that the call says.
-#[derive(ExtensionType)]
-#[cfg_attr(feature = "fusion", extension_type(fusion))]
-pub enum Tensors<B: Backend> {
-    /// None.
-    T0,
-    /// One.
-    T1(FloatTensor<B>),
-    /// Two.
-    T2(FloatTensor<B>, FloatTensor<B>),
-    /// Three.
-    T3(FloatTensor<B>, FloatTensor<B>, FloatTensor<B>),
-    /// Four.
-    T4(
-        FloatTensor<B>,
-        FloatTensor<B>,
-        FloatTensor<B>,
-        FloatTensor<B>,
-    ),
-    /// Five.
-    T5(
-        FloatTensor<B>,
-        FloatTensor<B>,
-        FloatTensor<B>,
-        FloatTensor<B>,
-        FloatTensor<B>,
-    ),
-    /// Six.
-    T6(
-        FloatTensor<B>,
-        FloatTensor<B>,
-        FloatTensor<B>,
-        FloatTensor<B>,
-        FloatTensor<B>,
-        FloatTensor<B>,
-    ),
+macro_rules! tensors {
+    ($($variant:ident $count:literal: $($item:ident)+;)+) => {
+        /// Some tensors, in the order that the call says. A variant has as many as its name says: what crosses burn's
+        /// dispatch, autodiff and fusion has a shape that is known when it is compiled.
+        #[derive(ExtensionType)]
+        #[cfg_attr(feature = "fusion", extension_type(fusion))]
+        pub enum Tensors<B: Backend> {
+            /// None.
+            T0,
+            $(
+                #[doc = concat!("Tensors: ", $count, ".")]
+                $variant($(#[doc = stringify!($item)] FloatTensor<B>),+),
+            )+
+        }
+
+        impl<B: Backend> List for Tensors<B> {
+            type Item = FloatTensor<B>;
+            lists!(Tensors, $($variant $count: $($item)+;)+);
+        }
+
+        #[cfg(feature = "fusion")]
+        impl List for TensorsMetadata {
+            type Item = TensorSpec;
+            lists!(TensorsMetadata, $($variant $count: $($item)+;)+);
+        }
+    };
 }
 
-/// The most operands that a chain can have here, beside x.
-pub(crate) const MOST: usize = 5;
-
 macro_rules! lists {
-    ($name:ident) => {
+    ($name:ident, $($variant:ident $count:literal: $($item:ident)+;)+) => {
         fn of(items: impl IntoIterator<Item = Self::Item>) -> Self {
-            let mut items = items.into_iter();
-            let mut next = || items.next();
-            match (next(), next(), next(), next(), next(), next()) {
-                (Some(a), Some(b), Some(c), Some(d), Some(e), Some(f)) => {
-                    $name::T6(a, b, c, d, e, f)
-                }
-                (Some(a), Some(b), Some(c), Some(d), Some(e), _) => $name::T5(a, b, c, d, e),
-                (Some(a), Some(b), Some(c), Some(d), ..) => $name::T4(a, b, c, d),
-                (Some(a), Some(b), Some(c), ..) => $name::T3(a, b, c),
-                (Some(a), Some(b), ..) => $name::T2(a, b),
-                (Some(a), ..) => $name::T1(a),
-                _ => $name::T0,
-            }
+            let items: Vec<Self::Item> = items.into_iter().collect();
+            $(
+                let items = match <[Self::Item; $count]>::try_from(items) {
+                    Ok([$($item),+]) => return $name::$variant($($item),+),
+                    Err(items) => items,
+                };
+            )+
+            assert!(items.is_empty(), "{} tensors in one call", items.len());
+            $name::T0
         }
 
         fn list(self) -> Vec<Self::Item> {
             match self {
                 $name::T0 => vec![],
-                $name::T1(a) => vec![a],
-                $name::T2(a, b) => vec![a, b],
-                $name::T3(a, b, c) => vec![a, b, c],
-                $name::T4(a, b, c, d) => vec![a, b, c, d],
-                $name::T5(a, b, c, d, e) => vec![a, b, c, d, e],
-                $name::T6(a, b, c, d, e, f) => vec![a, b, c, d, e, f],
+                $($name::$variant($($item),+) => vec![$($item),+],)+
             }
         }
     };
 }
 
-/// A list of at most six things, as an enum.
+tensors! {
+    T1 1: a;
+    T2 2: a b;
+    T3 3: a b c;
+    T4 4: a b c d;
+    T5 5: a b c d e;
+    T6 6: a b c d e f;
+    T7 7: a b c d e f g;
+    T8 8: a b c d e f g h;
+    T9 9: a b c d e f g h i;
+    T10 10: a b c d e f g h i j;
+    T11 11: a b c d e f g h i j k;
+    T12 12: a b c d e f g h i j k l;
+    T13 13: a b c d e f g h i j k l m;
+    T14 14: a b c d e f g h i j k l m n;
+    T15 15: a b c d e f g h i j k l m n o;
+    T16 16: a b c d e f g h i j k l m n o p;
+}
+
+/// The most operands that a chain can have here, beside x. How many of them a device binds is another question:
+/// [`nonlin::DeviceError::TooManyOperands`].
+pub(crate) const MOST: usize = 15;
+
+/// A list of at most sixteen things, as an enum.
 pub(crate) trait List {
     type Item;
     fn of(items: impl IntoIterator<Item = Self::Item>) -> Self;
     fn list(self) -> Vec<Self::Item>;
-}
-
-impl<B: Backend> List for Tensors<B> {
-    type Item = FloatTensor<B>;
-    lists!(Tensors);
-}
-
-#[cfg(feature = "fusion")]
-impl List for TensorsMetadata {
-    type Item = TensorSpec;
-    lists!(TensorsMetadata);
 }
 
 /// The passes that this package brings to burn's backends: on [`Cube`](burn::backend::Cube), kernels of nonlin
@@ -132,22 +122,22 @@ pub trait NonlinOps: Backend {
         dy: FloatTensor<Self>,
     ) -> FloatTensor<Self>;
 
-    /// A layer's value, and what it leaves for backward, if anything. With a batch norm that trains, the
-    /// parameters with renewed statistics come last.
+    /// A layer's value, and what it leaves for backward, if anything. With a batch norm that trains, the parameters as
+    /// kernels have them, with renewed statistics, come last. The parameters are in the layer's order.
     #[fusion(meta = layer_forward_metadata)]
     fn layer_forward(
         call: LayerCall,
         x: FloatTensor<Self>,
-        parameters: FloatTensor<Self>,
+        #[extension_type] parameters: Tensors<Self>,
     ) -> Tensors<Self>;
 
-    /// The gradients of x and of the parameters.
-    #[fusion(meta = |_call, x, parameters, _dy, _saved| TensorsMetadata::of([x.clone(), parameters.clone()]))]
+    /// The gradients of x and of the parameters that are learned.
+    #[fusion(meta = layer_backward_metadata)]
     fn layer_backward(
         call: LayerCall,
         x: FloatTensor<Self>,
-        parameters: FloatTensor<Self>,
         dy: FloatTensor<Self>,
+        #[extension_type] parameters: Tensors<Self>,
         #[extension_type] saved: Tensors<Self>,
     ) -> Tensors<Self>;
 }
@@ -184,15 +174,32 @@ fn backward_metadata(
 fn layer_forward_metadata(
     call: &LayerCall,
     x: &TensorSpec,
-    parameters: &TensorSpec,
+    parameters: &TensorsMetadata,
 ) -> TensorsMetadata {
+    let flat = |len| {
+        let shape = burn::tensor::Shape::from([len]);
+        TensorSpec::new(shape, burn::tensor::DType::F32)
+    };
     let mut all = vec![x.clone()];
     if call.saved_len() > 0 {
-        let shape = burn::tensor::Shape::from([call.saved_len() as usize]);
-        all.push(TensorSpec::new(shape, burn::tensor::DType::F32));
+        all.push(flat(call.saved_len() as usize));
     }
     if call.trains() {
-        all.push(parameters.clone());
+        let each = parameters.clone().list().into_iter();
+        all.push(flat(each.map(|spec| spec.shape.num_elements()).sum()));
     }
     TensorsMetadata::of(all)
+}
+
+#[cfg(feature = "fusion")]
+fn layer_backward_metadata(
+    call: &LayerCall,
+    x: &TensorSpec,
+    _dy: &TensorSpec,
+    parameters: &TensorsMetadata,
+    _saved: &TensorsMetadata,
+) -> TensorsMetadata {
+    let parameters = parameters.clone().list().into_iter().zip(call.forms());
+    let learned = parameters.filter(|(_, form)| form.learned);
+    TensorsMetadata::of(std::iter::once(x.clone()).chain(learned.map(|(spec, _)| spec)))
 }

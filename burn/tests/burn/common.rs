@@ -23,13 +23,18 @@ pub(crate) type Trials = trials::Trials<Device>;
 
 /// A device of burn on an adapter, with what burn itself would ask for, but for experimental features. Where it
 /// submits, nonlin's kernels do not go to burn's stream but to the queue.
-fn open(instance: &wgpu::Instance, adapter: &wgpu::Adapter, submits: bool) -> Result<Device> {
+fn open(
+    instance: &wgpu::Instance,
+    adapter: &wgpu::Adapter,
+    limits: wgpu::Limits,
+    submits: bool,
+) -> Result<Device> {
     let mut features = adapter.features();
     features.remove(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS);
     features.remove(wgpu::Features::all_experimental_mask());
     let request = adapter.request_device(&wgpu::DeviceDescriptor {
         required_features: features,
-        required_limits: adapter.limits(),
+        required_limits: limits,
         ..Default::default()
     });
     let (device, queue) = pollster::block_on(request)?;
@@ -45,6 +50,21 @@ fn open(instance: &wgpu::Instance, adapter: &wgpu::Adapter, submits: bool) -> Re
         nonlin_burn::share_always(&opened, &setup)?;
     }
     Ok(opened)
+}
+
+/// A device on the adapter of this name that binds so few storage buffers.
+pub(crate) fn binds(adapter: &str, buffers: u32) -> Result<Device> {
+    let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+    let instance = wgpu::Instance::new(descriptor);
+    let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+    let is_it = |found: &wgpu::Adapter| trials::key(&found.get_info()) == adapter;
+    let found = adapters.into_iter().find(is_it);
+    let found = found.ok_or("the adapter is gone")?;
+    let limits = wgpu::Limits {
+        max_storage_buffers_per_shader_stage: buffers,
+        ..found.limits()
+    };
+    open(&instance, &found, limits, false)
 }
 
 /// Runs the same trials on every Vulkan adapter found, and on those expected; or on the best there is.
@@ -69,7 +89,7 @@ pub(crate) fn main(add: impl Fn(&mut Trials)) -> ! {
         all.push((format!("{key}-shared"), (adapter, true)));
     }
     let open = |(adapter, submits): &(wgpu::Adapter, bool)| {
-        let opened = open(&instance, adapter, *submits);
+        let opened = open(&instance, adapter, adapter.limits(), *submits);
         opened.map_err(|error| error.message().unwrap_or("it does not open").to_owned())
     };
     trials::run(1, all, &EXPECTED, open, add)
