@@ -9,12 +9,20 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::autodiff::{Autodiff, NodeId};
 use burn::backend::tensor::FloatTensor;
 
+/// What a chain keeps for backward: x, or y where that is enough, and the operands. The layer behind a chain often keeps y
+/// anyway, and x is then free.
+#[derive(Clone, Debug)]
+struct Kept<B: NonlinOps> {
+    y: Option<FloatTensor<B>>,
+    inputs: Vec<NodeId>,
+}
+
 /// Backward of a chain with N - 1 operands: x is the first parent, the operands are the others.
 #[derive(Debug)]
 struct ChainBackward;
 
 impl<B: NonlinOps, const N: usize> Backward<B, N> for ChainBackward {
-    type State = (ChainCall, [NodeId; N]);
+    type State = (ChainCall, Kept<B>);
 
     fn backward(
         self,
@@ -24,11 +32,11 @@ impl<B: NonlinOps, const N: usize> Backward<B, N> for ChainBackward {
     ) {
         let dy = grads.consume::<B>(&ops.node);
         let (call, kept) = ops.state;
-        let mut inputs = kept
-            .into_iter()
-            .map(|id| checkpointer.retrieve_node_output::<FloatTensor<B>>(id));
-        let Some(x) = inputs.next() else { return };
-        let operands = Tensors::of(inputs);
+        let inputs = kept.inputs.into_iter();
+        let inputs = inputs.map(|id| checkpointer.retrieve_node_output::<FloatTensor<B>>(id));
+        let mut all = kept.y.into_iter().chain(inputs);
+        let Some(x) = all.next() else { return };
+        let operands = Tensors::of(all);
         let wants = Wants::of(ops.parents.iter().map(Option::is_some));
         let gradients = B::chain_backward(call, wants, x, dy, operands).list();
         for (node, gradient) in ops.parents.into_iter().flatten().zip(gradients) {
@@ -51,9 +59,14 @@ fn chain<B: NonlinOps, C: CheckpointStrategy, const N: usize>(
     let nodes = inputs.each_ref().map(|input| input.node());
     match ChainBackward.prepare::<C>(nodes).compute_bound().stateful() {
         OpsKind::Tracked(mut prep) => {
-            let kept = inputs.each_ref().map(|input| prep.checkpoint(input));
+            let kept = &inputs[usize::from(call.from_y)..];
+            let kept = kept.iter().map(|input| prep.checkpoint(input)).collect();
             let inputs = inputs.map(|input| input.into_primitive());
             let y = forward(call.clone(), inputs);
+            let kept = Kept {
+                y: call.from_y.then(|| y.clone()),
+                inputs: kept,
+            };
             prep.finish((call, kept), y)
         }
         OpsKind::UnTracked(prep) => {

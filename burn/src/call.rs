@@ -3,7 +3,7 @@
 use crate::packing::Packing;
 use burn::tensor::Shape;
 use nonlin::layers::{Images, Layer};
-use nonlin::{Broadcast, Chain, Error, Function};
+use nonlin::{Broadcast, Chain, Error, Function, Pass};
 use std::sync::Arc;
 
 /// A chain, its text as a key for what is made of it, and how it is applied.
@@ -15,7 +15,13 @@ pub struct ChainCall {
     pub(crate) channel_axis: usize,
     /// Seed and offset of what random steps draw.
     pub(crate) random: [u64; 2],
+    /// Whether backward is from y.
+    pub(crate) from_y: bool,
 }
+
+/// Activations whose value says the derivative as exactly as x does: each value is x itself, a multiple of it, or where it
+/// is held.
+const EXACT_FROM_Y: [&str; 4] = ["relu", "relu6", "hardtanh", "leaky_relu"];
 
 impl ChainCall {
     /// A call of a chain whose values per channel lie along this axis. Backends take a chain, and operands, that
@@ -28,12 +34,31 @@ impl ChainCall {
                 key += custom.wgsl();
             }
         }
+        let is_exact = match chain.steps() {
+            [step] => EXACT_FROM_Y.contains(&step.name()),
+            _ => false,
+        };
         ChainCall {
+            from_y: is_exact && chain.supports(Pass::BackwardFromY).is_ok(),
             chain: Arc::new(chain),
             key: key.into(),
             channel_axis,
             random: [0, 0],
         }
+    }
+
+    /// The pass that gives gradients.
+    pub(crate) fn backward(&self) -> Pass {
+        match self.from_y {
+            true => Pass::BackwardFromY,
+            false => Pass::Backward,
+        }
+    }
+
+    /// With backward from y, whatever that costs in exactness.
+    pub(crate) fn keeping_y(mut self, keeps: bool) -> Self {
+        self.from_y |= keeps;
+        self
     }
 
     /// Whether rows of matrices are masked by their number.

@@ -112,6 +112,14 @@ fn empty(like: &CubeTensor, shape: Shape, dtype: BurnDType) -> CubeTensor {
     CubeTensor::new_contiguous(client, device, shape, handle, dtype)
 }
 
+/// Whether a tensor's memory may be written: all of it is the tensor's, which nobody else holds, not by a view either, since
+/// a view holds the memory too. What is queued already reads it before.
+fn is_free(tensor: &CubeTensor, view: &View) -> bool {
+    let handle = &tensor.handle;
+    let is_whole = handle.offset_start.unwrap_or(0) == 0 && handle.offset_end.unwrap_or(0) == 0;
+    is_whole && handle.can_mut() && matches!(view, View::Flat(len) if *len > 0)
+}
+
 /// The axes of a tensor in the order of its shape.
 fn identity(tensor: &CubeTensor) -> Vec<usize> {
     (0..tensor.meta.shape().num_dims()).collect()
@@ -237,11 +245,16 @@ impl NonlinOps for CubeBackend {
         let Gathered {
             tensors,
             order,
-            key,
+            mut key,
         } = gather(&call, Pass::Forward, x, None, operands.list());
-        let y = empty_like(&tensors[0], &order);
+        key.in_place = is_free(&tensors[0], &key.operands[0].1);
+        let y = match key.in_place {
+            true => tensors[0].clone(),
+            false => empty_like(&tensors[0], &order),
+        };
+        let written = (!key.in_place).then_some(&y);
         let prepared = prepared(Call::Chain(&call), key);
-        let all: Vec<_> = tensors.iter().chain([&y]).collect();
+        let all: Vec<_> = tensors.iter().chain(written).collect();
         launch(&y.client, &prepared, &all, call.random);
         y
     }
@@ -257,8 +270,11 @@ impl NonlinOps for CubeBackend {
             tensors,
             order,
             mut key,
-        } = gather(&call, Pass::Backward, x, Some(dy), operands.list());
+        } = gather(&call, call.backward(), x, Some(dy), operands.list());
         key.wants = wants;
+        key.in_place = wants.each().next() == Some(true)
+            && tensors[1].dtype == tensors[0].dtype
+            && is_free(&tensors[1], &key.operands[1].1);
         // Sums of nothing are zero, and no kernel writes them.
         let is_empty = tensors[0].meta.shape().num_elements() == 0;
         let zeros = |like: &CubeTensor| {
@@ -273,14 +289,15 @@ impl NonlinOps for CubeBackend {
         };
         let likes = tensors[..1].iter().chain(&tensors[2..]).zip(wants.each());
         let wanted = likes.filter(|(_, wanted)| *wanted);
-        let outputs: Vec<_> = wanted
-            .map(|(like, _)| match is_empty {
-                true => zeros(like),
-                false => gradient(like),
-            })
-            .collect();
+        let in_place = key.in_place.then(|| tensors[1].clone());
+        let placed = usize::from(key.in_place);
+        let others = wanted.skip(placed).map(|(like, _)| match is_empty {
+            true => zeros(like),
+            false => gradient(like),
+        });
+        let outputs: Vec<_> = in_place.into_iter().chain(others).collect();
         let prepared = prepared(Call::Chain(&call), key);
-        let all: Vec<_> = tensors.iter().chain(&outputs).collect();
+        let all: Vec<_> = tensors.iter().chain(&outputs[placed..]).collect();
         launch(&tensors[0].client, &prepared, &all, call.random);
         Tensors::of(outputs)
     }
@@ -395,7 +412,7 @@ pub(crate) fn check_chain(
     };
     prepare(Call::Chain(call), key(Pass::Forward))?;
     if wants.each().any(|wanted| wanted) {
-        let mut backward = key(Pass::Backward);
+        let mut backward = key(call.backward());
         backward.operands.insert(1, backward.operands[0]);
         backward.whose.insert(1, backward.whose[0]);
         backward.wants = wants;

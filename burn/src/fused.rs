@@ -32,6 +32,7 @@ pub struct Fused {
     chain: Chain,
     channel_axis: Option<isize>,
     random: [u64; 2],
+    keeps_y: bool,
     operands: Vec<(String, DispatchTensor)>,
 }
 
@@ -42,6 +43,7 @@ impl Fused {
             chain,
             channel_axis: None,
             random: [0, 0],
+            keeps_y: false,
             operands: Vec::new(),
         }
     }
@@ -74,8 +76,19 @@ impl Fused {
         self
     }
 
+    /// Keeps y for backward in the place of x, as PyTorch's tanh and sigmoid do: where the layer behind keeps y too, that
+    /// halves the memory. The derivative is then as exact as y says it, which for tanh near 1 is less than x says. relu,
+    /// relu6, hardtanh and leaky_relu, of which y says all, keep y by themselves. Chains that cannot are refused
+    /// ([`nonlin::Chain::supports`]).
+    #[must_use]
+    pub fn keep_y(mut self) -> Self {
+        self.keeps_y = true;
+        self
+    }
+
     /// The chain's value, of x's shape and element type. Under autodiff it is tracked if x or an operand is, and
-    /// keeps x and the operands for backward, nothing else.
+    /// keeps x and the operands for backward, or y ([`keep_y`](Self::keep_y)), nothing else. Where nobody else holds x, as
+    /// after a move, y takes its memory.
     ///
     /// # Errors
     /// [`Error::Nonlin`] for a chain that is not valid, an operand that is missing, unknown or of a length that
@@ -87,13 +100,18 @@ impl Fused {
             chain,
             channel_axis,
             random,
+            keeps_y,
             operands,
         } = self;
         let [seed, offset] = random;
         // Rows lie along the last axis, where nothing else is said.
         let of_rows = chain.row().map(|_| chain.axis().unwrap_or(-1) as isize);
         let asked = channel_axis.or(of_rows);
-        let call = ChainCall::new(chain, axis(asked, D)?).random(seed, offset);
+        if keeps_y {
+            chain.supports(Pass::BackwardFromY)?;
+        }
+        let call = ChainCall::new(chain, axis(asked, D)?);
+        let call = call.random(seed, offset).keeping_y(keeps_y);
         let client = client("x", &x)?;
         let names = call.chain.operands();
         if names.len() > MOST {

@@ -42,6 +42,8 @@ pub(crate) struct Key {
     /// Samples, channels and what is beside each other; images as they lie.
     pub(crate) layout: [u64; 4],
     pub(crate) order: Order,
+    /// Whether a chain's y lies where x does, or its dx where dy does.
+    pub(crate) in_place: bool,
     limits: [u64; 5],
 }
 
@@ -62,6 +64,7 @@ impl Key {
             whose: Vec::new(),
             layout: [1, 1, 1, 0],
             order: Order::Nchw,
+            in_place: false,
             limits: [
                 u64::from(hardware.max_cube_count.0),
                 u64::from(hardware.max_units_per_cube),
@@ -142,11 +145,15 @@ fn chain(call: &ChainCall, key: &Key) -> Result<Recipe, Error> {
     let [outer, channels, inner, queries] = key.layout;
     let (x_dtype, x_view) = key.operands[0];
     let mut dtypes = DTypes::from(x_dtype);
-    let mut operands = Operands::new().x(key.operand(0)).layout(Layout {
+    let mut operands = Operands::new().layout(Layout {
         outer,
         channels,
         inner,
     });
+    operands = match key.pass {
+        Pass::BackwardFromY => operands.y(key.operand(0)),
+        _ => operands.x(key.operand(0)),
+    };
     if queries > 0 {
         operands = operands.queries(queries);
     }
@@ -162,8 +169,9 @@ fn chain(call: &ChainCall, key: &Key) -> Result<Recipe, Error> {
             operands = operands.broadcast(name, broadcast);
         }
     }
-    // What is written has no gaps.
-    let mut next = key.operands.len()..;
+    // What is written has no gaps. What is in place comes first, and is the last operand that is not an argument's.
+    let place = key.in_place.then_some(first - 1);
+    let mut next = place.into_iter().chain(key.operands.len()..);
     let mut output = |view: View, dtype| {
         let id = next.next().unwrap_or_default();
         operand(id, &View::Flat(view.len()), dtype)

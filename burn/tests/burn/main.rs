@@ -2,6 +2,7 @@
 //! beside burn on its CPU backend, under load, from several threads.
 
 mod common;
+mod in_place;
 mod layers;
 mod load;
 mod modules;
@@ -21,6 +22,7 @@ fn main() -> ! {
         tensors::add(on);
         rows::add(on);
         layers::add(on);
+        in_place::add(on);
         refusals::add(on);
         load::add(on);
         training::add(on);
