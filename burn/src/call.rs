@@ -144,7 +144,7 @@ pub struct LayerCall {
     pub(crate) layer: Arc<Layer>,
     pub(crate) key: Arc<str>,
     pub(crate) images: Images,
-    pub(crate) packing: Packing,
+    pub(crate) packing: Arc<Packing>,
     forms: Arc<[Form]>,
     saved: u64,
 }
@@ -163,14 +163,14 @@ impl LayerCall {
         layer: Layer,
         images: Images,
         forms: Vec<Form>,
-        packing: &Packing,
+        packing: Arc<Packing>,
     ) -> Result<Self, Error> {
         Ok(LayerCall {
             saved: layer.saved_len(&images)?,
             key: format!("{layer:?}").into(),
             layer: Arc::new(layer),
             images,
-            packing: packing.shared(),
+            packing,
             forms: forms.into(),
         })
     }

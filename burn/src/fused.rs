@@ -11,6 +11,7 @@ use burn_cubecl::CubeDevice;
 use burn_cubecl::cubecl::client::Client;
 use nonlin::layers::{Images, Layer};
 use nonlin::{Chain, DType, OperandError, Pass};
+use std::sync::Arc;
 
 /// A chain of nonlin, applied to burn's tensors in one dispatch, and its gradients in one more (two where
 /// gradients are summed).
@@ -125,27 +126,11 @@ impl Fused {
         let tracked: Vec<bool> = std::iter::once(&x).chain(&given).map(is_tracked).collect();
         let mut described = vec![Described::counted(shape.num_elements() as u64, x_dtype)];
         for ((name, tensor), tracked) in names.iter().zip(&given).zip(&tracked[1..]) {
-            let label = format!("@{name}");
-            same_device(&label, tensor, &x)?;
-            let own = tensor.shape();
-            let is_each = own.num_elements() == shape.num_elements();
-            let whose = call.whose(&shape, &own);
-            if is_each && !same_but_for_ones(&own, &shape) || whose == Whose::Unknown {
-                return Err(Error::Shape {
-                    operand: label,
-                    shape: own.as_slice().to_vec(),
-                    x: shape.as_slice().to_vec(),
-                });
-            }
+            described.push(describe(&call, name, tensor, &x)?);
             if *tracked && !call.chain.learnable().contains(name) {
                 let operand = (*name).to_owned();
                 return Err(Error::NoGradient { operand });
             }
-            described.push(Described {
-                len: own.num_elements() as u64,
-                dtype: dtype(&label, tensor)?,
-                whose,
-            });
         }
         let wants = Wants::of(tracked);
         cube::check_chain(&client, &call, &shape, &described, wants)?;
@@ -192,6 +177,32 @@ pub fn gated<const D: usize>(chain: &Chain, x: Tensor<D>) -> Result<Tensor<D>, E
     let described = [Described::counted(halves.num_elements() as u64, dtype); 2];
     cube::check_chain(&client, &call, &halves, &described, Wants::of([true, true]))?;
     Ok(Tensor::from_dispatch(Dispatch::gated_forward(call, packed)))
+}
+
+/// What a chain needs to know of an operand, if it fits x.
+fn describe(
+    call: &ChainCall,
+    name: &str,
+    tensor: &DispatchTensor,
+    x: &DispatchTensor,
+) -> Result<Described, Error> {
+    let label = format!("@{name}");
+    same_device(&label, tensor, x)?;
+    let (shape, own) = (x.shape(), tensor.shape());
+    let is_each = own.num_elements() == shape.num_elements();
+    let whose = call.whose(&shape, &own);
+    if is_each && !same_but_for_ones(&own, &shape) || whose == Whose::Unknown {
+        return Err(Error::Shape {
+            operand: label,
+            shape: own.as_slice().to_vec(),
+            x: shape.as_slice().to_vec(),
+        });
+    }
+    Ok(Described {
+        len: own.num_elements() as u64,
+        dtype: dtype(&label, tensor)?,
+        whose,
+    })
 }
 
 /// The operands' tensors in the order of the chain's names.
@@ -319,7 +330,7 @@ pub(crate) fn layer(
     images: Images,
     x: Tensor<4>,
     parameters: Vec<Given>,
-    packing: &Packing,
+    packing: Arc<Packing>,
 ) -> Result<(Tensor<4>, Option<Tensor<1>>), Error> {
     let x = x.into_dispatch();
     let client = client("x", &x)?;

@@ -6,9 +6,19 @@ use burn::tensor::{DType, FloatDType, Shape, Slice};
 use burn_cubecl::{CubeBackend, tensor::CubeTensor};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What was put together last, and of what. A clone, as of a module that goes its own way, begins without.
+/// What was put together last, and of what.
 #[derive(Debug, Default)]
-pub(crate) struct Packing(Arc<Mutex<Option<Packed>>>);
+pub(crate) struct Packing(Mutex<Option<Packed>>);
+
+/// A module's. A clone, as of a module that goes its own way, begins without.
+#[derive(Debug, Default)]
+pub(crate) struct OwnPacking(pub(crate) Arc<Packing>);
+
+impl Clone for OwnPacking {
+    fn clone(&self) -> Self {
+        OwnPacking::default()
+    }
+}
 
 /// A tensor is never changed while somebody else holds it, so as long as these are held, the same memory is the same
 /// numbers.
@@ -20,18 +30,7 @@ struct Packed {
     renewed: bool,
 }
 
-impl Clone for Packing {
-    fn clone(&self) -> Self {
-        Packing::default()
-    }
-}
-
 impl Packing {
-    /// The same one.
-    pub(crate) fn shared(&self) -> Self {
-        Packing(Arc::clone(&self.0))
-    }
-
     /// The parameters of a pass that only reads them. Whoever has no use for statistics takes renewed ones too.
     pub(crate) fn read(&self, forms: &[Form], of: &[CubeTensor], renewed: bool) -> CubeTensor {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,7 +2,7 @@
 
 use crate::call::Form;
 use crate::fused::{self, Given};
-use crate::packing::Packing;
+use crate::packing::OwnPacking;
 use crate::{Error, expect};
 use burn::backend::TensorMetadata;
 use burn::config::Config;
@@ -60,7 +60,7 @@ impl Named {
         self,
         layer: Layer,
         x: Tensor<4>,
-        packing: &Packing,
+        packing: &OwnPacking,
         norms: &[(&str, Option<&BatchNorm>)],
     ) -> Result<Tensor<4>, Error> {
         let [n, c, h, w] = x.dims().map(|length| length as u64);
@@ -92,7 +92,7 @@ impl Named {
             start += len;
             ordered.push(given);
         }
-        let (y, renewed) = fused::layer(layer, images, x, ordered, packing)?;
+        let (y, renewed) = fused::layer(layer, images, x, ordered, packing.0.clone())?;
         for (mark, norm) in norms {
             let (Some(norm), Some(renewed)) = (norm, &renewed) else {
                 continue;
@@ -151,7 +151,7 @@ pub struct Frelu {
     pub norm: Option<BatchNorm>,
     /// The parameters as kernels read them.
     #[module(skip)]
-    packing: Packing,
+    packing: OwnPacking,
 }
 
 /// How to make [`Frelu`].
@@ -186,7 +186,7 @@ impl FreluConfig {
             norm: self
                 .norm
                 .then(|| BatchNormConfig::new(self.channels).init(device)),
-            packing: Packing::default(),
+            packing: OwnPacking::default(),
         }
     }
 }
@@ -241,7 +241,7 @@ pub struct MetaAcon {
     pub norm2: Option<BatchNorm>,
     /// The parameters as kernels read them.
     #[module(skip)]
-    packing: Packing,
+    packing: OwnPacking,
 }
 
 /// How to make [`MetaAcon`].
@@ -278,7 +278,7 @@ impl MetaAconConfig {
             fc2: LinearConfig::new(hidden, self.channels).init(device),
             norm1: norm(hidden),
             norm2: norm(self.channels),
-            packing: Packing::default(),
+            packing: OwnPacking::default(),
         }
     }
 }
@@ -347,7 +347,7 @@ pub struct DynamicRelu {
     pub k: usize,
     /// The parameters as kernels read them.
     #[module(skip)]
-    packing: Packing,
+    packing: OwnPacking,
 }
 
 /// How to make [`DynamicRelu`].
@@ -390,7 +390,7 @@ impl DynamicReluConfig {
             spatial_bias: is_c.then(|| Initializer::Zeros.init([1], device)),
             variant: self.variant,
             k: self.k,
-            packing: Packing::default(),
+            packing: OwnPacking::default(),
         }
     }
 }

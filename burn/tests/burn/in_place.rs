@@ -2,8 +2,10 @@
 
 use crate::common::{Result, Trials, host, near, tensor, values};
 use burn::backend::DispatchDevice;
+use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use burn_cubecl::cubecl::MemoryScope;
+use nonlin_burn::modules::MetaAconConfig;
 use nonlin_burn::{Fused, functions};
 use std::sync::mpsc;
 use std::thread;
@@ -141,6 +143,35 @@ fn takes_no_memory(device: &Device) -> Result {
     Ok(())
 }
 
+/// A layer keeps its parameters as it has put them together.
+fn layers_keep_parameters(device: &Device) -> Result {
+    for device in [device.clone(), device.clone().autodiff()] {
+        let module = MetaAconConfig::new(16).with_norm(false).init(&device);
+        let x: Tensor<4> = tensor(&values(512, 1), [2, 16, 4, 4], &device);
+        let parameters = module.num_params() as u64;
+        // Parameters are made when they are first looked at.
+        _ = (module.p1.val(), module.p2.val());
+        for linear in [&module.fc1, &module.fc2] {
+            _ = (linear.weight.val(), linear.bias.as_ref().map(|b| b.val()));
+        }
+        let before = in_use(&device)?;
+        let mut kept = Vec::new();
+        for _ in 0..5 {
+            drop(module.forward(x.clone()));
+            kept.push(in_use(&device)? - before);
+        }
+        // A graph that nobody walks back is let go of later, with what the layer had saved in it.
+        let is_as_large = |kept: &u64| match device.is_autodiff() {
+            true => *kept >= 4 * parameters,
+            false => *kept == 4 * parameters,
+        };
+        if !kept.iter().all(is_as_large) {
+            return Err(format!("{kept:?} bytes for {parameters} parameters").into());
+        }
+    }
+    Ok(())
+}
+
 /// Bytes that a network of so many layers keeps for backward, and its gradients are those of burn's on the CPU.
 fn network(
     device: &Device,
@@ -234,6 +265,7 @@ pub(crate) fn add(on: &mut Trials) {
     );
     on.add("in_place::graphs_see_nothing", graphs_see_nothing);
     on.add("in_place::takes_no_memory", takes_no_memory);
+    on.add("in_place::layers_keep_parameters", layers_keep_parameters);
     on.add("in_place::deep_networks", deep_networks);
     on.add("in_place::keeping_y", keeping_y);
 }
