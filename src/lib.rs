@@ -78,7 +78,7 @@ pub use error::{ChainError, DeviceError, Error, LayerError, OperandError};
 #[cfg(all(feature = "wgpu", not(target_arch = "wasm32")))]
 pub use gpu::adapters;
 #[cfg(feature = "wgpu")]
-pub use gpu::{Bound, Gpu, Kernels, LayerPlan, Plan, adapters_async, describe};
+pub use gpu::{Ahead, Bound, Gpu, GpuBuilder, Kernels, LayerPlan, Plan, adapters_async, describe};
 pub use half;
 pub use pass::Pass;
 pub use plan::layer_operands::LayerOperands;

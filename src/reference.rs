@@ -2,8 +2,10 @@
 //! definitions. Nothing of it is shared with the shaders.
 
 pub(crate) mod rows;
+mod second;
 mod step;
 
+pub use second::{double_backward, double_backward_with};
 pub(crate) use step::{Kind64, Step64, at, rounded};
 
 use crate::act::FromY;

@@ -161,6 +161,13 @@ fn compare<T: Element>(gpu: &Gpu, chain: &Chain, pass: Pass, x: &[T]) -> Result<
             let dy = vec![T::from_f64(1.0); y.len()];
             check::backward_from_y(chain, &y, &dy, &gpu.backward_from_y(chain, &y, &dy)?)
         }
+        Pass::DoubleBackward => {
+            let ones = vec![T::from_f64(1.0); x.len()];
+            let [ddy, dx] = gpu.double_backward(chain, x, &ones, &ones)?;
+            let [mut first, second] = check::double_backward(chain, x, &ones, &ones, &ddy, &dx)?;
+            first.merge(second);
+            Ok(first)
+        }
     }
 }
 

@@ -26,6 +26,9 @@ const FLOORS: &[&[&str]] = &[
 /// The one floor that names wgpu, and the file below it that says that an operand may be in one of wgpu's buffers.
 const WGPU: &[&str] = &["gpu/", "plan/memory.rs", "lib.rs"];
 
+/// The one file that asks the compiler to trust it, and how often.
+const UNSAFE: (&str, usize) = ("src/gpu/stored.rs", 1);
+
 /// Most lines of a file, and of a function.
 const FILE: usize = 600;
 const FUNCTION: usize = 60;
@@ -51,7 +54,7 @@ const ALLOWED: &[(&str, &str)] = &[
         "@binding({index}) var<storage, {access}>",
     ),
     // Searched for in the WGSL of an activation of the user's own.
-    ("src/chain/custom.rs", "fn act_{}_d_{parameter}("),
+    ("src/chain/custom.rs", "fn act_{}_{derivative}("),
 ];
 
 /// Something that is not in order: the file, and what is wrong with it.
@@ -340,6 +343,13 @@ fn written(file: &str, text: &str) -> Vec<Found> {
     wrong.map(say).collect()
 }
 
+/// Blocks of code that the compiler is asked to trust, but for the one that there is.
+fn trusted(file: &str, text: &str) -> Option<Found> {
+    let blocks = code(text).matches("unsafe {").count();
+    let allowed = if file == UNSAFE.0 { UNSAFE.1 } else { 0 };
+    (blocks > allowed).then(|| Found(format!("{file}: {blocks} unsafe blocks")))
+}
+
 /// All that is not in order.
 fn survey() -> Vec<Found> {
     let mut found = Vec::new();
@@ -357,6 +367,7 @@ fn survey() -> Vec<Found> {
     for folder in PROGRAMS {
         for (file, text) in files(folder) {
             found.extend(long_functions(&file, &text));
+            found.extend(trusted(&file, &text));
             // The one floor that writes WGSL.
             if !file.starts_with("src/wgsl/") {
                 found.extend(written(&file, &text));
@@ -436,6 +447,18 @@ fn what_is_too_long_is_found() {
     assert_eq!(long_file("a.rs", &text), is_long);
     let text = "// A line.\n".repeat(FILE);
     assert_eq!(long_file("a.rs", &text), None);
+}
+
+#[test]
+fn unsafe_blocks_are_found() {
+    let text = "fn f() {\n    // unsafe { in a comment }\n    unsafe { g() }\n}\n";
+    let found = |file| trusted(file, text).map(|found| found.0);
+    assert_eq!(found(UNSAFE.0), None);
+    assert_eq!(found("src/a.rs").unwrap(), "src/a.rs: 1 unsafe blocks");
+    let twice = format!("{text}{text}");
+    assert!(trusted(UNSAFE.0, &twice).is_some());
+    let own = std::fs::read_to_string(root().join(UNSAFE.0)).unwrap();
+    assert_eq!(code(&own).matches("unsafe {").count(), UNSAFE.1);
 }
 
 #[test]

@@ -81,16 +81,21 @@ fn lost_with_kernels(gpu: &Gpu) -> Result<(), Failed> {
     within_a_minute(move || all_are_refused(gpu))?
 }
 
-/// Another thread destroys the device while one uses it: each call gives all of its result, or an error.
+/// Another thread destroys the device while one uses it, at moments that differ: each call gives all of its result, or an
+/// error.
 fn lost_while_waiting(gpu: &Gpu) -> Result<(), Failed> {
+    (20..36).try_for_each(|milliseconds| lost_after(gpu, Duration::from_millis(milliseconds)))
+}
+
+fn lost_after(gpu: &Gpu, delay: Duration) -> Result<(), Failed> {
     let gpu = another(gpu)?;
     let chain: Chain = "mish".parse()?;
-    let x = vec![0.5f32; 1 << 18];
+    let x = vec![0.5f32; 1 << 12];
     let right = gpu.forward(&chain, &x)?;
     let device = gpu.device().clone();
     within_a_minute(move || {
         std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(30));
+            std::thread::sleep(delay);
             device.destroy();
         });
         loop {

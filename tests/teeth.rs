@@ -143,8 +143,8 @@ const MISTAKES: [Mistake; 22] = [
         name: "a_tail_that_underflows",
         chain: "silu",
         pass: Pass::Forward,
-        right: "x * d.one * r * d.two * d.three",
-        wrong: "x * (d.one * d.two * d.three) * r",
+        right: "v * d.two * d.three",
+        wrong: "x * (d.one * d.two * d.three) / (1.0 + d.one * d.two)",
     },
     Mistake {
         name: "gelu_tail_from_one_minus",

@@ -179,5 +179,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let percent = |run: &Run| 100.0 * run.accuracy;
     println!("right{:>18.2}%{:>15.2}%", percent(&burn), percent(&nonlin));
     println!("seconds{:>17.2}{:>16.2}", burn.seconds, nonlin.seconds);
+    println!("kernels of nonlin's: {}", nonlin_burn::kernels());
     Ok(())
 }

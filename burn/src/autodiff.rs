@@ -45,6 +45,33 @@ impl<B: NonlinOps, const N: usize> Backward<B, N> for ChainBackward {
     }
 }
 
+/// Backward of a chain's backward: x is the first parent, dy the second. The operands are constants.
+#[derive(Debug)]
+struct DoubleBackward;
+
+impl<B: NonlinOps> Backward<B, 2> for DoubleBackward {
+    type State = (ChainCall, [NodeId; 2], Vec<FloatTensor<B>>);
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, 2>,
+        grads: &mut Gradients,
+        checkpointer: &mut Checkpointer,
+    ) {
+        let ddx = grads.consume::<B>(&ops.node);
+        let (call, kept, operands) = ops.state;
+        let [x, dy] = kept.map(|id| checkpointer.retrieve_node_output::<FloatTensor<B>>(id));
+        let operands = Tensors::of(operands);
+        let gradients = B::chain_double_backward(call, x, dy, ddx, operands).list();
+        // It gives that of dy first.
+        for (node, gradient) in ops.parents.into_iter().rev().zip(gradients) {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
 fn chain<B: NonlinOps, C: CheckpointStrategy, const N: usize>(
     call: ChainCall,
     inputs: [FloatTensor<Autodiff<B, C>>; N],
@@ -186,7 +213,8 @@ impl<B: NonlinOps, C: CheckpointStrategy> NonlinOps for Autodiff<B, C> {
         of_length!(inputs, chain, call, 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16)
     }
 
-    /// Gradients of gradients are not tracked.
+    /// dx is tracked, if x or dy is, and backward from there is double backward; gradients of operands are not, nor is what
+    /// comes of y, since double backward reads x.
     fn chain_backward(
         call: ChainCall,
         wants: Wants,
@@ -195,14 +223,51 @@ impl<B: NonlinOps, C: CheckpointStrategy> NonlinOps for Autodiff<B, C> {
         operands: Tensors<Self>,
     ) -> Tensors<Self> {
         let operands = operands.list().into_iter().map(|o| o.into_primitive());
-        let gradients = B::chain_backward(
+        let operands: Vec<FloatTensor<B>> = operands.collect();
+        let backward = |call, x: FloatTensor<Self>, dy: FloatTensor<Self>, operands| {
+            let (x, dy) = (x.into_primitive(), dy.into_primitive());
+            B::chain_backward(call, wants, x, dy, Tensors::of(operands))
+        };
+        if wants != Wants::of([true]) || call.from_y {
+            return wrapped(backward(call, x, dy, operands));
+        }
+        let only = |gradients: Tensors<B>| match gradients.list().pop() {
+            Some(dx) => dx,
+            None => unreachable!("dx was asked for"),
+        };
+        let nodes = [x.node(), dy.node()];
+        let dx = match DoubleBackward
+            .prepare::<C>(nodes)
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(mut prep) => {
+                let kept = [prep.checkpoint(&x), prep.checkpoint(&dy)];
+                let dx = only(backward(call.clone(), x, dy, operands.clone()));
+                prep.finish((call, kept, operands), dx)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(only(backward(call, x, dy, operands))),
+        };
+        Tensors::T1(dx)
+    }
+
+    /// Third derivatives are not tracked.
+    fn chain_double_backward(
+        call: ChainCall,
+        x: FloatTensor<Self>,
+        dy: FloatTensor<Self>,
+        ddx: FloatTensor<Self>,
+        operands: Tensors<Self>,
+    ) -> Tensors<Self> {
+        let [x, dy, ddx] = [x, dy, ddx].map(|tensor| tensor.into_primitive());
+        let operands = operands.list().into_iter().map(|o| o.into_primitive());
+        wrapped(B::chain_double_backward(
             call,
-            wants,
-            x.into_primitive(),
-            dy.into_primitive(),
+            x,
+            dy,
+            ddx,
             Tensors::of(operands),
-        );
-        wrapped(gradients)
+        ))
     }
 
     fn gated_forward(call: ChainCall, packed: FloatTensor<Self>) -> FloatTensor<Self> {

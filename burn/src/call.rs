@@ -3,7 +3,7 @@
 use crate::packing::Packing;
 use burn::tensor::Shape;
 use nonlin::layers::{Images, Layer};
-use nonlin::{Broadcast, Chain, Error, Function, Pass};
+use nonlin::{Argument, Broadcast, Chain, Custom, Error, Function, Pass};
 use std::sync::Arc;
 
 /// A chain, its text as a key for what is made of it, and how it is applied.
@@ -28,11 +28,9 @@ impl ChainCall {
     /// [`Fused`](crate::Fused) would.
     pub fn new(chain: Chain, channel_axis: usize) -> Self {
         let mut key = chain.to_string();
-        for step in chain.steps() {
+        for custom in customs(&chain) {
             // Two of a name may differ in their text.
-            if let Function::Custom(custom) = step.function() {
-                key += custom.wgsl();
-            }
+            key += custom.wgsl();
         }
         let is_exact = match chain.steps() {
             [step] => EXACT_FROM_Y.contains(&step.name()),
@@ -55,9 +53,9 @@ impl ChainCall {
         }
     }
 
-    /// With backward from y, whatever that costs in exactness.
-    pub(crate) fn keeping_y(mut self, keeps: bool) -> Self {
-        self.from_y |= keeps;
+    /// With backward from y where that is so, whatever it costs in exactness, and else from x.
+    pub(crate) fn with_from_y(mut self, is_so: bool) -> Self {
+        self.from_y = is_so;
         self
     }
 
@@ -111,6 +109,22 @@ impl ChainCall {
     }
 }
 
+/// The activations of the user's own in a chain and its branches.
+pub(crate) fn customs(chain: &Chain) -> Vec<&Custom> {
+    let mut all = Vec::new();
+    for step in chain.steps() {
+        if let Function::Custom(custom) = step.function() {
+            all.push(custom);
+        }
+        for argument in step.arguments() {
+            if let Argument::Branch(branch) = argument {
+                all.extend(customs(branch.chain()));
+            }
+        }
+    }
+    all
+}
+
 /// Whose the values of an operand are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Whose {
@@ -131,6 +145,12 @@ impl Wants {
     pub fn of(wanted: impl IntoIterator<Item = bool>) -> Self {
         let bits = wanted.into_iter().enumerate();
         Wants(bits.fold(0, |all, (index, wanted)| all | u16::from(wanted) << index))
+    }
+
+    /// As a number, the first in its last bit.
+    #[cfg(feature = "remote")]
+    pub(crate) fn bits(self) -> u64 {
+        u64::from(self.0)
     }
 
     pub(crate) fn each(self) -> impl Iterator<Item = bool> {
@@ -173,6 +193,12 @@ impl LayerCall {
             packing,
             forms: forms.into(),
         })
+    }
+
+    /// Which parameters come turned.
+    #[cfg(feature = "remote")]
+    pub(crate) fn turned(&self) -> Wants {
+        Wants::of(self.forms.iter().map(|form| form.turned))
     }
 
     /// How the parameters come, in the layer's order.

@@ -7,7 +7,7 @@
 use crate::call::{ChainCall, LayerCall, Wants, Whose};
 use crate::ops::{List, NonlinOps, Tensors, half_shape};
 use crate::packing::{joined, parted};
-use crate::recipes::{Call, Key, Prepared, prepare};
+use crate::recipes::{Call, DeviceLimits, Key, Prepared, prepare};
 use crate::shared;
 use crate::view::{View, dense, in_order};
 use burn::backend::ops::FloatTensorOps;
@@ -125,7 +125,7 @@ fn identity(tensor: &CubeTensor) -> Vec<usize> {
     (0..tensor.meta.shape().num_dims()).collect()
 }
 
-/// A chain's operands, ready to be bound: x, dy if there is one, then those of arguments.
+/// A chain's operands, ready to be bound: x, the gradients that the pass reads, then those of arguments.
 struct Gathered {
     tensors: Vec<CubeTensor>,
     /// x's axes, the outermost in memory first.
@@ -139,7 +139,7 @@ fn gather(
     call: &ChainCall,
     pass: Pass,
     x: CubeTensor,
-    dy: Option<CubeTensor>,
+    gradients: Vec<CubeTensor>,
     operands: Vec<CubeTensor>,
 ) -> Gathered {
     let shape = x.meta.shape().clone();
@@ -172,7 +172,7 @@ fn gather(
             into_contiguous(operand)
         }
     });
-    let inputs = std::iter::once(x).chain(dy);
+    let inputs = std::iter::once(x).chain(gradients);
     let inputs = inputs.map(|tensor| in_order(tensor, &order));
     let tensors: Vec<_> = inputs.chain(operands).collect();
     let view = |tensor: &CubeTensor| match is_each(tensor) {
@@ -246,7 +246,7 @@ impl NonlinOps for CubeBackend {
             tensors,
             order,
             mut key,
-        } = gather(&call, Pass::Forward, x, None, operands.list());
+        } = gather(&call, Pass::Forward, x, Vec::new(), operands.list());
         key.in_place = is_free(&tensors[0], &key.operands[0].1);
         let y = match key.in_place {
             true => tensors[0].clone(),
@@ -270,7 +270,7 @@ impl NonlinOps for CubeBackend {
             tensors,
             order,
             mut key,
-        } = gather(&call, call.backward(), x, Some(dy), operands.list());
+        } = gather(&call, call.backward(), x, vec![dy], operands.list());
         key.wants = wants;
         key.in_place = wants.each().next() == Some(true)
             && tensors[1].dtype == tensors[0].dtype
@@ -298,6 +298,26 @@ impl NonlinOps for CubeBackend {
         let outputs: Vec<_> = in_place.into_iter().chain(others).collect();
         let prepared = prepared(Call::Chain(&call), key);
         let all: Vec<_> = tensors.iter().chain(&outputs[placed..]).collect();
+        launch(&tensors[0].client, &prepared, &all, call.random);
+        Tensors::of(outputs)
+    }
+
+    fn chain_double_backward(
+        call: ChainCall,
+        x: CubeTensor,
+        dy: CubeTensor,
+        ddx: CubeTensor,
+        operands: Tensors<Self>,
+    ) -> Tensors<Self> {
+        let pass = Pass::DoubleBackward;
+        let Gathered {
+            tensors,
+            order,
+            key,
+        } = gather(&call, pass, x, vec![dy, ddx], operands.list());
+        let outputs = [&tensors[1], &tensors[0]].map(|like| empty_like(like, &order));
+        let prepared = prepared(Call::Chain(&call), key);
+        let all: Vec<_> = tensors.iter().chain(&outputs).collect();
         launch(&tensors[0].client, &prepared, &all, call.random);
         Tensors::of(outputs)
     }
@@ -385,19 +405,19 @@ impl Described {
     }
 }
 
-/// Whether the passes of a chain can be had of such operands, x first: what is wrong is told here, before anything is
-/// queued.
+/// Whether these passes of a chain can be had of such operands, x first: what is wrong is told here, before anything is
+/// queued. Gradients that they read have x's element type.
 pub(crate) fn check_chain(
-    client: &Client,
+    device: DeviceLimits,
     call: &ChainCall,
     shape: &Shape,
     operands: &[Described],
-    wants: Wants,
+    passes: &[(Pass, Wants)],
 ) -> Result<(), Error> {
     let product = |lengths: &[usize]| lengths.iter().map(|length| *length as u64).product();
     let (before, rest) = shape.as_slice().split_at(call.channel_axis);
     let key = |pass| {
-        let mut key = Key::new(Call::Chain(call), pass, client);
+        let mut key = Key::new(Call::Chain(call), pass, device);
         let flat = |operand: &Described| (operand.dtype, View::Flat(operand.len));
         key.operands = operands.iter().map(flat).collect();
         key.whose = operands.iter().map(|operand| operand.whose).collect();
@@ -410,27 +430,33 @@ pub(crate) fn check_chain(
         ];
         key
     };
-    prepare(Call::Chain(call), key(Pass::Forward))?;
-    if wants.each().any(|wanted| wanted) {
-        let mut backward = key(call.backward());
-        backward.operands.insert(1, backward.operands[0]);
-        backward.whose.insert(1, backward.whose[0]);
-        backward.wants = wants;
-        prepare(Call::Chain(call), backward)?;
+    for (pass, wants) in passes {
+        let mut key = key(*pass);
+        let gradients = match pass {
+            Pass::Forward => 0,
+            Pass::DoubleBackward => 2,
+            _ => 1,
+        };
+        for _ in 0..gradients {
+            key.operands.insert(1, key.operands[0]);
+            key.whose.insert(1, key.whose[0]);
+        }
+        key.wants = *wants;
+        prepare(Call::Chain(call), key)?;
     }
     Ok(())
 }
 
 /// The same of a layer.
 pub(crate) fn check_layer(
-    client: &Client,
+    device: DeviceLimits,
     call: &LayerCall,
     dtype: DType,
     parameters: u64,
 ) -> Result<(), Error> {
     let len = call.images.elements()?;
     for pass in Pass::FROM_X {
-        let mut key = Key::new(Call::Layer(call), pass, client);
+        let mut key = Key::new(Call::Layer(call), pass, device);
         let flat = |dtype, len| (dtype, View::Flat(len));
         let f32s = flat(DType::F32, parameters);
         key.operands = vec![flat(dtype, len), flat(dtype, len), f32s];

@@ -1,14 +1,14 @@
 //! Chains on tensors.
 
-use crate::call::{ChainCall, Form, LayerCall, Wants, Whose};
-use crate::cube::Described;
+use crate::call::{ChainCall, Form, LayerCall, Wants};
+use crate::check::{self, Spec};
 use crate::ops::{List, MOST, NonlinOps, Tensors};
 use crate::packing::Packing;
+use crate::recipes::DeviceLimits;
 use crate::{Error, cube, shared};
 use burn::backend::{BackendTensor, Dispatch, DispatchTensor, DispatchTensorKind, TensorMetadata};
-use burn::tensor::{Shape, Tensor};
+use burn::tensor::Tensor;
 use burn_cubecl::CubeDevice;
-use burn_cubecl::cubecl::client::Client;
 use nonlin::layers::{Images, Layer};
 use nonlin::{Chain, DType, OperandError, Pass};
 use std::sync::Arc;
@@ -96,7 +96,79 @@ impl Fused {
     /// fits nothing; and this package's own for what is said of tensors.
     pub fn forward<const D: usize>(self, x: Tensor<D>) -> Result<Tensor<D>, Error> {
         let x = x.into_dispatch();
-        let shape = x.shape();
+        let asked = self.asked(&x, D)?;
+        for (name, is_tracked) in asked.call.chain.operands().iter().zip(&asked.tracked[1..]) {
+            if *is_tracked && !asked.call.chain.learnable().contains(name) {
+                let operand = (*name).to_owned();
+                return Err(Error::NoGradient { operand });
+            }
+        }
+        let wants = Wants::of(asked.tracked.iter().copied());
+        let mut passes = vec![(Pass::Forward, Wants::of([]))];
+        let backward = asked.call.backward();
+        passes.extend((wants != Wants::of([])).then_some((backward, wants)));
+        asked.check(&x, &passes)?;
+        let operands = Tensors::of(asked.given);
+        Ok(Tensor::from_dispatch(Dispatch::chain_forward(
+            asked.call, x, operands,
+        )))
+    }
+
+    /// The chain's derivative at x times dy: dx = dy f'(x), of x's shape. Under autodiff it is tracked if x or dy is, and
+    /// backward from there is one dispatch of nonlin's double backward: so a loss may have derivatives of a network in it, as
+    /// those of differential equations do. Operands may not be tracked. It is from x, whether or not `forward` would
+    /// [keep y](Self::keep_y).
+    ///
+    /// burn's own autodiff is of first order alone: it does not track what `backward` gives. What a network's derivatives
+    /// with respect to its inputs are is to be written as tensors: through each linear layer a tangent goes as the values do,
+    /// and through an activation at x by this function, as dy.
+    ///
+    /// ```no_run
+    /// use burn::tensor::{Device, Tensor};
+    /// use nonlin_burn::Fused;
+    ///
+    /// let device = Device::default().autodiff();
+    /// let x = Tensor::<1>::from_floats([0.5, 1.0], &device).require_grad();
+    /// let ones = Tensor::ones([2], &device);
+    /// let slope = Fused::new("tanh".parse()?).backward(x.clone(), ones)?;
+    /// let bend = x.grad(&slope.sum().backward());
+    /// # Ok::<(), nonlin_burn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward); [`Error::Shape`] where dy has another shape than x; where anything is tracked, what
+    /// [`nonlin::Chain::supports`] says of double backward, and [`Error::NoGradient`] for an operand.
+    pub fn backward<const D: usize>(self, x: Tensor<D>, dy: Tensor<D>) -> Result<Tensor<D>, Error> {
+        let (x, dy) = (x.into_dispatch(), dy.into_dispatch());
+        let mut asked = self.asked(&x, D)?;
+        // x is given, and double backward reads it.
+        asked.call = asked.call.with_from_y(false);
+        same_device("dy", &dy, &x)?;
+        if spec(&dy) != spec(&x) {
+            return Err(Error::Shape {
+                operand: "dy".into(),
+                shape: dy.shape().as_slice().to_vec(),
+                x: x.shape().as_slice().to_vec(),
+            });
+        }
+        if let Some(at) = asked.tracked[1..].iter().position(|tracked| *tracked) {
+            let operand = asked.call.chain.operands()[at].to_owned();
+            return Err(Error::NoGradient { operand });
+        }
+        let wants = Wants::of([true]);
+        let mut passes = vec![(Pass::Backward, wants)];
+        if asked.tracked[0] || is_tracked(&dy) {
+            passes.push((Pass::DoubleBackward, Wants::of([])));
+        }
+        asked.check(&x, &passes)?;
+        let operands = Tensors::of(asked.given);
+        let gradients = Dispatch::chain_backward(asked.call, wants, x, dy, operands);
+        let dx = gradients.list().pop().map(Tensor::from_dispatch);
+        Ok(dx.unwrap_or_else(|| unreachable!("dx was asked for")))
+    }
+
+    /// The call and its operands, with all that can be wrong with them whatever the pass.
+    fn asked(self, x: &DispatchTensor, rank: usize) -> Result<Asked, Error> {
         let Fused {
             chain,
             channel_axis,
@@ -111,9 +183,10 @@ impl Fused {
         if keeps_y {
             chain.supports(Pass::BackwardFromY)?;
         }
-        let call = ChainCall::new(chain, axis(asked, D)?);
-        let call = call.random(seed, offset).keeping_y(keeps_y);
-        let client = client("x", &x)?;
+        let call = ChainCall::new(chain, axis(asked, rank)?);
+        let from_y = keeps_y || call.from_y;
+        let call = call.random(seed, offset).with_from_y(from_y);
+        let device = limits("x", x)?;
         let names = call.chain.operands();
         if names.len() > MOST {
             return Err(Error::TooMany {
@@ -122,23 +195,33 @@ impl Fused {
             });
         }
         let given = in_order(&names, operands)?;
-        let x_dtype = dtype("x", &x)?;
-        let tracked: Vec<bool> = std::iter::once(&x).chain(&given).map(is_tracked).collect();
-        let mut described = vec![Described::counted(shape.num_elements() as u64, x_dtype)];
-        for ((name, tensor), tracked) in names.iter().zip(&given).zip(&tracked[1..]) {
-            described.push(describe(&call, name, tensor, &x)?);
-            if *tracked && !call.chain.learnable().contains(name) {
-                let operand = (*name).to_owned();
-                return Err(Error::NoGradient { operand });
-            }
+        let tracked: Vec<bool> = std::iter::once(x).chain(&given).map(is_tracked).collect();
+        for (name, tensor) in names.iter().zip(&given) {
+            same_device(&format!("@{name}"), tensor, x)?;
         }
-        let wants = Wants::of(tracked);
-        cube::check_chain(&client, &call, &shape, &described, wants)?;
-        Ok(Tensor::from_dispatch(Dispatch::chain_forward(
+        Ok(Asked {
             call,
-            x,
-            Tensors::of(given),
-        )))
+            device,
+            given,
+            tracked,
+        })
+    }
+}
+
+/// A chain with its operands, before a pass.
+struct Asked {
+    call: ChainCall,
+    device: DeviceLimits,
+    /// The operands, in the chain's order.
+    given: Vec<DispatchTensor>,
+    /// Whether autodiff tracks x, and each of these.
+    tracked: Vec<bool>,
+}
+
+impl Asked {
+    fn check(&self, x: &DispatchTensor, passes: &[(Pass, Wants)]) -> Result<(), Error> {
+        let operands: Vec<Spec> = self.given.iter().map(spec).collect();
+        check::chain(self.device, &self.call, passes, &spec(x), &operands)
     }
 }
 
@@ -170,39 +253,10 @@ pub fn gated<const D: usize>(chain: &Chain, x: Tensor<D>) -> Result<Tensor<D>, E
             .forward(part(0..half));
     }
     let packed = x.into_dispatch();
-    let client = client("x", &packed)?;
-    let dtype = dtype("x", &packed)?;
+    let device = limits("x", &packed)?;
     let call = ChainCall::new(whole, 0);
-    let halves = Shape::from([rows * half]);
-    let described = [Described::counted(halves.num_elements() as u64, dtype); 2];
-    cube::check_chain(&client, &call, &halves, &described, Wants::of([true, true]))?;
+    check::gated(device, &call, &spec(&packed))?;
     Ok(Tensor::from_dispatch(Dispatch::gated_forward(call, packed)))
-}
-
-/// What a chain needs to know of an operand, if it fits x.
-fn describe(
-    call: &ChainCall,
-    name: &str,
-    tensor: &DispatchTensor,
-    x: &DispatchTensor,
-) -> Result<Described, Error> {
-    let label = format!("@{name}");
-    same_device(&label, tensor, x)?;
-    let (shape, own) = (x.shape(), tensor.shape());
-    let is_each = own.num_elements() == shape.num_elements();
-    let whose = call.whose(&shape, &own);
-    if is_each && !same_but_for_ones(&own, &shape) || whose == Whose::Unknown {
-        return Err(Error::Shape {
-            operand: label,
-            shape: own.as_slice().to_vec(),
-            x: shape.as_slice().to_vec(),
-        });
-    }
-    Ok(Described {
-        len: own.num_elements() as u64,
-        dtype: dtype(&label, tensor)?,
-        whose,
-    })
 }
 
 /// The operands' tensors in the order of the chain's names.
@@ -245,15 +299,6 @@ fn unexpected(name: &str) -> Error {
     unexpected.into()
 }
 
-/// Whether two shapes differ in axes of length 1 alone.
-fn same_but_for_ones(own: &Shape, x: &Shape) -> bool {
-    let longer = |shape: &Shape| -> Vec<usize> {
-        let lengths = shape.as_slice().iter().copied();
-        lengths.filter(|length| *length != 1).collect()
-    };
-    longer(own) == longer(x)
-}
-
 /// The axis, counted from the first.
 fn axis(asked: Option<isize>, rank: usize) -> Result<usize, Error> {
     let axis = asked.unwrap_or(if rank > 1 { 1 } else { 0 });
@@ -264,15 +309,29 @@ fn axis(asked: Option<isize>, rank: usize) -> Result<usize, Error> {
         .ok_or(Error::Axis { rank, axis })
 }
 
-/// A tensor's CubeCL part: the tensor on its device, and whether autodiff tracks it.
-fn parts(kind: &DispatchTensorKind) -> Option<(CubeDevice, bool)> {
+/// A device that nonlin's passes can be had on.
+#[derive(PartialEq)]
+enum Place {
+    Cube(CubeDevice),
+    /// Another process has it.
+    #[cfg(feature = "remote")]
+    Remote(burn_remote::RemoteDevice),
+}
+
+/// Where a tensor is, and whether autodiff tracks it.
+fn parts(kind: &DispatchTensorKind) -> Option<(Place, bool)> {
     if let DispatchTensorKind::Autodiff(inner) = kind {
         return parts(inner);
     }
     // With other features burn has more backends.
     if let DispatchTensorKind::Cube(tensor) = kind {
         let is_tracked = matches!(tensor, BackendTensor::Autodiff(tensor) if tensor.is_tracked());
-        return Some((tensor.device(), is_tracked));
+        return Some((Place::Cube(tensor.device()), is_tracked));
+    }
+    #[cfg(feature = "remote")]
+    if let DispatchTensorKind::Remote(tensor) = kind {
+        let is_tracked = matches!(tensor, BackendTensor::Autodiff(tensor) if tensor.is_tracked());
+        return Some((Place::Remote(tensor.device()), is_tracked));
     }
     None
 }
@@ -281,31 +340,32 @@ fn is_tracked(tensor: &DispatchTensor) -> bool {
     parts(&tensor.kind).is_some_and(|(_, tracked)| tracked)
 }
 
-/// The client of a tensor's device, if that runs WGSL.
-fn client(operand: &str, tensor: &DispatchTensor) -> Result<Client, Error> {
+/// The limits of a tensor's device, if that runs WGSL.
+fn limits(operand: &str, tensor: &DispatchTensor) -> Result<DeviceLimits, Error> {
     let other = |device: String| Error::Device {
         operand: operand.to_owned(),
         device,
     };
-    let Some((device, _)) = parts(&tensor.kind) else {
-        return Err(other(format!("{:?}", tensor.device())));
-    };
-    let client = device.client();
-    match shared::runs(&client) {
-        true => Ok(client),
-        false => Err(other(client.name().to_owned())),
+    match parts(&tensor.kind) {
+        Some((Place::Cube(device), _)) => {
+            let client = device.client();
+            match shared::runs(&client) {
+                true => Ok((&client).into()),
+                false => Err(other(client.name().to_owned())),
+            }
+        }
+        #[cfg(feature = "remote")]
+        Some((Place::Remote(_), _)) => Ok(DeviceLimits::UNKNOWN),
+        None => Err(other(format!("{:?}", tensor.device()))),
     }
 }
 
-fn dtype(operand: &str, tensor: &DispatchTensor) -> Result<DType, Error> {
-    cube::dtype(tensor.dtype()).ok_or_else(|| Error::DType {
-        operand: operand.to_owned(),
-        dtype: tensor.dtype(),
-    })
+fn spec(tensor: &DispatchTensor) -> Spec {
+    (tensor.shape(), tensor.dtype())
 }
 
 fn same_device(operand: &str, tensor: &DispatchTensor, x: &DispatchTensor) -> Result<(), Error> {
-    let device = |tensor: &DispatchTensor| parts(&tensor.kind).map(|(device, _)| device);
+    let device = |tensor: &DispatchTensor| parts(&tensor.kind).map(|(place, _)| place);
     if device(tensor).is_some() && device(tensor) == device(x) {
         return Ok(());
     }
@@ -333,17 +393,16 @@ pub(crate) fn layer(
     packing: Arc<Packing>,
 ) -> Result<(Tensor<4>, Option<Tensor<1>>), Error> {
     let x = x.into_dispatch();
-    let client = client("x", &x)?;
+    let device = limits("x", &x)?;
     for given in &parameters {
         same_device(&given.name, &given.tensor, &x)?;
     }
     let forms = parameters.iter().map(|given| given.form).collect();
     let call = LayerCall::new(layer, images, forms, packing)?;
-    let count = parameters
-        .iter()
-        .map(|given| given.tensor.shape().num_elements() as u64);
-    cube::check_layer(&client, &call, dtype("x", &x)?, count.sum())?;
     let parameters = parameters.into_iter().map(|given| given.tensor);
+    let parameters: Vec<DispatchTensor> = parameters.collect();
+    let specs: Vec<Spec> = parameters.iter().map(spec).collect();
+    check::layer(device, &call, &spec(&x), &specs)?;
     let mut all = Dispatch::layer_forward(call.clone(), x, Tensors::of(parameters))
         .list()
         .into_iter();

@@ -12,6 +12,9 @@
 //! `vulkan` and `metal`, whose compilers take no WGSL: there [`Error::Device`] says so, until the device is given to
 //! [`share`].
 //!
+//! With the feature `remote` all of it works on tensors of burn's remote devices too, whose servers are made with `serving`
+//! (feature `remote-server`).
+//!
 //! ```no_run
 //! use burn::tensor::{Device, Tensor};
 //!
@@ -25,22 +28,36 @@
 
 mod autodiff;
 mod call;
+mod check;
 mod cube;
 mod error;
 pub mod functions;
 mod fused;
+#[cfg(feature = "fusion")]
+mod fusion;
 pub mod modules;
 mod ops;
 mod packing;
 mod recipes;
+#[cfg(feature = "remote")]
+mod remote;
+#[cfg(any(feature = "fusion", feature = "remote"))]
+mod request;
+#[cfg(feature = "remote-server")]
+mod server;
 mod shared;
 mod view;
+#[cfg(feature = "remote")]
+mod wire;
 
 pub use call::{ChainCall, LayerCall, Wants};
 pub use error::Error;
 pub use fused::{Fused, gated};
 pub use nonlin;
 pub use ops::{NonlinOps, Tensors};
+pub use recipes::kernels;
+#[cfg(feature = "remote-server")]
+pub use server::serving;
 pub use shared::share;
 #[doc(hidden)]
 pub use shared::share_always;

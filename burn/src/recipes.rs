@@ -20,7 +20,8 @@ const KEPT: usize = 4096;
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Call<'a> {
-    /// Operands: x, dy if the pass is backward, those of arguments; then y, or the gradients that are wanted.
+    /// Operands: x, dy if the pass is backward, ddx if it is double backward, those of arguments; then y, or the gradients
+    /// that are wanted, or ddy and dx.
     Chain(&'a ChainCall),
     /// The packed tensor, then y, or dy and the packed gradient.
     Gated(&'a ChainCall),
@@ -44,17 +45,40 @@ pub(crate) struct Key {
     pub(crate) order: Order,
     /// Whether a chain's y lies where x does, or its dx where dy does.
     pub(crate) in_place: bool,
-    limits: [u64; 5],
+    limits: DeviceLimits,
+}
+
+/// What of a device's limits recipes depend on: workgroups along an axis, invocations of one, bytes of a binding, what its
+/// offset is a multiple of, and how many bindings there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct DeviceLimits([u64; 5]);
+
+impl DeviceLimits {
+    /// Of a device of which another process knows them: nothing is refused that some device could do.
+    #[cfg(feature = "remote")]
+    pub(crate) const UNKNOWN: DeviceLimits = DeviceLimits([65_535, 256, 1 << 40, 256, 1 << 20]);
+}
+
+impl From<&Client> for DeviceLimits {
+    fn from(client: &Client) -> Self {
+        let (hardware, memory) = (&client.properties().hardware, &client.properties().memory);
+        DeviceLimits([
+            u64::from(hardware.max_cube_count.0),
+            u64::from(hardware.max_units_per_cube),
+            memory.max_page_size,
+            memory.alignment,
+            u64::from(hardware.max_bindings),
+        ])
+    }
 }
 
 impl Key {
-    pub(crate) fn new(call: Call<'_>, pass: Pass, client: &Client) -> Self {
+    pub(crate) fn new(call: Call<'_>, pass: Pass, device: impl Into<DeviceLimits>) -> Self {
         let (kind, what) = match call {
             Call::Chain(call) => (0, &call.key),
             Call::Gated(call) => (1, &call.key),
             Call::Layer(call) => (2, &call.key),
         };
-        let (hardware, memory) = (&client.properties().hardware, &client.properties().memory);
         Key {
             kind,
             what: Arc::clone(what),
@@ -65,13 +89,7 @@ impl Key {
             layout: [1, 1, 1, 0],
             order: Order::Nchw,
             in_place: false,
-            limits: [
-                u64::from(hardware.max_cube_count.0),
-                u64::from(hardware.max_units_per_cube),
-                memory.max_page_size,
-                memory.alignment,
-                u64::from(hardware.max_bindings),
-            ],
+            limits: device.into(),
         }
     }
 
@@ -82,7 +100,7 @@ impl Key {
     }
 
     fn limits(&self) -> Limits {
-        let [groups, lanes, binding, alignment, bindings] = self.limits;
+        let DeviceLimits([groups, lanes, binding, alignment, bindings]) = self.limits;
         Limits {
             max_compute_workgroups_per_dimension: groups as u32,
             max_compute_invocations_per_workgroup: lanes as u32,
@@ -157,10 +175,18 @@ fn chain(call: &ChainCall, key: &Key) -> Result<Recipe, Error> {
     if queries > 0 {
         operands = operands.queries(queries);
     }
-    let first = if is_forward { 1 } else { 2 };
+    let is_second = key.pass == Pass::DoubleBackward;
+    let first = match key.pass {
+        Pass::Forward => 1,
+        Pass::DoubleBackward => 3,
+        _ => 2,
+    };
     if !is_forward {
         dtypes.dy = key.operands[1].0;
         operands = operands.dy(key.operand(1));
+    }
+    if is_second {
+        operands = operands.ddx(key.operand(2));
     }
     let names = call.chain.operands();
     for (name, index) in names.iter().zip(first..) {
@@ -178,6 +204,9 @@ fn chain(call: &ChainCall, key: &Key) -> Result<Recipe, Error> {
     };
     if is_forward {
         operands = operands.y(output(x_view, x_dtype));
+    } else if is_second {
+        operands = operands.ddy(output(x_view, dtypes.dy));
+        operands = operands.dx(output(x_view, x_dtype));
     } else {
         let mut wanted = key.wants.each();
         if wanted.next() == Some(true) {
@@ -266,9 +295,17 @@ pub(crate) struct Wgsl {
     text: Arc<str>,
 }
 
+/// Kernels' numbers by their texts.
+static KERNELS: LazyLock<Mutex<HashMap<Arc<str>, u64>>> = LazyLock::new(Mutex::default);
+
+/// How many kernels nonlin has had for burn so far, in this process. burn compiles each once for every device that it is
+/// launched on: another shape, other operands and another chain take those that are there, where their text is the same.
+pub fn kernels() -> usize {
+    KERNELS.lock().unwrap_or_else(PoisonError::into_inner).len()
+}
+
 impl Wgsl {
     fn new(text: &str) -> Self {
-        static KERNELS: LazyLock<Mutex<HashMap<Arc<str>, u64>>> = LazyLock::new(Mutex::default);
         let mut kernels = KERNELS.lock().unwrap_or_else(PoisonError::into_inner);
         let next = kernels.len() as u64;
         let text: Arc<str> = text.into();

@@ -2,9 +2,11 @@
 
 use crate::output::{complain, show, show_json, table};
 use crate::{Failure, Result, Verdict};
-use nonlin::wgpu::{self, Adapter, AdapterInfo, DeviceType, Features};
-use nonlin::{DeviceError, Error, Gpu, describe};
+use nonlin::wgpu::{Adapter, AdapterInfo, DeviceType, Features};
+use nonlin::{DeviceError, Error, Gpu, GpuBuilder, describe};
 use serde_json::{Value, json};
+use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// List the adapters that can run compute shaders
 ///
@@ -91,11 +93,32 @@ fn rows(adapters: &[Adapter], default: Option<usize>) -> Vec<Vec<String>> {
 
 /// Opens the adapter whose description contains the text, or the default.
 pub(crate) fn open(text: Option<&str>) -> Result<Gpu> {
-    let gpu = match text {
-        Some(text) => Gpu::with_adapter(text),
-        None => Gpu::new(),
-    };
-    gpu.map_err(|error| match error {
+    opened(builder(text))
+}
+
+/// The same with what the driver compiles kept from one run to the next.
+pub(crate) fn open_kept(text: Option<&str>, kept: &Kept) -> Result<Gpu> {
+    let builder = builder(text);
+    opened(match kept.folder() {
+        Some(folder) => builder.cache(folder),
+        None => builder,
+    })
+}
+
+/// The same with timestamps, where the adapter has them.
+pub(crate) fn open_timed(text: Option<&str>) -> Result<Gpu> {
+    opened(builder(text).features(Features::TIMESTAMP_QUERY))
+}
+
+fn builder(text: Option<&str>) -> GpuBuilder {
+    match text {
+        Some(text) => Gpu::builder().adapter(text),
+        None => Gpu::builder(),
+    }
+}
+
+fn opened(builder: GpuBuilder) -> Result<Gpu> {
+    builder.open().map_err(|error| match error {
         Error::Device(DeviceError::NoAdapter { found, .. }) if found.is_empty() => {
             Failure(NONE.into())
         }
@@ -103,30 +126,22 @@ pub(crate) fn open(text: Option<&str>) -> Result<Gpu> {
     })
 }
 
-/// The same with timestamps, where the adapter has them.
-pub(crate) fn open_timed(text: Option<&str>) -> Result<Gpu> {
-    let of_environment = || std::env::var("WGPU_ADAPTER_NAME").ok();
-    let wanted = text.map(str::to_owned).or_else(of_environment);
-    let wanted = wanted.unwrap_or_default().to_lowercase();
-    let mut adapters = nonlin::adapters().into_iter();
-    let adapter = adapters.find(|adapter| {
-        let description = describe(&adapter.get_info());
-        description.to_lowercase().contains(&wanted)
-    });
-    let has_timestamps = |adapter: &Adapter| adapter.features().contains(Features::TIMESTAMP_QUERY);
-    let device = adapter.filter(has_timestamps).and_then(|adapter| {
-        let request = adapter.request_device(&wgpu::DeviceDescriptor {
-            label: Some("nonlin"),
-            required_features: Features::TIMESTAMP_QUERY,
-            required_limits: adapter.limits(),
-            memory_hints: wgpu::MemoryHints::Performance,
-            ..Default::default()
-        });
-        pollster::block_on(request).ok()
-    });
-    match device {
-        Some((device, queue)) => Ok(Gpu::from_device(device, queue)),
-        None => open(text),
+/// Whether what drivers compile is kept.
+#[derive(clap::Args)]
+pub(crate) struct Kept {
+    /// Do not keep what the driver compiles for the next run, nor use what was kept, in the folder `nonlin` of the user's
+    /// cache; with the variable NONLIN_NO_CACHE set, that is so without this option
+    #[arg(long)]
+    no_cache: bool,
+}
+
+impl Kept {
+    /// In which folder, if in any.
+    fn folder(&self) -> Option<PathBuf> {
+        let is_set = |value: OsString| !value.is_empty();
+        let unwanted = self.no_cache || std::env::var_os("NONLIN_NO_CACHE").is_some_and(is_set);
+        let folder = dirs::cache_dir().filter(|_| !unwanted);
+        folder.map(|folder| folder.join("nonlin"))
     }
 }
 

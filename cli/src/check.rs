@@ -448,6 +448,13 @@ pub(crate) fn everywhere<T: Element>(
                 let dx = gpu.backward_from_y(chain, x, dy)?;
                 check::backward_from_y(chain, x, dy, &dx)?
             }
+            Pass::DoubleBackward => {
+                let [ddy, dx] = gpu.double_backward_with(chain, x, dy, dy, &values)?;
+                let [of_dy, of_x] = Expected::double_backward_with(chain, x, dy, dy, &values)?;
+                let mut both = of_dy.compare(&ddy)?;
+                both.merge(of_x.compare(&dx)?);
+                both
+            }
         };
         if let Some(worst) = &mut part.worst {
             worst.index += report.compared;

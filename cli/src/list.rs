@@ -217,6 +217,7 @@ fn activation(activation: &Activation) -> Value {
         "formula": activation.formula(),
         "budget_ulp": activation.budget(),
         "walked_ulp": activation.walked(),
+        "second_budget_ulp": activation.second_budget(),
         "source": activation.source(),
         "backward_from_y": from_y(activation),
         "learnable": activation.learnable(),

@@ -4,13 +4,14 @@ mod layer;
 mod packed;
 mod rows;
 
+use crate::adapters::{self, Kept};
 use crate::arguments::{Channels, Named, check_names};
 use crate::define::{self, Defined};
 use crate::layers::{Given, Known};
 use crate::npy::{Array, Order, Shape, Written};
 use crate::output::{Progress, complain, dtypes, files, show, table, written};
 use crate::pending::{Pending, resolve};
-use crate::{Failure, Result, Verdict, adapters, npy, subject};
+use crate::{Failure, Result, Verdict, npy, subject};
 use nonlin::half::{bf16, f16};
 use nonlin::{Chain, DType, Element, Gpu, Pass, Values, reference};
 use packed::{Arrangement, Packed};
@@ -135,6 +136,8 @@ pub(crate) struct Args {
     /// Use the first adapter whose description contains this, in upper or lower case
     #[arg(long, value_name = "TEXT", conflicts_with = "cpu")]
     adapter: Option<String>,
+    #[command(flatten)]
+    kept: Kept,
     /// Compute the f64 reference on the CPU, rounded once to the dtype; needs no adapter
     #[arg(long)]
     cpu: bool,
@@ -353,7 +356,7 @@ impl Engine {
     fn new(args: &Args) -> Result<Self> {
         Ok(match args.cpu {
             true => Engine::Cpu,
-            false => Engine::Gpu(adapters::open(args.adapter.as_deref())?),
+            false => Engine::Gpu(adapters::open_kept(args.adapter.as_deref(), &args.kept)?),
         })
     }
 

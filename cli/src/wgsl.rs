@@ -2,6 +2,7 @@
 
 mod count;
 mod kernels;
+mod room;
 
 use crate::define::Defined;
 use crate::layers::Given;
@@ -42,6 +43,8 @@ use std::path::{Path, PathBuf};
 /// --count prints instead how many operations each pass of a chain takes for an element, by kind, as they stand in the
 /// text, the test for NaN included: a driver joins some, such as a product and a sum. integer has operations on bits
 /// and conditions too; loads, stores, bits taken for another type and the numbers that random steps draw are not counted.
+/// Without a chain it prints, as Markdown, what each activation takes beside what GPUs have time for while memory moves
+/// an element, by their published peaks.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -52,11 +55,13 @@ Examples:
     nonlin wgsl 'prelu(weight=@w)' --pass backward --shape 32x256x2048
     nonlin wgsl frelu --set norm=train --pass backward --shape 8x32x28x28 --order nhwc
     nonlin wgsl silu --count
+    nonlin wgsl --count
     nonlin wgsl dyrelu_b --dtype f16 --to spirv --out dyrelu_b.spv")]
 pub(crate) struct Args {
     /// The steps, such as 'scale(0.5) | silu | scale(2)', or a layer, such as frelu; `nonlin list`
     /// shows what there is
-    chain: String,
+    #[arg(required_unless_present = "count")]
+    chain: Option<String>,
     #[command(flatten)]
     defined: Defined,
     /// The way through the chain
@@ -108,7 +113,19 @@ enum Language {
 }
 
 pub(crate) fn wgsl(args: &Args) -> Result<Verdict> {
-    let subject = Subject::parse(&args.chain, "wgsl", &args.defined.read()?)?;
+    let defined = args.defined.read()?;
+    let Some(chain) = &args.chain else {
+        let options = [
+            ("--define", !defined.is_empty()),
+            ("--arg", !args.arg.is_empty()),
+            ("--set", !args.set.is_empty()),
+            ("--order", args.order.is_some()),
+            ("--offset", args.offset > 0),
+        ];
+        refuse(&options, "needs a chain, or a layer")?;
+        return show(room::document()?).map(|()| Verdict::Fine);
+    };
+    let subject = Subject::parse(chain, "wgsl", &defined)?;
     if args.to == Language::Spirv && args.out.is_none() && std::io::stdout().is_terminal() {
         let hint = "give --out FILE or redirect the output";
         return Err(Failure(format!(

@@ -16,7 +16,7 @@ use common::{CHAIN, KINDS, Ran, command, data, fields, layers, nonlin, operands}
 use libtest_mimic::{Arguments, Trial};
 use std::io::Write;
 
-const TRIALS: [(&str, fn()); 24] = [
+const TRIALS: [(&str, fn()); 25] = [
     ("adapters_are_listed", adapters_are_listed),
     ("report_of_the_adapter", reports::of_the_adapter),
     (
@@ -28,6 +28,7 @@ const TRIALS: [(&str, fn()); 24] = [
         run_agrees_with_the_reference,
     ),
     ("run_in_16_bits", run_in_16_bits),
+    ("run_keeps_what_is_compiled", run_keeps_what_is_compiled),
     (
         "run_with_operands_and_random_steps",
         run_with_operands_and_random_steps,
@@ -131,6 +132,33 @@ fn an_unknown_adapter_is_refused() {
         let message = "nonlin: no adapter whose description contains \"no such\"; found: ";
         assert!(stderr.starts_with(message), "{stderr}");
     }
+}
+
+/// In the user's cache, where the backend has pipeline caches, unless that is unwanted. Where the cache of a test is, only
+/// Linux lets a variable say.
+fn run_keeps_what_is_compiled() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let y = folder.path().join("y.npy");
+    let x = data("c", "x");
+    let run = |options: &[&str], unwanted: &str| {
+        let (x, y) = (x.to_str().unwrap(), y.to_str().unwrap());
+        let args = ["run", "silu", "--x", x, "--y", y];
+        let mut command = command(&[&args, options].concat());
+        command.env("XDG_CACHE_HOME", folder.path());
+        command.env("NONLIN_NO_CACHE", unwanted);
+        let adapter = Ran::from(command.output().unwrap()).fine();
+        let files = std::fs::read_dir(folder.path().join("nonlin"));
+        let files = files.into_iter().flatten().count();
+        (adapter.contains(" / vulkan / "), files)
+    };
+    let (_, none) = run(&["--no-cache"], "");
+    let (_, none_either) = run(&[], "1");
+    assert_eq!([none, none_either], [0, 0]);
+    let (is_vulkan, files) = run(&[], "");
+    assert_eq!(files, usize::from(is_vulkan));
 }
 
 /// An array in the order of its file.

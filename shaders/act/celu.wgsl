@@ -1,9 +1,11 @@
 //#use math/exp.wgsl
 //#use math/expm1.wgsl
+//#use math/sign.wgsl
 struct Exp { s: f32, k: i32 } //#stub
 fn m_exp(hi: f32, lo: f32) -> Exp { return Exp(hi + lo, 0); } //#stub
 fn m_exp_times(e: Exp, v: f32) -> f32 { return v * e.s; } //#stub
 fn m_expm1(e: Exp) -> f32 { return e.s; } //#stub
+fn m_is_above_zero(x: f32) -> bool { return x > 0.0; } //#stub
 
 // The quotient x / alpha is needed to more digits than f32 holds: in two parts, the first of 12 bits, so that
 // its products with the parts of alpha are exact. This is the second.
@@ -72,4 +74,15 @@ fn act_celu_d_alpha(x: f32, alpha: f32) -> f32 {
     let far = select(m_expm1(e), -1.0, up) - (v + v * e.s) * power;
     let down = select(far, -square * p, (z > -1.0) & (z < 0.65));
     return select(down, 0.0, x > 0.0);
+}
+
+// e^(x / alpha) / alpha, the quotient first: of a negative alpha the exponential alone leaves the range of f32.
+fn act_celu_d2x(x: f32, alpha: f32) -> f32 {
+    let e = celu_exp(x, alpha, 160.0);
+    let v = 1.0 / alpha;
+    let rest = bitcast<f32>(u32(max(e.k, 127)) << 23u);
+    let down = m_exp_times(Exp(e.s, min(e.k, 0)), v);
+    let power = bitcast<f32>(u32(clamp(e.k, 0, 127) + 127) << 23u);
+    let up = select((v + v * e.s) * power, (v + v * e.s) * 1.7014118e38 * rest, e.k > 127);
+    return select(select(down, up, e.k > 0), 0.0, m_is_above_zero(x));
 }

@@ -24,3 +24,8 @@ fn act_elu_dx_from_y(y: f32, alpha: f32) -> f32 {
 fn act_elu_d_alpha(x: f32, alpha: f32) -> f32 {
     return m_expm1(m_exp(clamp(x, -250.0, 0.0), 0.0));
 }
+
+fn act_elu_d2x(x: f32, alpha: f32) -> f32 {
+    let down = m_exp_times(m_exp(clamp(x, -250.0, 0.0), 0.0), alpha);
+    return select(down, 0.0, m_is_above_zero(x));
+}

@@ -2,13 +2,13 @@
 struct Exp { s: f32, k: i32 } //#stub
 fn m_exp_times(e: Exp, v: f32) -> f32 { return v * e.s; } //#stub
 fn m_normal_exp(a: f32) -> Exp { return Exp(a, 0); } //#stub
-fn m_normal_tail(a: f32) -> f32 { return a; } //#stub
+fn m_normal_upper(a: f32) -> f32 { return a; } //#stub
 
 // The normal distribution function at v = (x - mu) / sigma: Q(|v|) below zero, 1 less that above.
 fn act_laplace(x: f32, mu: f32, sigma: f32) -> f32 {
     let v = (x - mu) / sigma;
-    let a = clamp(abs(v), 1e-10, 20.0);
-    let q = m_exp_times(m_normal_exp(a), m_normal_tail(a) / a);
+    let a = min(abs(v), 20.0);
+    let q = m_exp_times(m_normal_exp(a), m_normal_upper(a));
     return select(1.0 - q, q, v < 0.0);
 }
 

@@ -42,3 +42,15 @@ fn act_mish_dx(x: f32) -> f32 {
     let v = b + n / d;
     return select(v, m_exp_times(e, v), down);
 }
+
+// With E = e^x and D = E^2 + 2 E + 2: 4 E / D^3 (4 + 8 E + 6 E^2 + 2 E^3 + x (2 + 2 E - 3 E^2 - 2 E^3)), above zero in q = 1 / E.
+fn act_mish_d2x(x: f32) -> f32 {
+    let a = min(abs(x), MISH_END);
+    let e = m_exp(-a, 0.0);
+    let q = m_exp_value(e);
+    let above = (2.0 - 2.0 * a) + q * ((6.0 - 3.0 * a) + q * ((8.0 + 2.0 * a) + q * (4.0 + 2.0 * a)));
+    let below = (4.0 - 2.0 * a) + q * ((8.0 - 2.0 * a) + q * ((6.0 + 3.0 * a) + q * (2.0 + 2.0 * a)));
+    let d = select(1.0 + 2.0 * (q + q * q), 2.0 + q * (2.0 + q), x < 0.0);
+    let n = select(q * above, below, x < 0.0);
+    return m_exp_times(e, 4.0 * n / (d * d * d));
+}

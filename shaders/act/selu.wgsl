@@ -25,3 +25,8 @@ fn act_selu_dx(x: f32) -> f32 {
 fn act_selu_dx_from_y(y: f32) -> f32 {
     return select(max(y + SELU_DOWN, 0.0) + SELU_DOWN_REST, SELU_UP, m_is_above_zero(y));
 }
+
+fn act_selu_d2x(x: f32) -> f32 {
+    let down = m_exp_times(m_exp(clamp(x, -250.0, 0.0), 0.0), SELU_DOWN);
+    return select(down, 0.0, m_is_above_zero(x));
+}

@@ -17,3 +17,8 @@ fn act_sine_dx(x: f32, omega: f32) -> f32 {
 fn act_sine_d_omega(x: f32, omega: f32) -> f32 {
     return m_if_finite(x * m_cos(m_turns(m_angle(omega, x))), x);
 }
+
+fn act_sine_d2x(x: f32, omega: f32) -> f32 {
+    let z = m_angle(omega, x);
+    return m_if_finite(-omega * (omega * m_sin(z, m_turns(z))), x);
+}

@@ -9,10 +9,16 @@ fn m_tanh_derivative(x: f32) -> f32 { return x; } //#stub
 fn m_exp_times(e: Exp, v: f32) -> f32 { return v * e.s; } //#stub
 fn m_exp_value(e: Exp) -> f32 { return e.s; } //#stub
 
-// tanh(v) = -m / (2 + m) with m = e^(-2 |v|) - 1.
+const SIGMOID_END: f32 = 300.0; //#stub
+
+// tanh(v), from |v| with q = e^(-2 |v|): by q - 1 near zero, where its digits are, and as 1 - 2 q / (1 + q) further out.
 fn situ_tanh(v: f32) -> f32 {
-    let m = m_expm1(m_exp(-min(2.0 * abs(v), 250.0), 0.0));
-    let t = -m / (2.0 + m);
+    let e = m_exp(-abs(clamp(2.0 * v, -SIGMOID_END, SIGMOID_END)), 0.0);
+    let q = m_exp_value(e);
+    let m = m_expm1(e);
+    let far = q < 0.33;
+    let ratio = select(m, 2.0 * q, far) / select(2.0 + m, 1.0 + q, far);
+    let t = select(-ratio, 1.0 - ratio, far);
     return select(t, -t, v < 0.0);
 }
 
@@ -25,18 +31,19 @@ fn act_situ(x: f32, beta: f32) -> f32 {
     return m_times_sigmoid(situ_line(x, x / beta, beta), x);
 }
 
-// tanh'(v) s(x) + beta tanh(v) s'(x), with v = x / beta and tanh'(v) = 4 s'(2 v), and q2 = e^(-2 |v|) for that. With q = e^-|x|, s is 1 / (1 + q) and s' is
-// q / (1 + q)^2; below zero s is q / (1 + q), and q is a factor of both terms.
+// tanh'(v) s(x) + beta tanh(v) s'(x), with v = x / beta. With q = e^-|x|, s is 1 / (1 + q) and s' is q / (1 + q)^2; below zero
+// s is q / (1 + q), and q is a factor of both terms.
 fn act_situ_dx(x: f32, beta: f32) -> f32 {
     let v = x / beta;
-    let e = m_exp(-min(abs(x), 300.0), 0.0);
+    let t = abs(situ_tanh(v));
+    let steep = select(m_tanh_derivative(v), 1.0 - t * t, t < 0.5);
+    let e = m_exp(-min(abs(x), SIGMOID_END), 0.0);
     let q = m_exp_value(e);
-    let e2 = m_exp(-min(2.0 * abs(v), 300.0), 0.0);
-    let q2 = m_exp_value(e2);
-    let up = m_exp_times(e2, 4.0 / ((1.0 + q2 * (2.0 + q2)) * (1.0 + q)));
-    let down = situ_line(x, v, beta) / (1.0 + q * (2.0 + q));
-    let far = m_exp_times(e, select(down, up + down, x < 0.0));
-    return select(up + far, far, x < 0.0);
+    let down = x < 0.0;
+    let line = situ_line(x, v, beta);
+    let flat = select(m_exp_times(e, line), line, down);
+    let sum = steep / (1.0 + q) + flat / (1.0 + (2.0 * q + q * q));
+    return select(sum, m_exp_times(e, sum), down);
 }
 
 // (tanh(v) - v tanh'(v)) s(x).

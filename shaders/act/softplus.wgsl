@@ -29,3 +29,10 @@ fn act_softplus_dx(x: f32, beta: f32, threshold: f32) -> f32 {
 fn act_softplus_dx_from_y(y: f32, beta: f32, threshold: f32) -> f32 {
     return -m_expm1(m_exp(clamp(-beta * y, -250.0, 0.0), 0.0));
 }
+
+fn act_softplus_d2x(x: f32, beta: f32, threshold: f32) -> f32 {
+    let z = beta * x;
+    let e = m_exp(-min(abs(z), 250.0), 0.0);
+    let q = m_exp_value(e);
+    return select(m_exp_times(e, beta / (1.0 + q * (2.0 + q))), 0.0, z > threshold);
+}

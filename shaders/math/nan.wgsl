@@ -13,6 +13,12 @@ fn m_or_nan_if(v: f32, parameter: f32, is_used: bool) -> f32 {
     return bitcast<f32>(select(bitcast<u32>(v), 0x7fc00000u, is_used & f32_is_nan(bitcast<u32>(parameter))));
 }
 
+// A gradient times a tangent times a second derivative. Where that is exactly zero nothing passes, as in m_masked.
+fn m_bent(bend: f32, tangent: f32, gradient: f32) -> f32 {
+    let v = select(bend * tangent * gradient, 0.0, bend == 0.0);
+    return m_or_nan(m_or_nan(v, tangent), gradient);
+}
+
 // A gradient times a derivative. Where that is exactly zero nothing passes, not even an infinite gradient; NaN does.
 fn m_masked(gradient: f32, slope: f32) -> f32 {
     let is_infinite = (bitcast<u32>(gradient) & 0x7fffffffu) == 0x7f800000u;

@@ -1,6 +1,6 @@
 //! The absolute value. Its derivative is 0 at 0.
 
-use super::{FromY, Room};
+use super::{FromY, Room, Second};
 
 pub(super) const ROOM: Room = Room {
     source: "torch.abs",
@@ -13,5 +13,6 @@ pub(super) const ROOM: Room = Room {
     knots: |_| vec![0.0],
     from_y: FromY::No("the sign of x is lost"),
     is_exact_in_f32: true,
+    second: Second::Zero,
     ..Room::PLAIN
 };

@@ -1,6 +1,6 @@
 //! CELU.
 
-use super::{Counts, Domain, FromY, Gradient, Room};
+use super::{Bend, Counts, Domain, FromY, Gradient, Room, Second};
 
 pub(super) const ROOM: Room = Room {
     source: "Barron 2017, arXiv:1704.07483; torch.nn.CELU",
@@ -26,6 +26,16 @@ pub(super) const ROOM: Room = Room {
         d: |x, p| if x > 0.0 { 0.0 } else { bend(x / p[0]) },
         terms: |_, _| 0.0,
     }],
+    second: Second::Is(Bend {
+        is_flat: true,
+        ..Bend::new(|x, p| {
+            if x > 0.0 {
+                0.0
+            } else {
+                (x / p[0]).exp() / p[0]
+            }
+        })
+    }),
     ..Room::PLAIN
 };
 

@@ -1,6 +1,6 @@
 //! ELU.
 
-use super::{Counts, Domain, FromY, Gradient, Room};
+use super::{Bend, Counts, Domain, FromY, Gradient, Room, Second};
 
 pub(super) const ROOM: Room = Room {
     source: "Clevert et al. 2015, arXiv:1511.07289; torch.nn.ELU",
@@ -20,5 +20,9 @@ pub(super) const ROOM: Room = Room {
         d: |x, _| x.min(0.0).exp_m1(),
         terms: |_, _| 0.0,
     }],
+    second: Second::Is(Bend {
+        is_flat: true,
+        ..Bend::new(|x, p| if x > 0.0 { 0.0 } else { p[0] * x.exp() })
+    }),
     ..Room::PLAIN
 };

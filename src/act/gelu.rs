@@ -1,7 +1,7 @@
 //! GELU with the error function.
 
-use super::{FromY, Room};
-use std::f64::consts::{FRAC_1_SQRT_2, PI};
+use super::{Bend, FromY, Room, Second};
+use std::f64::consts::{FRAC_1_SQRT_2, PI, SQRT_2};
 
 pub(super) const ROOM: Room = Room {
     source: "Hendrycks and Gimpel 2016, arXiv:1606.08415; torch.nn.GELU",
@@ -13,6 +13,9 @@ pub(super) const ROOM: Room = Room {
         "0.0",
         "select(0.0, 0.0625 * abs(dy), abs(x + 1.0) < 0.5)",
     ],
+    second: Second::Is(Bend::new(|x, _| {
+        density(x) * (SQRT_2 - x) * (SQRT_2 + x)
+    })),
     walked: Some([4.0, 4.0]),
     ..Room::PLAIN
 };

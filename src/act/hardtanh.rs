@@ -1,6 +1,6 @@
 //! Hard tanh.
 
-use super::{Domain, FromY, Room};
+use super::{Domain, FromY, Room, Second};
 
 pub(super) const ROOM: Room = Room {
     source: "Collobert 2004, Large Scale Machine Learning; torch.nn.Hardtanh",
@@ -17,5 +17,6 @@ pub(super) const ROOM: Room = Room {
     from_y: FromY::Yes(|y, p| if y > p[0] && y < p[1] { 1.0 } else { 0.0 }),
     is_flat: true,
     is_exact_in_f32: true,
+    second: Second::Zero,
     ..Room::PLAIN
 };

@@ -1,6 +1,6 @@
 //! Leaky ReLU.
 
-use super::{Counts, FromY, Gradient, Room};
+use super::{Counts, FromY, Gradient, Room, Second};
 
 pub(super) const ROOM: Room = Room {
     source: "Maas et al. 2013, Rectifier Nonlinearities Improve Neural Network Acoustic Models; \
@@ -20,5 +20,6 @@ pub(super) const ROOM: Room = Room {
         d: |x, _| x.min(0.0),
         terms: |_, _| 0.0,
     }],
+    second: Second::Zero,
     ..Room::PLAIN
 };

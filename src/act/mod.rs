@@ -46,6 +46,8 @@ pub(crate) struct Room {
     pub(crate) is_exact_in_f32: bool,
     /// Where terms of the value and of the derivative, with dy, cancel: their magnitude in f32, as WGSL.
     pub(crate) wgsl_terms: [&'static str; 2],
+    /// The second derivative, if it is here.
+    pub(crate) second: Second,
     /// Whether the derivative can be had from the value.
     pub(crate) from_y: FromY,
     /// The parameters that can be learned, with the value's derivative with respect to each.
@@ -114,6 +116,43 @@ pub(crate) enum Counts {
     UpToZero,
 }
 
+/// An activation's second derivative.
+pub(crate) enum Second {
+    /// It has none here: why.
+    No(&'static str),
+    /// Zero wherever the function has one: it is linear from knot to knot. The shader has nothing for it.
+    Zero,
+    /// The shader has it as `act_<name>_d2x`.
+    Is(Bend),
+}
+
+/// A second derivative that is a function of x.
+pub(crate) struct Bend {
+    pub(crate) d2x: fn(x: f64, p: &[f64]) -> f64,
+    /// The error allowed to the shader's, in ULP.
+    pub(crate) budget: f64,
+    /// Its zeros around which it has no relative accuracy, as `Room::roots`.
+    pub(crate) roots: &'static [f64],
+    /// As `Room::dx_terms`.
+    pub(crate) terms: fn(x: f64, p: &[f64]) -> f64,
+    /// Whether the function is linear in some region: where this is exactly zero, it lets nothing pass, not even what is
+    /// infinite.
+    pub(crate) is_flat: bool,
+}
+
+impl Bend {
+    /// Most of them: 8 ULP, twice what a derivative has, as it is made of twice as many operations; no roots.
+    const fn new(d2x: fn(x: f64, p: &[f64]) -> f64) -> Bend {
+        Bend {
+            d2x,
+            budget: 8.0,
+            roots: &[],
+            terms: |_, _| 0.0,
+            is_flat: false,
+        }
+    }
+}
+
 /// Whether, and how, the derivative is a function of the value, so that a backward pass can keep y in
 /// the place of x.
 pub(crate) enum FromY {
@@ -150,6 +189,7 @@ impl Room {
         turns: None,
         is_exact_in_f32: false,
         wgsl_terms: ["0.0"; 2],
+        second: Second::No("nobody has written it yet"),
         from_y: FromY::No("nobody has looked for a formula yet"),
         gradients: &[],
     };
@@ -359,6 +399,23 @@ impl Activation {
         self.entry().room.walked
     }
 
+    /// The error allowed to the GPU's second derivative, in ULP; none where there is no such.
+    ///
+    /// ```
+    /// use nonlin::Activation;
+    ///
+    /// assert_eq!(Activation::Relu.second_budget(), Some(0.0));
+    /// assert_eq!(Activation::Step.second_budget(), Some(0.0));
+    /// assert_eq!(Activation::Erf.second_budget(), None);
+    /// ```
+    pub fn second_budget(&self) -> Option<f64> {
+        match &self.entry().room.second {
+            Second::No(_) => None,
+            Second::Zero => Some(0.0),
+            Second::Is(bend) => Some(bend.budget),
+        }
+    }
+
     /// The inputs where the formula changes, for the parameters that this activation has.
     pub fn knots(&self) -> Vec<f64> {
         (self.entry().room.knots)(&self.values_f64())
@@ -398,4 +455,14 @@ fn turned(z: f64, factor: f64) -> f64 {
 /// The logistic function in f64.
 fn sigmoid64(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
+}
+
+/// Its second derivative: s (1 - s) (1 - 2 s), where 2 s - 1 is tanh(x / 2).
+fn sigmoid_bend64(x: f64) -> f64 {
+    -sigmoid64(x) * sigmoid64(-x) * (x / 2.0).tanh()
+}
+
+/// The second derivative of x s(x): 2 s' + x s''.
+fn swish_bend64(x: f64) -> f64 {
+    sigmoid64(x) * sigmoid64(-x) * (2.0 - x * (x / 2.0).tanh())
 }

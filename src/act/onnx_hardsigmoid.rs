@@ -1,6 +1,6 @@
 //! ONNX's hard sigmoid, with any slope and offset.
 
-use super::{Domain, FromY, Room};
+use super::{Domain, FromY, Room, Second};
 
 pub(super) const ROOM: Room = Room {
     source: "ONNX operator HardSigmoid, version 6",
@@ -29,5 +29,6 @@ pub(super) const ROOM: Room = Room {
         "select(0.0, value + 2.0 * abs(args.scalars.s1_beta), value > 0.0)",
         "0.0",
     ],
+    second: Second::Zero,
     ..Room::PLAIN
 };

@@ -1,6 +1,6 @@
 //! PReLU: a leaky ReLU whose slope is learned.
 
-use super::{Counts, FromY, Gradient, Room};
+use super::{Counts, FromY, Gradient, Room, Second};
 
 pub(super) const ROOM: Room = Room {
     source: "He et al. 2015, Delving Deep into Rectifiers, arXiv:1502.01852; torch.nn.PReLU",
@@ -19,5 +19,6 @@ pub(super) const ROOM: Room = Room {
         d: |x, _| x.min(0.0),
         terms: |_, _| 0.0,
     }],
+    second: Second::Zero,
     ..Room::PLAIN
 };

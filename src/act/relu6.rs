@@ -1,6 +1,6 @@
 //! ReLU6.
 
-use super::{FromY, Room};
+use super::{FromY, Room, Second};
 
 pub(super) const ROOM: Room = Room {
     source: "Krizhevsky 2010, Convolutional Deep Belief Networks on CIFAR-10; torch.nn.ReLU6",
@@ -10,5 +10,6 @@ pub(super) const ROOM: Room = Room {
     from_y: FromY::Yes(|y, _| if y > 0.0 && y < 6.0 { 1.0 } else { 0.0 }),
     is_flat: true,
     is_exact_in_f32: true,
+    second: Second::Zero,
     ..Room::PLAIN
 };

@@ -1,6 +1,6 @@
 //! SELU.
 
-use super::{FromY, Room};
+use super::{Bend, FromY, Room, Second};
 
 pub(super) const ROOM: Room = Room {
     source: "Klambauer et al. 2017, arXiv:1706.02515; torch.nn.SELU",
@@ -20,6 +20,16 @@ pub(super) const ROOM: Room = Room {
     },
     knots: |_| vec![0.0],
     from_y: FromY::Yes(|y, _| if y > 0.0 { SCALE } else { y + SCALE * ALPHA }),
+    second: Second::Is(Bend {
+        is_flat: true,
+        ..Bend::new(|x, _| {
+            if x > 0.0 {
+                0.0
+            } else {
+                SCALE * ALPHA * x.exp()
+            }
+        })
+    }),
     ..Room::PLAIN
 };
 

@@ -1,6 +1,6 @@
 //! ONNX's shrinkage: soft for bias = lambd, hard for bias = 0.
 
-use super::{FromY, Room};
+use super::{FromY, Room, Second};
 
 pub(super) const ROOM: Room = Room {
     source: "ONNX operator Shrink, version 9",
@@ -18,6 +18,7 @@ pub(super) const ROOM: Room = Room {
         dx: |y, _| if y == 0.0 { 0.0 } else { 1.0 },
     },
     is_flat: true,
+    second: Second::Zero,
     walked: Some([0.5, 0.5]),
     ..Room::PLAIN
 };

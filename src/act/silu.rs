@@ -1,6 +1,6 @@
 //! SiLU, the same as swish(beta=1).
 
-use super::{FromY, Room, sigmoid64};
+use super::{Bend, FromY, Room, Second, sigmoid64, swish_bend64};
 
 pub(super) const ROOM: Room = Room {
     source: "Hendrycks and Gimpel 2016, arXiv:1606.08415; Elfwing et al. 2017, arXiv:1702.03118; \
@@ -13,5 +13,10 @@ pub(super) const ROOM: Room = Room {
         "0.0",
         "select(0.0, 0.0625 * abs(dy), abs(x + 1.0) < 0.5)",
     ],
+    second: Second::Is(Bend {
+        roots: &[-2.399_357_280_515_468, 2.399_357_280_515_468],
+        ..Bend::new(|x, _| swish_bend64(x))
+    }),
+    walked: Some([3.0, 3.5]),
     ..Room::PLAIN
 };

@@ -1,6 +1,6 @@
 //! The sine of a multiple.
 
-use super::{Counts, Domain, FromY, Gradient, Room, Turns, angle, turned};
+use super::{Bend, Counts, Domain, FromY, Gradient, Room, Second, Turns, angle, turned};
 
 pub(super) const ROOM: Room = Room {
     source: "Sitzmann et al. 2020, arXiv:2006.09661, with omega 30; torch.sin",
@@ -29,5 +29,12 @@ pub(super) const ROOM: Room = Room {
         terms: |x, p| x.abs() * (turned(p[0] * x, p[0]) / 2.0 + 0.125),
     }],
     wgsl_terms: ["0.125", "0.125 * abs(dy * args.scalars.s1_omega)"],
+    second: Second::Is(Bend {
+        terms: |x, p| match p[0] * x {
+            z if z.abs() <= 1.5 => 0.0,
+            z => p[0] * p[0] * (turned(z, p[0]) / 2.0 + 0.125),
+        },
+        ..Bend::new(|x, p| angle(x, |x| -p[0] * p[0] * (p[0] * x).sin()))
+    }),
     ..Room::PLAIN
 };

@@ -1,6 +1,6 @@
 //! Softplus, linear above a threshold.
 
-use super::{Domain, FromY, Room, sigmoid64};
+use super::{Bend, Domain, FromY, Room, Second, sigmoid64};
 
 pub(super) const ROOM: Room = Room {
     source: "Dugas et al. 2000, Incorporating Second-Order Functional Knowledge for Better Option \
@@ -35,5 +35,12 @@ pub(super) const ROOM: Room = Room {
             }
         },
     },
+    second: Second::Is(Bend {
+        is_flat: true,
+        ..Bend::new(|x, p| match p[0] * x {
+            z if z > p[1] => 0.0,
+            z => p[0] * sigmoid64(z) * sigmoid64(-z),
+        })
+    }),
     ..Room::PLAIN
 };

@@ -1,6 +1,6 @@
 //! Soft shrinkage.
 
-use super::{Domain, FromY, Room};
+use super::{Domain, FromY, Room, Second};
 
 pub(super) const ROOM: Room = Room {
     source: "Donoho 1995, De-Noising by Soft-Thresholding; torch.nn.Softshrink",
@@ -18,6 +18,7 @@ pub(super) const ROOM: Room = Room {
     knots: |p| vec![-p[0], p[0]],
     from_y: FromY::Yes(|y, _| if y == 0.0 { 0.0 } else { 1.0 }),
     is_flat: true,
+    second: Second::Zero,
     walked: Some([0.5, 0.5]),
     ..Room::PLAIN
 };

@@ -1,6 +1,6 @@
 //! Sparse sigmoid.
 
-use super::{FromY, Room};
+use super::{FromY, Room, Second};
 
 pub(super) const ROOM: Room = Room {
     source: "Martins and Astudillo 2016, arXiv:1602.02068; jax.nn.sparse_sigmoid",
@@ -14,5 +14,6 @@ pub(super) const ROOM: Room = Room {
     knots: |_| vec![-1.0, 1.0],
     from_y: FromY::No("at -1 and 1 the derivative is another than where the value is the same"),
     is_flat: true,
+    second: Second::Zero,
     ..Room::PLAIN
 };

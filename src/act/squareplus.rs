@@ -1,6 +1,6 @@
 //! Squareplus.
 
-use super::{Domain, FromY, Room};
+use super::{Bend, Domain, FromY, Room, Second};
 
 pub(super) const ROOM: Room = Room {
     source: "Barron 2021, arXiv:2112.11687; jax.nn.squareplus",
@@ -34,5 +34,12 @@ pub(super) const ROOM: Room = Room {
         needs: "b > 0",
         dx: |y, p| 1.0 / (1.0 + p[0] / (4.0 * y * y)),
     },
+    second: Second::Is(Bend {
+        is_flat: true,
+        ..Bend::new(|x, p| match p[0] == 0.0 {
+            true => 0.0,
+            false => p[0] / 2.0 / x.hypot(p[0].sqrt()).powi(3),
+        })
+    }),
     ..Room::PLAIN
 };

@@ -1,6 +1,6 @@
 //! The unit step. No gradient passes anywhere.
 
-use super::{FromY, Room};
+use super::{FromY, Room, Second};
 
 pub(super) const ROOM: Room = Room {
     source: "torch.heaviside, with 0 at 0",
@@ -10,5 +10,6 @@ pub(super) const ROOM: Room = Room {
     from_y: FromY::Yes(|_, _| 0.0),
     is_flat: true,
     is_exact_in_f32: true,
+    second: Second::Zero,
     ..Room::PLAIN
 };

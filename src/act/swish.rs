@@ -1,6 +1,6 @@
 //! Swish.
 
-use super::{Counts, Domain, FromY, Gradient, Room, sigmoid64};
+use super::{Bend, Counts, Domain, FromY, Gradient, Room, Second, sigmoid64, swish_bend64};
 
 pub(super) const ROOM: Room = Room {
     source: "Ramachandran et al. 2017, arXiv:1710.05941",
@@ -21,5 +21,9 @@ pub(super) const ROOM: Room = Room {
         "0.0",
         "select(0.0, 0.0625 * abs(dy), abs(x * args.scalars.s1_beta + 1.0) < 0.5)",
     ],
+    second: Second::Is(Bend {
+        roots: &[-2.399_357_280_515_468, 2.399_357_280_515_468],
+        ..Bend::new(|x, p| p[0] * swish_bend64(p[0] * x))
+    }),
     ..Room::PLAIN
 };

@@ -1,6 +1,6 @@
 //! The hyperbolic tangent.
 
-use super::{FromY, Room};
+use super::{Bend, FromY, Room, Second};
 
 pub(super) const ROOM: Room = Room {
     source: "torch.nn.Tanh",
@@ -8,5 +8,7 @@ pub(super) const ROOM: Room = Room {
     // 1 - tanh(x)^2 without the cancellation.
     dx: |x, _| x.cosh().powi(-2),
     from_y: FromY::Yes(|y, _| (1.0 - y) * (1.0 + y)),
+    // tanh(x) is 2 sigmoid(2 x) - 1.
+    second: Second::Is(Bend::new(|x, _| -2.0 * x.tanh() * x.cosh().powi(-2))),
     ..Room::PLAIN
 };

@@ -1,6 +1,6 @@
 //! Threshold. PyTorch has no defaults; these make it ReLU.
 
-use super::{FromY, Room};
+use super::{FromY, Room, Second};
 
 pub(super) const ROOM: Room = Room {
     source: "torch.nn.Threshold",
@@ -14,6 +14,7 @@ pub(super) const ROOM: Room = Room {
     },
     is_flat: true,
     is_exact_in_f32: true,
+    second: Second::Zero,
     walked: Some([0.5, 0.5]),
     ..Room::PLAIN
 };

@@ -10,6 +10,8 @@ pub(crate) type Function64 = Box<dyn Fn(f64, &[f64]) -> f64 + Send + Sync>;
 pub(crate) struct Reference {
     pub(crate) y: Function64,
     pub(crate) dx: Function64,
+    /// The second derivative, if it is known.
+    pub(crate) d2x: Option<Function64>,
     /// The value's derivative with respect to each parameter; empty where nobody gave any.
     pub(crate) shares: Vec<Function64>,
 }
@@ -18,7 +20,8 @@ pub(crate) struct Reference {
 /// built-in ones are. Clones share it.
 ///
 /// The text has `act_<name>` and `act_<name>_dx`, of f32: x, then the parameters by name. For a parameter that
-/// is to be learned it also has `act_<name>_d_<parameter>`, the value's derivative with respect to it.
+/// is to be learned it also has `act_<name>_d_<parameter>`, the value's derivative with respect to it; and for double
+/// backward `act_<name>_d2x`, the second derivative.
 /// Whatever else it declares has names that begin with `<name>_`. It may use the library's functions:
 /// `//#use math/exp.wgsl` brings in a file of `shaders/`. Of [`Custom::from_value`] the value alone is enough.
 ///
@@ -95,6 +98,27 @@ impl Custom {
             reference: Some(Arc::new(Reference {
                 y: Box::new(y),
                 dx: Box::new(dx),
+                d2x: None,
+                shares: Vec::new(),
+            })),
+            shares_formula: false,
+            ..self
+        }
+    }
+
+    /// The same activation with its definition in f64, as [`with_reference`](Self::with_reference), and the second derivative.
+    #[must_use]
+    pub fn with_second_reference(
+        self,
+        y: impl Fn(f64, &[f64]) -> f64 + Send + Sync + 'static,
+        dx: impl Fn(f64, &[f64]) -> f64 + Send + Sync + 'static,
+        d2x: impl Fn(f64, &[f64]) -> f64 + Send + Sync + 'static,
+    ) -> Self {
+        Custom {
+            reference: Some(Arc::new(Reference {
+                y: Box::new(y),
+                dx: Box::new(dx),
+                d2x: Some(Box::new(d2x)),
                 shares: Vec::new(),
             })),
             shares_formula: false,
@@ -147,8 +171,17 @@ impl Custom {
 
     /// Whether the text has the value's derivative with respect to a parameter.
     pub(crate) fn has_gradient(&self, parameter: &str) -> bool {
+        self.has(&format!("d_{parameter}"))
+    }
+
+    /// Whether the text has the second derivative.
+    pub(crate) fn has_second(&self) -> bool {
+        self.has("d2x")
+    }
+
+    fn has(&self, derivative: &str) -> bool {
         self.wgsl()
-            .contains(&format!("fn act_{}_d_{parameter}(", self.name()))
+            .contains(&format!("fn act_{}_{derivative}(", self.name()))
     }
 
     /// The definition in f64.

@@ -7,7 +7,7 @@ pub(crate) mod row;
 pub(crate) mod step;
 pub(crate) mod text;
 
-use crate::act::{Activation, FromY};
+use crate::act::{Activation, FromY, Second};
 use crate::error::{ChainError, Error};
 use crate::pass::Pass;
 use crate::tensor::dtype::DType;
@@ -139,7 +139,7 @@ impl Chain {
 
     /// Whether steps draw random numbers.
     pub fn is_random(&self) -> bool {
-        !self.draws().is_empty()
+        has_random(&self.steps)
     }
 
     /// The chain as it is evaluated after training: without dropout, and with the mean slope for rrelu.
@@ -170,7 +170,7 @@ impl Chain {
     /// ```
     pub fn rounds_right(&self, pass: Pass, dtype: DType) -> bool {
         let is_default = |activation: Activation| activation == activation.plain();
-        pass != Pass::BackwardFromY && dtype.size() == 2 && self.single().is_some_and(is_default)
+        Pass::FROM_X.contains(&pass) && dtype.size() == 2 && self.single().is_some_and(is_default)
     }
 
     /// The activation that this chain is, if it is one with constants.
@@ -187,7 +187,8 @@ impl Chain {
 
     /// Whether a pass can be had of this chain: an error says why not. Forward and backward from x can
     /// be had of all; backward from y needs at most one activation, one whose derivative is a function
-    /// of its value, and neither operands nor random steps beside it; scales behind it must not be zero.
+    /// of its value, and neither operands nor random steps beside it; scales behind it must not be zero. Double backward
+    /// needs second derivatives of all steps from x to the chain's value.
     ///
     /// ```
     /// use nonlin::{Activation, Chain, Pass};
@@ -198,8 +199,11 @@ impl Chain {
     /// ```
     ///
     /// # Errors
-    /// [`ChainError::NeedsInput`].
+    /// [`ChainError::NeedsInput`], [`ChainError::NoSecondDerivative`].
     pub fn supports(&self, pass: Pass) -> Result<(), Error> {
+        if pass == Pass::DoubleBackward {
+            return self.supports_second();
+        }
         if let Some(place) = self.row_place() {
             return self.supports_rows(pass, &place);
         }
@@ -243,6 +247,30 @@ impl Chain {
             }
         }
         Ok(())
+    }
+
+    /// Whether all steps have second derivatives. Those of branches do not matter: x is not in what they make.
+    fn supports_second(&self) -> Result<(), Error> {
+        let without = |(index, step): (usize, &Step)| {
+            let why = match &step.function {
+                Function::Activation(activation) => match activation.entry().room.second {
+                    Second::No(why) => why,
+                    _ => return None,
+                },
+                Function::Custom(custom) if !custom.has_second() => {
+                    "its text has no function for it, act_NAME_d2x"
+                }
+                Function::Row(_) | Function::Causal => "it goes over whole rows",
+                _ => return None,
+            };
+            Some(Error::Chain(ChainError::NoSecondDerivative {
+                step: index + 1,
+                name: step.name().to_owned(),
+                why: why.to_owned(),
+            }))
+        };
+        let mut steps = self.steps.iter().enumerate();
+        steps.find_map(without).map_or(Ok(()), Err)
     }
 
     /// The constants of all steps, in order: all that two chains of one structure differ in. Behind the p
@@ -292,6 +320,14 @@ fn add_operands<'a>(names: &mut Vec<&'a str>, steps: &'a [Step]) {
             add_operands(names, steps);
         }
     }
+}
+
+/// Whether steps, or those in their branches, draw.
+fn has_random(steps: &[Step]) -> bool {
+    steps.iter().any(|step| {
+        let mut branches = step.arguments.iter().filter_map(Argument::operand);
+        step.function.is_random() || branches.any(|(_, steps)| has_random(steps))
+    })
 }
 
 /// A step after training; none of dropout.

@@ -1,6 +1,6 @@
 //! Enclosures: the interval of all values that a correct kernel may hold, and what steps make of it.
 
-use crate::act::Counts;
+use crate::act::{Counts, Room};
 use crate::reference::{FromValue, Kind64, Step64, at, rounded};
 use crate::tensor::dtype::DType;
 use crate::ulp::{ulp, ulp_in};
@@ -84,7 +84,7 @@ impl Enclosure {
         self.lo.is_infinite() || self.hi.is_infinite()
     }
 
-    fn has_zero(self) -> bool {
+    pub(super) fn has_zero(self) -> bool {
         self.lo <= 0.0 && self.hi >= 0.0
     }
 
@@ -185,6 +185,14 @@ impl Enclosure {
         }
     }
 
+    /// A step's second derivatives.
+    pub(super) fn bend(self, step: &Step64, p: &Parameters<'_>) -> Enclosure {
+        match step.is_straight() {
+            true => Self::hull([0.0]).or_nan(self.nan),
+            false => self.image(step, p, Of::Bend),
+        }
+    }
+
     /// A step's derivatives with respect to a parameter.
     pub(super) fn share(
         self,
@@ -210,6 +218,7 @@ impl Enclosure {
         let f = |x: f64, p: &[f64]| match of {
             Of::Value => step.value(x, p),
             Of::Slope => step.slope(x, p),
+            Of::Bend => step.bend(x, p),
             Of::Share(parameter, name) => step.share(parameter, name, x, p),
             Of::FromValue(dx) => at(dx, x, p),
         };
@@ -248,7 +257,11 @@ impl Enclosure {
             let by = swing * self.turn(p, &nudged).min(2.0);
             image = image.and(image.lo - by).and(image.hi + by);
         }
-        image.widened(step.budget(), floor(step, p, middle, of))
+        let budget = match (of, step.room_bend()) {
+            (Of::Bend, Some(bend)) => bend.budget,
+            _ => step.budget(),
+        };
+        image.widened(budget, floor(step, p, middle, of))
     }
 
     /// The ends, and where values and derivatives turn between them: at zero and at knots, if they turn within so short an
@@ -412,6 +425,8 @@ pub(super) enum Of<'a> {
     Value,
     /// The derivative.
     Slope,
+    /// The second derivative.
+    Bend,
     /// The derivative with respect to a parameter, by index and name.
     Share(usize, &'a str),
     /// The derivative as a function of the value.
@@ -424,6 +439,7 @@ impl Of<'_> {
         match self {
             Of::Value => false,
             Of::Slope | Of::FromValue(_) => step.is_mask(),
+            Of::Bend => is_bend_mask(step),
             Of::Share(_, name) => step.is_share_mask(name),
         }
     }
@@ -469,6 +485,7 @@ fn swing(step: &Step64, p: &[f64], of: Of<'_>, x: f64) -> f64 {
     match of {
         Of::Value => (turns.y)(p),
         Of::Slope | Of::FromValue(_) => (turns.dx)(p),
+        Of::Bend => (turns.dx)(p) * (turns.dx)(p),
         Of::Share(..) => (x / p[0]).abs() * (turns.dx)(p) + (turns.y)(p) * (turns.y)(p),
     }
 }
@@ -489,21 +506,28 @@ pub(super) fn floor(step: &Step64, p: &[f64], x: f64, of: Of<'_>) -> f64 {
     let Some(room) = step.room() else { return 0.0 };
     match of {
         Of::Value => at(room.y_terms, x, p),
-        Of::Slope => {
-            let z = room.product.map_or(x, |index| p[index] * x);
-            let near = room
-                .roots
-                .iter()
-                .any(|root| (z - root).abs() <= ROOT_WINDOW);
-            let scale = if near { ROOT_SCALE } else { 0.0 };
-            at(room.dx_terms, x, p).max(scale)
-        }
+        Of::Slope => at(room.dx_terms, x, p).max(scale_at(room, room.roots, x, p)),
+        Of::Bend => step.room_bend().map_or(0.0, |bend| {
+            at(bend.terms, x, p).max(scale_at(room, bend.roots, x, p))
+        }),
         Of::Share(_, name) => {
             let gradient = room.gradients.iter().find(|g| g.parameter == name);
             gradient.map_or(0.0, |gradient| at(gradient.terms, x, p))
         }
         Of::FromValue(_) => 0.0,
     }
+}
+
+/// The magnitude below which ULP are not measured since a root is near.
+fn scale_at(room: &Room, roots: &[f64], x: f64, p: &[f64]) -> f64 {
+    let z = room.product.map_or(x, |index| p[index] * x);
+    let is_near = roots.iter().any(|root| (z - root).abs() <= ROOT_WINDOW);
+    if is_near { ROOT_SCALE } else { 0.0 }
+}
+
+/// Whether a step's second derivative is exactly zero somewhere, and lets nothing pass there.
+pub(super) fn is_bend_mask(step: &Step64) -> bool {
+    step.is_straight() || step.room_bend().is_some_and(|bend| bend.is_flat)
 }
 
 /// A slope, or a parameter's derivative, and whether one of exactly zero lets nothing pass, not even an infinite gradient.

@@ -8,7 +8,8 @@ use crate::chain::Chain;
 use crate::error::{Error, same_length};
 use crate::pass::Pass;
 use crate::reference::{
-    Eval, FromValue, Kind64, Step64, backward_from_y_with, backward_with, forward_with, from_y,
+    Eval, FromValue, Kind64, Step64, backward_from_y_with, backward_with, double_backward_with,
+    forward_with, from_y,
 };
 use crate::tensor::dtype::{DType, Element};
 use crate::tensor::values::Values;
@@ -30,7 +31,16 @@ pub struct Expected {
     x: Vec<f32>,
     /// For a backward pass.
     dy: Option<Vec<f32>>,
+    /// For double backward.
+    second: Option<SecondOf>,
     pub(super) wants: Vec<f64>,
+}
+
+/// One of the results of double backward.
+struct SecondOf {
+    ddx: Vec<f32>,
+    /// Which one, by index: ddy or dx.
+    index: usize,
 }
 
 /// How the pass goes.
@@ -93,6 +103,7 @@ impl Expected {
             wants,
             x,
             dy: None,
+            second: None,
         })
     }
 
@@ -128,6 +139,7 @@ impl Expected {
             wants,
             x,
             dy: Some(dy),
+            second: None,
         })
     }
 
@@ -169,7 +181,52 @@ impl Expected {
             wants,
             x,
             dy: Some(dy),
+            second: None,
         })
+    }
+
+    /// The gradients with respect to dy and to x, in this order, given `ddx`, that with respect to dx.
+    ///
+    /// # Errors
+    /// As [`reference::double_backward`](crate::reference::double_backward).
+    pub fn double_backward<X: Element, G: Element, D: Element>(
+        chain: &Chain,
+        x: &[X],
+        dy: &[G],
+        ddx: &[D],
+    ) -> Result<[Self; 2], Error> {
+        Self::double_backward_with(chain, x, dy, ddx, &Values::new())
+    }
+
+    /// The same with the values of the chain's operands.
+    ///
+    /// # Errors
+    /// As [`reference::double_backward_with`](crate::reference::double_backward_with).
+    pub fn double_backward_with<X: Element, G: Element, D: Element>(
+        chain: &Chain,
+        x: &[X],
+        dy: &[G],
+        ddx: &[D],
+        values: &Values,
+    ) -> Result<[Self; 2], Error> {
+        let wants = double_backward_with(chain, x, dy, ddx, values)?;
+        let lengths = [x.len(), dy.len(), ddx.len()];
+        let of = |index: usize, wants: Vec<f64>| -> Result<Self, Error> {
+            let eval = Eval::second(chain, lengths, values)?;
+            Ok(Expected {
+                is_told: !eval.has_budget(),
+                what: What::FromX(eval),
+                wants,
+                x: x.iter().map(|x| x.to_f32()).collect(),
+                dy: Some(dy.iter().map(|dy| dy.to_f32()).collect()),
+                second: Some(SecondOf {
+                    ddx: ddx.iter().map(|ddx| ddx.to_f32()).collect(),
+                    index,
+                }),
+            })
+        };
+        let [ddy, dx] = wants;
+        Ok([of(0, ddy)?, of(1, dx)?])
     }
 
     /// Compares results with what they should be.
@@ -188,7 +245,11 @@ impl Expected {
     /// # Errors
     /// [`OperandError::LengthMismatch`](crate::OperandError::LengthMismatch); the report is left as it was.
     pub fn compare_into<T: Element>(&self, report: &mut Report, got: &[T]) -> Result<(), Error> {
-        let name = if self.dy.is_some() { "dx" } else { "y" };
+        let name = match (&self.dy, &self.second) {
+            (_, Some(SecondOf { index: 0, .. })) => "ddy",
+            (Some(_), _) => "dx",
+            (None, _) => "y",
+        };
         same_length("x", self.x.len() as u64, name, got.len() as u64)?;
         let least = self.least_allowed(T::DTYPE);
         // Most elements need no enclosure: an error that is allowed everywhere, and no larger than one
@@ -238,7 +299,12 @@ impl Expected {
             .as_ref()
             .is_none_or(|dy| dy.iter().all(|dy| *dy == 1.0));
         match nodes.as_slice() {
-            [node] if dtype == DType::F32 && ones && node.step.room().is_some() => {
+            [node]
+                if dtype == DType::F32
+                    && ones
+                    && self.second.is_none()
+                    && node.step.room().is_some() =>
+            {
                 node.step.budget()
             }
             _ => 0.0,
@@ -247,6 +313,9 @@ impl Expected {
 
     /// The error of one element and what is allowed to it, in ULP.
     pub(super) fn judge(&self, dtype: DType, index: usize, got: f32) -> (f64, f64) {
+        if let Some(second) = &self.second {
+            return self.judge_second(second, dtype, index, got);
+        }
         let (x, want) = (self.x[index], self.wants[index]);
         let dy = self.dy.as_ref().map(|dy| dy[index]);
         if self.is_told && !x.is_nan() && !dy.is_some_and(f32::is_nan) {
@@ -287,6 +356,48 @@ impl Expected {
             (What::FromY(steps), dy) => from_y_through(steps, x, dy.unwrap_or(1.0)),
         };
         enclosure.judge(dtype, got, want, floor, flushed)
+    }
+}
+
+impl Expected {
+    /// The error of one element of double backward and what is allowed to it, in ULP.
+    fn judge_second(&self, second: &SecondOf, dtype: DType, index: usize, got: f32) -> (f64, f64) {
+        let What::FromX(eval) = &self.what else {
+            unreachable!("double backward is from x");
+        };
+        let (x, want, ddx) = (self.x[index], self.wants[index], second.ddx[index]);
+        let dy = self.dy.as_ref().map_or(1.0, |dy| dy[index]);
+        // dy is not in the gradient with respect to it.
+        let is_of_x = second.index == 1;
+        let counts = if is_of_x {
+            &[x, ddx, dy][..]
+        } else {
+            &[x, ddx]
+        };
+        if counts.iter().any(|v| v.is_nan()) {
+            return must_be_nan(got);
+        }
+        let flushed = counts.iter().any(|v| v.is_subnormal());
+        if self.is_told {
+            return told(dtype, got, want, flushed);
+        }
+        if eval.must_take_nan(index) {
+            return (0.0, 0.0);
+        }
+        let floor = match eval.nodes.as_slice() {
+            [node] => {
+                let (of, others) = match is_of_x {
+                    true => (Of::Bend, [ddx, dy]),
+                    false => (Of::Slope, [ddx, 1.0]),
+                };
+                let p = eval.parameters(node, index, &[]);
+                let others = others.iter().map(|v| f64::from(*v).abs());
+                floor(&node.step, &p, f64::from(x), of) * others.product::<f64>()
+            }
+            _ => 0.0,
+        };
+        let enclosures = Walk::new(eval, index, x).second(dy, ddx);
+        enclosures[second.index].judge(dtype, got, want, floor, flushed)
     }
 }
 

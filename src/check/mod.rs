@@ -22,6 +22,9 @@
 //! - Of a step without a budget, which derivatives have that were derived, the error is told, and passes; NaN in the place of
 //!   a number does not.
 //!
+//! - A second derivative has a budget and roots of its own. It is multiplied by the tangent first, then by the gradient;
+//!   chains' sums of such terms are rounded as their kernel does it.
+//!
 //! - Steps over whole rows have bounds of their own: rows.rs derives them.
 //!
 //! Layers have rules of their own: [`ExpectedLayer`].
@@ -91,4 +94,28 @@ pub fn backward_from_y<Y: Element, G: Element, D: Element>(
     dx: &[D],
 ) -> Result<Report, Error> {
     Expected::backward_from_y(chain, y, dy)?.compare(dx)
+}
+
+/// Compares `ddy` and `dx`, computed by the chain's double backward pass from `x`, `dy` and `ddx`, with the reference.
+///
+/// # Errors
+/// As [`reference::double_backward`](crate::reference::double_backward), and
+/// [`OperandError::LengthMismatch`](crate::OperandError::LengthMismatch).
+///
+/// ```
+/// let chain = "sine".parse()?;
+/// let [ddy, dx] = nonlin::check::double_backward(&chain, &[0.0], &[2.0], &[3.0], &[3.0], &[0.0])?;
+/// assert!(ddy.passes() && dx.passes());
+/// # Ok::<(), nonlin::Error>(())
+/// ```
+pub fn double_backward<X: Element, G: Element, D: Element>(
+    chain: &Chain,
+    x: &[X],
+    dy: &[G],
+    ddx: &[D],
+    ddy: &[G],
+    dx: &[X],
+) -> Result<[Report; 2], Error> {
+    let [of_dy, of_x] = Expected::double_backward(chain, x, dy, ddx)?;
+    Ok([of_dy.compare(ddy)?, of_x.compare(dx)?])
 }

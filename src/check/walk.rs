@@ -1,6 +1,6 @@
 //! What a correct kernel may hold of one element: enclosures of all values of a chain, and of gradients.
 
-use super::enclosure::{Enclosure, Parameters, product};
+use super::enclosure::{Enclosure, Parameters, ROUNDING, is_bend_mask, product};
 use crate::reference::{Eval, Link, Source64};
 use std::ops::Range;
 
@@ -96,5 +96,40 @@ impl<'e> Walk<'e> {
         };
         let links = path.iter().filter(|link| self.part.contains(&link.node));
         links.rev().map(factor).fold(dy, product)
+    }
+
+    /// What double backward may hold for the gradients with respect to dy and to x.
+    pub(super) fn second(&self, dy: f32, ddx: f32) -> [Enclosure; 2] {
+        let steps: Vec<usize> = self.eval.path.iter().map(|link| link.node).collect();
+        let parts = |node: usize| {
+            let step = &self.eval.nodes[node].step;
+            (self.from(node), step, &self.parameters[node])
+        };
+        let factor = |node: usize| {
+            let (from, step, p) = parts(node);
+            (from.slope(step, p), step.is_mask())
+        };
+        let mut tangents = vec![Enclosure::exact(ddx)];
+        for node in &steps {
+            tangents.push(product(tangents[tangents.len() - 1], factor(*node)));
+        }
+        let ddy = tangents[steps.len()];
+        let mut gradient = Enclosure::exact(dy);
+        let mut sum: Option<Enclosure> = None;
+        for (node, tangent) in steps.iter().zip(tangents).rev() {
+            let (from, step, p) = parts(*node);
+            let passed = sum.map(|sum| product(sum, factor(*node)));
+            let bend = from.bend(step, p);
+            let is_mask = is_bend_mask(step) && bend.has_zero();
+            let bent = product(gradient, (product(tangent, (bend, is_mask)), is_mask));
+            sum = match passed {
+                Some(passed) if step.is_straight() => Some(passed),
+                Some(passed) => Some(passed.plus(bent).widened(ROUNDING, 0.0)),
+                None if step.is_straight() => None,
+                None => Some(bent),
+            };
+            gradient = product(gradient, factor(*node));
+        }
+        [ddy, sum.unwrap_or(Enclosure::hull([0.0]))]
     }
 }

@@ -109,6 +109,16 @@ pub enum ChainError {
         /// The reason.
         why: String,
     },
+    /// Double backward was asked of a chain with a step that has no second derivative here.
+    #[error("step {step}: {name} has no second derivative here: {why}")]
+    NoSecondDerivative {
+        /// Which step, from 1.
+        step: usize,
+        /// The step's name.
+        name: String,
+        /// The reason.
+        why: String,
+    },
     /// WGSL of an activation of the user's own that is not as it must be. The message is naga's, with the
     /// line, where the text is no WGSL.
     #[error("activation {name}: {message}")]

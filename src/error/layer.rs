@@ -18,6 +18,12 @@ pub enum LayerError {
         /// The value as given.
         value: String,
     },
+    /// Double backward was asked of a layer.
+    #[error("{layer} has no second derivatives here: double backward is for chains")]
+    NoSecondDerivative {
+        /// The layer's name.
+        layer: &'static str,
+    },
     /// A setting that the layer does not have.
     #[error("{layer} has no setting \"{}\"; it has {}", shown(.setting), .known.join(", "))]
     UnknownSetting {

@@ -3,8 +3,10 @@
 use super::kernels::{Inner, Kernel};
 use super::wait::guarded;
 use crate::error::{DeviceError, Error, OperandError};
-use crate::plan::launch::{Launch, Launches, Source, random_words};
+use crate::plan::launch::{Code, Launch, Launches, Source, random_words};
 use crate::plan::memory::Memory;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A plan with its operands, ready to be recorded into compute passes of the same device.
 #[derive(Clone, Debug)]
@@ -16,7 +18,8 @@ pub struct Bound {
 
 #[derive(Clone, Debug)]
 struct Dispatch {
-    pipeline: wgpu::ComputePipeline,
+    /// None where it is that of the dispatch before.
+    pipeline: Option<wgpu::ComputePipeline>,
     bind_group: wgpu::BindGroup,
     grid: [u32; 3],
     arguments: wgpu::Buffer,
@@ -30,12 +33,11 @@ impl Bound {
     ///
     /// With summed gradients, two recordings of one bound must not run at the same time on two queues: they
     /// share the partial sums.
+    #[inline]
     pub fn record(&self, pass: &mut wgpu::ComputePass<'_>) {
-        let mut last = None;
         for dispatch in &self.dispatches {
-            if last != Some(&dispatch.pipeline) {
-                pass.set_pipeline(&dispatch.pipeline);
-                last = Some(&dispatch.pipeline);
+            if let Some(pipeline) = &dispatch.pipeline {
+                pass.set_pipeline(pipeline);
             }
             pass.set_bind_group(0, &dispatch.bind_group, &[]);
             let [x, y, z] = dispatch.grid;
@@ -77,11 +79,16 @@ impl Bound {
     }
 }
 
-/// Compiles what is not compiled yet, and makes what recording needs, for `len` elements.
-pub(super) fn bind(inner: &Inner, launches: Launches<'_>, len: u64) -> Result<Bound, Error> {
-    let kernels = launches.all.iter().map(|launch| inner.kernel(&launch.code));
+/// Makes what recording needs, for `len` elements; `kernel` has, or compiles, each dispatch's.
+pub(super) fn bind<'a>(
+    inner: &Inner,
+    launches: Launches<'a>,
+    len: u64,
+    kernel: impl Fn(&Code<'a>) -> Result<Kernel, Error>,
+) -> Result<Bound, Error> {
+    let kernels = launches.all.iter().map(|launch| kernel(&launch.code));
     let kernels: Vec<_> = kernels.collect::<Result<_, _>>()?;
-    guarded(&inner.device, "binding operands", || {
+    let bound = guarded(&inner.device, "binding operands", || {
         let scratch = (launches.scratch > 0).then(|| {
             inner.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("nonlin scratch"),
@@ -90,15 +97,25 @@ pub(super) fn bind(inner: &Inner, launches: Launches<'_>, len: u64) -> Result<Bo
                 mapped_at_creation: false,
             })
         });
-        let dispatches = launches.all.iter().zip(&kernels);
-        let dispatches =
-            dispatches.map(|(launch, kernel)| dispatch(inner, kernel, launch, scratch.as_ref()));
+        let mut dispatches: Vec<Dispatch> = Vec::with_capacity(kernels.len());
+        let mut last = None;
+        for (launch, kernel) in launches.all.iter().zip(&kernels) {
+            let mut next = dispatch(inner, kernel, launch, scratch.as_ref())?;
+            next.pipeline = (last != Some(&kernel.pipeline)).then(|| kernel.pipeline.clone());
+            last = Some(&kernel.pipeline);
+            dispatches.push(next);
+        }
         Ok(Bound {
-            dispatches: dispatches.collect::<Result<_, _>>()?,
+            dispatches,
             scratch: launches.scratch,
             len,
         })
-    })
+    })?;
+    let dispatches = launches.all.into_iter().zip(&bound.dispatches);
+    for (launch, dispatch) in dispatches.filter(|(launch, _)| launch.random.is_none()) {
+        inner.arguments.keep(launch.uniform, &dispatch.arguments);
+    }
+    Ok(bound)
 }
 
 /// Arguments in a uniform buffer, and a bind group.
@@ -108,23 +125,11 @@ fn dispatch(
     launch: &Launch<'_>,
     scratch: Option<&wgpu::Buffer>,
 ) -> Result<Dispatch, Error> {
-    let device = &inner.device;
-    let arguments = device.create_buffer(&wgpu::BufferDescriptor {
-        label: Some("nonlin arguments"),
-        size: launch.uniform.len() as u64 * 4,
-        usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
-        mapped_at_creation: true,
-    });
-    match arguments.get_mapped_range_mut(..) {
-        Ok(mut view) => view.copy_from_slice(bytemuck::cast_slice(&launch.uniform)),
-        Err(error) => {
-            return Err(Error::Device(DeviceError::Refused {
-                doing: "writing a kernel's arguments",
-                message: error.to_string(),
-            }));
-        }
-    }
-    arguments.unmap();
+    let arguments = match launch.random {
+        None => inner.arguments.get(&launch.uniform),
+        Some(_) => None,
+    };
+    let arguments = arguments.map_or_else(|| self::arguments(inner, launch), Ok)?;
     let mut entries = Vec::with_capacity(launch.bindings.len() + 1);
     for binding in &launch.bindings {
         let buffer = match (binding.from, scratch) {
@@ -146,16 +151,63 @@ fn dispatch(
         binding: entries.len() as u32,
         resource: arguments.as_entire_binding(),
     });
-    let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+    let bind_group = inner.device.create_bind_group(&wgpu::BindGroupDescriptor {
         label: Some("nonlin operands"),
         layout: &kernel.layout,
         entries: &entries,
     });
     Ok(Dispatch {
-        pipeline: kernel.pipeline.clone(),
+        pipeline: None,
         bind_group,
         grid: launch.grid,
         arguments,
         random: launch.random.map(|word| word as u64 * 4),
     })
+}
+
+/// A uniform buffer of a dispatch's arguments.
+fn arguments(inner: &Inner, launch: &Launch<'_>) -> Result<wgpu::Buffer, Error> {
+    let arguments = inner.device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some("nonlin arguments"),
+        size: launch.uniform.len() as u64 * 4,
+        usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: true,
+    });
+    match arguments.get_mapped_range_mut(..) {
+        Ok(mut view) => view.copy_from_slice(bytemuck::cast_slice(&launch.uniform)),
+        Err(error) => {
+            return Err(Error::Device(DeviceError::Refused {
+                doing: "writing a kernel's arguments",
+                message: error.to_string(),
+            }));
+        }
+    }
+    arguments.unmap();
+    Ok(arguments)
+}
+
+/// Buffers of arguments are kept up to so many, before all are let go. Bounds hold on to their own.
+const KEPT: usize = 1024;
+
+/// Buffers of arguments by what they hold. Making one costs more than all else of a binding, and what is bound again, or of
+/// the same shape, has the same numbers. They are never written again: random steps, whose seeds change, have their own.
+#[derive(Debug, Default)]
+pub(super) struct KeptArguments(Mutex<HashMap<Vec<u32>, wgpu::Buffer>>);
+
+impl KeptArguments {
+    fn all(&self) -> MutexGuard<'_, HashMap<Vec<u32>, wgpu::Buffer>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self, words: &[u32]) -> Option<wgpu::Buffer> {
+        self.all().get(words).cloned()
+    }
+
+    fn keep(&self, words: Vec<u32>, buffer: &wgpu::Buffer) {
+        let mut all = self.all();
+        if all.len() >= KEPT {
+            all.clear();
+        }
+        all.entry(words).or_insert_with(|| buffer.clone());
+    }
 }

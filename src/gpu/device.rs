@@ -1,12 +1,16 @@
 //! A device for callers who have none of their own: opened, and its buffers written and read.
 
-use super::adapters::{adapters_async, describe};
 use super::bind::Bound;
+use super::builder::GpuBuilder;
 use super::kernels::Kernels;
+#[cfg(not(target_arch = "wasm32"))]
+use super::stored::Stored;
 use super::wait::{mapped, watched};
 use crate::error::{DeviceError, Error};
 use crate::plan::limits::{Geometry, Limits};
 use crate::tensor::dtype::Element;
+#[cfg(not(target_arch = "wasm32"))]
+use std::sync::Arc;
 
 /// A device with its queue and kernels, for callers who have none of their own.
 #[derive(Clone, Debug)]
@@ -14,9 +18,17 @@ pub struct Gpu {
     device: wgpu::Device,
     queue: wgpu::Queue,
     kernels: Kernels,
+    /// The pipeline cache that the kernels go through, and its file.
+    #[cfg(not(target_arch = "wasm32"))]
+    stored: Option<Arc<Stored>>,
 }
 
 impl Gpu {
+    /// Says more of what is to be opened than [`new`](Self::new) and its like: a cache in a folder, features.
+    pub fn builder() -> GpuBuilder {
+        GpuBuilder::default()
+    }
+
     /// Opens the best adapter: hardware before software. `WGPU_ADAPTER_NAME`, where it is set, is the
     /// text of [`with_adapter`](Self::with_adapter).
     ///
@@ -46,11 +58,10 @@ impl Gpu {
     /// # }
     /// ```
     pub async fn new_async() -> Result<Self, Error> {
-        let wanted = std::env::var("WGPU_ADAPTER_NAME").ok();
-        Self::find(wanted.filter(|text| !text.is_empty())).await
+        Self::builder().open_async().await
     }
 
-    /// Opens the first adapter whose [description](describe) contains a text, in upper or lower case.
+    /// Opens the first adapter whose [description](crate::describe) contains a text, in upper or lower case.
     ///
     /// # Errors
     /// [`DeviceError::NoAdapter`], [`DeviceError::Refused`].
@@ -64,20 +75,7 @@ impl Gpu {
     /// # Errors
     /// [`DeviceError::NoAdapter`], [`DeviceError::Refused`].
     pub async fn with_adapter_async(text: &str) -> Result<Self, Error> {
-        Self::find(Some(text.to_owned())).await
-    }
-
-    async fn find(wanted: Option<String>) -> Result<Self, Error> {
-        let text = wanted.as_deref().unwrap_or("").to_lowercase();
-        let mut found = Vec::new();
-        for adapter in adapters_async().await {
-            let description = describe(&adapter.get_info());
-            if description.to_lowercase().contains(&text) {
-                return Self::open_async(&adapter).await;
-            }
-            found.push(description);
-        }
-        Err(Error::Device(DeviceError::NoAdapter { wanted, found }))
+        Self::builder().adapter(text).open_async().await
     }
 
     /// Opens a device on an adapter, with all of the adapter's limits and no features.
@@ -94,29 +92,54 @@ impl Gpu {
     /// # Errors
     /// [`DeviceError::Refused`] where the driver refuses.
     pub async fn open_async(adapter: &wgpu::Adapter) -> Result<Self, Error> {
-        let request = adapter.request_device(&wgpu::DeviceDescriptor {
-            label: Some("nonlin"),
-            required_limits: adapter.limits(),
-            memory_hints: wgpu::MemoryHints::Performance,
-            ..Default::default()
-        });
-        let (device, queue) = request.await.map_err(|error| {
-            Error::Device(DeviceError::Refused {
-                doing: "opening a device",
-                message: error.to_string(),
-            })
-        })?;
-        Ok(Self::from_device(device, queue))
+        Gpu::builder().open_on_async(adapter).await
     }
 
     /// Uses a device that is there already.
     pub fn from_device(device: wgpu::Device, queue: wgpu::Queue) -> Self {
         let kernels = Kernels::new(&device);
+        Self::of(device, queue, kernels)
+    }
+
+    pub(super) fn of(device: wgpu::Device, queue: wgpu::Queue, kernels: Kernels) -> Self {
         Gpu {
             device,
             queue,
             kernels,
+            #[cfg(not(target_arch = "wasm32"))]
+            stored: None,
         }
+    }
+
+    /// The same with kernels that go through a pipeline cache, if there is one.
+    fn with_kernels(self, kernels: Kernels) -> Self {
+        #[cfg(not(target_arch = "wasm32"))]
+        let kernels = match &self.stored {
+            Some(stored) => kernels.with_pipeline_cache(stored.cache()),
+            None => kernels,
+        };
+        Gpu { kernels, ..self }
+    }
+
+    /// The same with a pipeline cache in a file.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn with_stored(self, stored: Stored) -> Self {
+        let kernels = self.kernels.clone();
+        let stored = Some(Arc::new(stored));
+        Gpu { stored, ..self }.with_kernels(kernels)
+    }
+
+    /// Writes the file of the [cache](GpuBuilder::cache), if there is one, and something was compiled since it was written.
+    /// The doors for slices that block do so by themselves.
+    ///
+    /// # Errors
+    /// Those of the file system. What was in the file's place stays then.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn write_cache(&self) -> std::io::Result<()> {
+        let compiled = self.kernels.compiled();
+        self.stored
+            .as_ref()
+            .map_or(Ok(()), |stored| stored.write(compiled))
     }
 
     /// The same device with kernels of another geometry.
@@ -125,7 +148,7 @@ impl Gpu {
     /// [`DeviceError::BadGeometry`].
     pub fn with_geometry(self, geometry: Geometry) -> Result<Self, Error> {
         let kernels = Kernels::with_geometry(&self.device, geometry)?;
-        Ok(Gpu { kernels, ..self })
+        Ok(self.with_kernels(kernels))
     }
 
     /// The same device with limits of the caller's choice ([`Kernels::with_limits`]).
@@ -134,7 +157,7 @@ impl Gpu {
     /// [`DeviceError::BadLimit`].
     pub fn with_limits(self, limits: Limits) -> Result<Self, Error> {
         let kernels = Kernels::with_limits(&self.device, limits)?;
-        Ok(Gpu { kernels, ..self })
+        Ok(self.with_kernels(kernels))
     }
 
     /// The device.
@@ -221,16 +244,19 @@ impl Gpu {
             Ok(())
         });
         copied.await?;
-        mapped(readback, bytes).await?;
-        let view = readback.get_mapped_range(..bytes).map_err(|error| {
-            Error::Device(DeviceError::Refused {
-                doing: "reading the result",
-                message: error.to_string(),
-            })
-        })?;
-        let result = bytemuck::cast_slice(&view)[..count].to_vec();
-        drop(view);
-        readback.unmap();
-        Ok(result)
+        mapped(&self.device, readback, bytes).await?;
+        let taken = watched(&self.device, "reading the result", || {
+            let view = readback.get_mapped_range(..bytes).map_err(|error| {
+                Error::Device(DeviceError::Refused {
+                    doing: "reading the result",
+                    message: error.to_string(),
+                })
+            })?;
+            let result = bytemuck::cast_slice(&view)[..count].to_vec();
+            drop(view);
+            readback.unmap();
+            Ok(result)
+        });
+        taken.await
     }
 }

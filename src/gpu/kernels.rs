@@ -1,5 +1,6 @@
 //! The cache of compiled kernels of one device.
 
+use super::bind::KeptArguments;
 use super::layer_plan::LayerPlan;
 use super::plan::Plan;
 use super::wait::guarded;
@@ -16,8 +17,12 @@ use crate::tensor::dtype::{DType, DTypes};
 use crate::wgsl::{self, Body, Form, Sweep};
 use std::collections::HashMap;
 use std::fmt::Write;
+#[cfg(not(target_arch = "wasm32"))]
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+#[cfg(not(target_arch = "wasm32"))]
+use std::time::{Duration, Instant};
 
 /// The compiled kernels of one device, to be kept as long as the device. Clones share them.
 ///
@@ -32,8 +37,14 @@ pub struct Kernels {
 pub(super) struct Inner {
     pub(super) device: wgpu::Device,
     pub(super) machine: Machine,
+    /// What the driver keeps of compiled kernels, if the caller has such a thing.
+    pipelines: Option<wgpu::PipelineCache>,
+    pub(super) arguments: KeptArguments,
     kernels: Mutex<HashMap<Key, Arc<Compiled>>>,
     compiled: AtomicUsize,
+    /// Nanoseconds that compiling took, of all threads. The web has no such clock.
+    #[cfg(not(target_arch = "wasm32"))]
+    took: AtomicU64,
 }
 
 /// What a kernel's text depends on.
@@ -127,17 +138,40 @@ impl Kernels {
         Ok(Self::of(device, Machine::new(limits)))
     }
 
+    /// The same shape of kernels, none of them compiled yet, that go through a pipeline cache: what the driver finds in it, it
+    /// need not compile. The device, which the cache is of, has
+    /// [`Features::PIPELINE_CACHE`](wgpu::Features::PIPELINE_CACHE). To keep what is in it is the caller's;
+    /// [`GpuBuilder::cache`](crate::GpuBuilder::cache) does that.
+    #[must_use]
+    pub fn with_pipeline_cache(&self, cache: &wgpu::PipelineCache) -> Self {
+        let Inner {
+            device, machine, ..
+        } = &*self.inner;
+        Self::through(device, *machine, Some(cache.clone()))
+    }
+
     fn of(device: &wgpu::Device, machine: Machine) -> Self {
         let machine = Machine {
             is_processor: device.adapter_info().device_type == wgpu::DeviceType::Cpu,
             ..machine
         };
-        let (kernels, compiled) = Default::default();
+        Self::through(device, machine, None)
+    }
+
+    fn through(
+        device: &wgpu::Device,
+        machine: Machine,
+        pipelines: Option<wgpu::PipelineCache>,
+    ) -> Self {
         let inner = Inner {
             device: device.clone(),
             machine,
-            kernels,
-            compiled,
+            pipelines,
+            arguments: KeptArguments::default(),
+            kernels: Mutex::default(),
+            compiled: AtomicUsize::default(),
+            #[cfg(not(target_arch = "wasm32"))]
+            took: AtomicU64::default(),
         };
         Kernels {
             inner: Arc::new(inner),
@@ -195,6 +229,13 @@ impl Kernels {
         self.inner.compiled.load(Ordering::Relaxed)
     }
 
+    /// How long that took, of all threads together: from composing the text to the pipeline, as naga and the driver make it.
+    /// Some drivers, lavapipe among them, leave a part of it to the first dispatch.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn compile_time(&self) -> Duration {
+        Duration::from_nanos(self.inner.took.load(Ordering::Relaxed))
+    }
+
     /// The shape of this cache's kernels.
     pub fn geometry(&self) -> Geometry {
         self.inner.machine.geometry
@@ -208,7 +249,20 @@ impl Inner {
             let mut kernels = self.kernels.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(kernels.entry(Key::of(code)).or_default())
         };
-        cell.get_or_init(|| self.compile(code)).clone()
+        cell.get_or_init(|| self.timed(code)).clone()
+    }
+
+    /// Compiles a kernel, and counts it.
+    fn timed(&self, code: &Code<'_>) -> Result<Kernel, Error> {
+        #[cfg(not(target_arch = "wasm32"))]
+        let start = Instant::now();
+        let kernel = self.compile(code)?;
+        #[cfg(not(target_arch = "wasm32"))]
+        let _ = self
+            .took
+            .fetch_add(start.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        self.compiled.fetch_add(1, Ordering::Relaxed);
+        Ok(kernel)
     }
 
     fn compile(&self, code: &Code<'_>) -> Result<Kernel, Error> {
@@ -284,9 +338,8 @@ impl Inner {
                     // that is zeroed, and takes seconds over hundreds of them.
                     zero_initialize_workgroup_memory: false,
                 },
-                cache: None,
+                cache: self.pipelines.as_ref(),
             });
-            self.compiled.fetch_add(1, Ordering::Relaxed);
             Ok(Kernel { pipeline, layout })
         })
     }

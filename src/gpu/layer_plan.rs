@@ -120,6 +120,6 @@ impl LayerPlan {
     /// [`DeviceError::Refused`](crate::DeviceError::Refused).
     pub fn bind(&self, operands: LayerOperands<'_>) -> Result<Bound, Error> {
         let (launches, len) = self.task.launches(&self.inner.machine, &operands)?;
-        bind(&self.inner, launches, len)
+        bind(&self.inner, launches, len, |code| self.inner.kernel(code))
     }
 }

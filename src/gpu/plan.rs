@@ -1,26 +1,33 @@
 //! Plans of chains.
 
 use super::bind::{Bound, bind};
-use super::kernels::{Inner, Kernels};
+use super::kernels::{Inner, Kernel, Kernels};
 use crate::error::Error;
 use crate::pass::Pass;
 use crate::plan::launch::{Code, label};
 use crate::plan::operands::Operands;
 use crate::plan::task::Task;
 use crate::wgsl::{self, Form};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A compiled pass of a chain, with its constants. Cheap to make again once it was made.
 #[derive(Clone, Debug)]
 pub struct Plan {
     inner: Arc<Inner>,
     task: Task,
+    /// Of this chain's pass, so that binding again need not say what chain it is.
+    kernels: Arc<Mutex<HashMap<Form, Kernel>>>,
 }
 
 impl Plan {
     pub(super) fn new(kernels: &Kernels, task: Task) -> Result<Self, Error> {
         let inner = Arc::clone(&kernels.inner);
-        let plan = Plan { inner, task };
+        let plan = Plan {
+            inner,
+            task,
+            kernels: Arc::default(),
+        };
         // The form that most operands need; what the driver has to say against it, it says here. What
         // operands of arguments need is not known yet.
         let body = plan.task.body();
@@ -33,7 +40,7 @@ impl Plan {
                 words: plan.inner.machine.words(settles),
                 ..plain
             };
-            plan.inner.kernel(&Code::Pass(body, form))?;
+            plan.kernel(&Code::Pass(body, form))?;
         }
         Ok(plan)
     }
@@ -70,6 +77,13 @@ impl Plan {
             .sum::<u64>()
     }
 
+    /// Compiles what binding such operands needs.
+    pub(super) fn compile(&self, operands: &Operands<'_>) -> Result<(), Error> {
+        let (launches, _) = self.task.launches(&self.inner.machine, operands)?;
+        let mut codes = launches.all.iter().map(|launch| &launch.code);
+        codes.try_for_each(|code| self.kernel(code).map(drop))
+    }
+
     /// Binds the plan to operands: checks everything, makes what recording needs. The result holds on
     /// to the buffers and can be recorded any number of times.
     ///
@@ -97,6 +111,19 @@ impl Plan {
     /// [`DeviceError::Refused`](crate::DeviceError::Refused) where wgpu refuses, as it does a buffer of another device.
     pub fn bind(&self, operands: Operands<'_>) -> Result<Bound, Error> {
         let (launches, len) = self.task.launches(&self.inner.machine, &operands)?;
-        bind(&self.inner, launches, len)
+        bind(&self.inner, launches, len, |code| self.kernel(code))
+    }
+
+    fn kernel(&self, code: &Code<'_>) -> Result<Kernel, Error> {
+        let Code::Pass(_, form) = code else {
+            return self.inner.kernel(code);
+        };
+        let kernels = || self.kernels.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kernel) = kernels().get(form) {
+            return Ok(kernel.clone());
+        }
+        let kernel = self.inner.kernel(code)?;
+        kernels().insert(form.clone(), kernel.clone());
+        Ok(kernel)
     }
 }

@@ -16,30 +16,31 @@ use crate::tensor::values::Values;
 const CHUNK: usize = 16 << 20;
 
 /// What is asked of a chain.
-struct Ask<'a, T> {
+pub(super) struct Ask<'a, T> {
     chain: &'a Chain,
     pass: Pass,
     /// x or y.
     first: &'a [T],
-    dy: Option<&'a [T]>,
+    /// dy and ddx, as far as the pass reads them.
+    others: Vec<&'a [T]>,
     /// None for chains that need none: these go in pieces, of any length.
     values: Option<&'a Values>,
     gradients: &'a [&'a str],
 }
 
 impl<'a, T> Ask<'a, T> {
-    fn new(chain: &'a Chain, pass: Pass, first: &'a [T], dy: Option<&'a [T]>) -> Self {
+    pub(super) fn new(chain: &'a Chain, pass: Pass, first: &'a [T], others: &[&'a [T]]) -> Self {
         Ask {
             chain,
             pass,
             first,
-            dy,
+            others: others.to_vec(),
             values: None,
             gradients: &[],
         }
     }
 
-    fn with(self, values: &'a Values, gradients: &'a [&'a str]) -> Self {
+    pub(super) fn with(self, values: &'a Values, gradients: &'a [&'a str]) -> Self {
         Ask {
             values: Some(values),
             gradients,
@@ -48,7 +49,7 @@ impl<'a, T> Ask<'a, T> {
     }
 
     fn inputs(&self) -> impl Iterator<Item = &'a [T]> {
-        [Some(self.first), self.dy].into_iter().flatten()
+        std::iter::once(self.first).chain(self.others.iter().copied())
     }
 }
 
@@ -61,7 +62,7 @@ impl Gpu {
     /// device has no memory or is lost.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn forward<T: Element>(&self, chain: &Chain, x: &[T]) -> Result<Vec<T>, Error> {
-        let ask = Ask::new(chain, Pass::Forward, x, None);
+        let ask = Ask::new(chain, Pass::Forward, x, &[]);
         Ok(self.wait(&ask)?.0)
     }
 
@@ -70,7 +71,7 @@ impl Gpu {
     /// # Errors
     /// As [`forward`](Self::forward).
     pub async fn forward_async<T: Element>(&self, chain: &Chain, x: &[T]) -> Result<Vec<T>, Error> {
-        let ask = Ask::new(chain, Pass::Forward, x, None);
+        let ask = Ask::new(chain, Pass::Forward, x, &[]);
         Ok(self.answer(&ask).await?.0)
     }
 
@@ -85,7 +86,7 @@ impl Gpu {
         x: &[T],
         values: &Values,
     ) -> Result<Vec<T>, Error> {
-        let ask = Ask::new(chain, Pass::Forward, x, None).with(values, &[]);
+        let ask = Ask::new(chain, Pass::Forward, x, &[]).with(values, &[]);
         Ok(self.wait(&ask)?.0)
     }
 
@@ -99,7 +100,7 @@ impl Gpu {
         x: &[T],
         values: &Values,
     ) -> Result<Vec<T>, Error> {
-        let ask = Ask::new(chain, Pass::Forward, x, None).with(values, &[]);
+        let ask = Ask::new(chain, Pass::Forward, x, &[]).with(values, &[]);
         Ok(self.answer(&ask).await?.0)
     }
 
@@ -110,7 +111,7 @@ impl Gpu {
     /// [`OperandError::LengthMismatch`](crate::OperandError::LengthMismatch), and those of [`forward`](Self::forward).
     #[cfg(not(target_arch = "wasm32"))]
     pub fn backward<T: Element>(&self, chain: &Chain, x: &[T], dy: &[T]) -> Result<Vec<T>, Error> {
-        let ask = Ask::new(chain, Pass::Backward, x, Some(dy));
+        let ask = Ask::new(chain, Pass::Backward, x, &[dy]);
         Ok(self.wait(&ask)?.0)
     }
 
@@ -124,7 +125,7 @@ impl Gpu {
         x: &[T],
         dy: &[T],
     ) -> Result<Vec<T>, Error> {
-        let ask = Ask::new(chain, Pass::Backward, x, Some(dy));
+        let ask = Ask::new(chain, Pass::Backward, x, &[dy]);
         Ok(self.answer(&ask).await?.0)
     }
 
@@ -144,7 +145,7 @@ impl Gpu {
         values: &Values,
         gradients: &[&str],
     ) -> Result<(Vec<T>, Vec<Vec<f32>>), Error> {
-        let ask = Ask::new(chain, Pass::Backward, x, Some(dy)).with(values, gradients);
+        let ask = Ask::new(chain, Pass::Backward, x, &[dy]).with(values, gradients);
         self.wait(&ask)
     }
 
@@ -160,7 +161,7 @@ impl Gpu {
         values: &Values,
         gradients: &[&str],
     ) -> Result<(Vec<T>, Vec<Vec<f32>>), Error> {
-        let ask = Ask::new(chain, Pass::Backward, x, Some(dy)).with(values, gradients);
+        let ask = Ask::new(chain, Pass::Backward, x, &[dy]).with(values, gradients);
         self.answer(&ask).await
     }
 
@@ -176,7 +177,7 @@ impl Gpu {
         y: &[T],
         dy: &[T],
     ) -> Result<Vec<T>, Error> {
-        let ask = Ask::new(chain, Pass::BackwardFromY, y, Some(dy));
+        let ask = Ask::new(chain, Pass::BackwardFromY, y, &[dy]);
         Ok(self.wait(&ask)?.0)
     }
 
@@ -190,7 +191,7 @@ impl Gpu {
         y: &[T],
         dy: &[T],
     ) -> Result<Vec<T>, Error> {
-        let ask = Ask::new(chain, Pass::BackwardFromY, y, Some(dy));
+        let ask = Ask::new(chain, Pass::BackwardFromY, y, &[dy]);
         Ok(self.answer(&ask).await?.0)
     }
 
@@ -206,7 +207,7 @@ impl Gpu {
         dy: &[T],
         values: &Values,
     ) -> Result<Vec<T>, Error> {
-        let ask = Ask::new(chain, Pass::BackwardFromY, y, Some(dy)).with(values, &[]);
+        let ask = Ask::new(chain, Pass::BackwardFromY, y, &[dy]).with(values, &[]);
         Ok(self.wait(&ask)?.0)
     }
 
@@ -221,27 +222,38 @@ impl Gpu {
         dy: &[T],
         values: &Values,
     ) -> Result<Vec<T>, Error> {
-        let ask = Ask::new(chain, Pass::BackwardFromY, y, Some(dy)).with(values, &[]);
+        let ask = Ask::new(chain, Pass::BackwardFromY, y, &[dy]).with(values, &[]);
         Ok(self.answer(&ask).await?.0)
     }
 
-    /// The answer, as soon as it is there.
+    /// The answer of a pass that writes one operand, as soon as it is there.
     #[cfg(not(target_arch = "wasm32"))]
     fn wait<T: Element>(&self, ask: &Ask<'_, T>) -> Result<(Vec<T>, Vec<Vec<f32>>), Error> {
-        wait::wait(self.device(), self.compute(ask))
+        Ok(only(self.waited(self.compute(ask))?))
+    }
+
+    /// What a future gives; what was compiled for it is kept, if the device was opened so.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn waited<T>(&self, future: impl Future<Output = T>) -> T {
+        let answer = wait::wait(self.device(), future);
+        // The answer is there: that the next process may have to compile again is no reason to lose it.
+        _ = self.write_cache();
+        answer
     }
 
     async fn answer<T: Element>(&self, ask: &Ask<'_, T>) -> Result<(Vec<T>, Vec<Vec<f32>>), Error> {
-        wait::polled(self.device(), self.compute(ask)).await
+        Ok(only(wait::polled(self.device(), self.compute(ask)).await?))
     }
 
-    async fn compute<T: Element>(
+    /// What the pass writes, and the gradients that were asked for.
+    pub(super) async fn compute<T: Element>(
         &self,
         ask: &Ask<'_, T>,
-    ) -> Result<(Vec<T>, Vec<Vec<f32>>), Error> {
-        if let Some(dy) = ask.dy {
-            let first = if ask.pass == Pass::Backward { "x" } else { "y" };
-            same_length(first, ask.first.len() as u64, "dy", dy.len() as u64)?;
+    ) -> Result<(Vec<Vec<T>>, Vec<Vec<f32>>), Error> {
+        let names = ask.pass.operands();
+        for (name, other) in names[1..].iter().zip(&ask.others) {
+            let len = ask.first.len() as u64;
+            same_length(names[0], len, name, other.len() as u64)?;
         }
         let none = Values::new();
         match ask.values {
@@ -258,41 +270,47 @@ impl Gpu {
         watched(self.device(), "compiling a kernel", plan).await
     }
 
-    async fn run<T: Element>(&self, ask: &Ask<'_, T>) -> Result<Vec<T>, Error> {
+    async fn run<T: Element>(&self, ask: &Ask<'_, T>) -> Result<Vec<Vec<T>>, Error> {
         let plan = self.plan(ask).await?;
         let len = ask.first.len();
         let limit = self.device().limits().max_buffer_size / T::DTYPE.size();
         let chunk = len.min(CHUNK).min(limit as usize / 4 * 4);
-        let mut result = Vec::with_capacity(len);
+        let outputs = ask.pass.outputs();
+        let mut results = vec![Vec::with_capacity(len); outputs.len()];
         if len == 0 {
-            return Ok(result);
+            return Ok(results);
         }
         let bytes = chunk * size_of::<T>();
         let buffers = watched(self.device(), "running a chain", || {
             let sources = ask
                 .inputs()
                 .map(|_| self.buffer("nonlin input", bytes, READ));
+            let targets = outputs
+                .iter()
+                .map(|_| self.buffer("nonlin output", bytes, WRITTEN));
             Ok((
                 sources.collect::<Result<Vec<_>, _>>()?,
-                self.buffer("nonlin output", bytes, WRITTEN)?,
+                targets.collect::<Result<Vec<_>, _>>()?,
                 self.buffer("nonlin readback", bytes, READBACK)?,
             ))
         });
-        let (sources, target, readback) = buffers.await?;
+        let (sources, targets, readback) = buffers.await?;
         for start in (0..len).step_by(chunk) {
             let count = chunk.min(len - start);
             let run = watched(self.device(), "running a chain", || {
                 for (source, input) in sources.iter().zip(ask.inputs()) {
                     self.write(source, bytemuck::cast_slice(&input[start..start + count]));
                 }
-                let operands = operands(ask.pass, &sources, &target, count as u64);
+                let operands = operands(ask.pass, &sources, &targets, count as u64);
                 self.submit(&plan.bind(operands)?);
                 Ok(())
             });
             run.await?;
-            result.extend(self.read::<T>(&target, &readback, count).await?);
+            for (result, target) in results.iter_mut().zip(&targets) {
+                result.extend(self.read::<T>(target, &readback, count).await?);
+            }
         }
-        Ok(result)
+        Ok(results)
     }
 
     /// The same for chains with operands, in one go.
@@ -300,7 +318,7 @@ impl Gpu {
         &self,
         ask: &Ask<'_, T>,
         values: &Values,
-    ) -> Result<(Vec<T>, Vec<Vec<f32>>), Error> {
+    ) -> Result<(Vec<Vec<T>>, Vec<Vec<f32>>), Error> {
         let plan = self.plan(ask).await?;
         let len = ask.first.len();
         let run = watched(self.device(), "running a chain", || {
@@ -310,7 +328,9 @@ impl Gpu {
                 .inputs()
                 .map(|input| upload(bytemuck::cast_slice(input)));
             let sources: Vec<_> = sources.collect::<Result<_, _>>()?;
-            let target = output("nonlin output", size_of_val(ask.first))?;
+            let outputs = ask.pass.outputs().iter();
+            let targets = outputs.map(|_| output("nonlin output", size_of_val(ask.first)));
+            let targets: Vec<_> = targets.collect::<Result<_, _>>()?;
             let args = values.args.iter().map(|value| upload(&value.bytes));
             let args: Vec<_> = args.collect::<Result<_, _>>()?;
             let mut grads = Vec::new();
@@ -322,7 +342,7 @@ impl Gpu {
             }
 
             let mut operands =
-                with_values(operands(ask.pass, &sources, &target, len as u64), values);
+                with_values(operands(ask.pass, &sources, &targets, len as u64), values);
             for (value, buffer) in values.args.iter().zip(&args) {
                 let operand = Operand::new(buffer, 0, value.values.len() as u64);
                 operands = operands.arg(&value.name, operand, value.dtype);
@@ -338,19 +358,21 @@ impl Gpu {
             let sizes = grads.iter().map(|(.., count)| count * 4);
             let largest = sizes.fold(size_of_val(ask.first), usize::max);
             let readback = self.buffer("nonlin readback", largest, READBACK)?;
-            Ok((target, grads, readback))
+            Ok((targets, grads, readback))
         });
-        let (target, grads, readback) = run.await?;
+        let (targets, grads, readback) = run.await?;
         if len == 0 {
             let zeros = grads.iter().map(|(.., count)| vec![0.0; *count]);
-            return Ok((Vec::new(), zeros.collect()));
+            return Ok((vec![Vec::new(); targets.len()], zeros.collect()));
         }
-        let result = self.read(&target, &readback, len).await?;
-        let mut told = Vec::new();
+        let (mut results, mut told) = (Vec::new(), Vec::new());
+        for target in &targets {
+            results.push(self.read(target, &readback, len).await?);
+        }
         for (_, buffer, count) in &grads {
             told.push(self.read(buffer, &readback, *count).await?);
         }
-        Ok((result, told))
+        Ok((results, told))
     }
 }
 
@@ -378,20 +400,32 @@ fn with_values<'a>(mut operands: Operands<'a>, values: &'a Values) -> Operands<'
 fn operands<'a>(
     pass: Pass,
     sources: &'a [wgpu::Buffer],
-    target: &'a wgpu::Buffer,
+    targets: &'a [wgpu::Buffer],
     len: u64,
 ) -> Operands<'a> {
     let at = |buffer| Operand::new(buffer, 0, len);
     let operands = Operands::new();
     match pass {
-        Pass::Forward => operands.x(at(&sources[0])).y(at(target)),
+        Pass::Forward => operands.x(at(&sources[0])).y(at(&targets[0])),
         Pass::Backward => operands
             .x(at(&sources[0]))
             .dy(at(&sources[1]))
-            .dx(at(target)),
+            .dx(at(&targets[0])),
         Pass::BackwardFromY => operands
             .y(at(&sources[0]))
             .dy(at(&sources[1]))
-            .dx(at(target)),
+            .dx(at(&targets[0])),
+        Pass::DoubleBackward => operands
+            .x(at(&sources[0]))
+            .dy(at(&sources[1]))
+            .ddx(at(&sources[2]))
+            .ddy(at(&targets[0]))
+            .dx(at(&targets[1])),
     }
+}
+
+/// The one operand that a pass writes, with the gradients that were asked for.
+fn only<T>((results, gradients): (Vec<Vec<T>>, Vec<Vec<f32>>)) -> (Vec<T>, Vec<Vec<f32>>) {
+    let mut results = results.into_iter();
+    (results.next().unwrap_or_default(), gradients)
 }

@@ -36,7 +36,7 @@ impl Gpu {
         x: &[T],
     ) -> Result<(Vec<T>, Parameters), Error> {
         let run = self.run_layer(layer, images, parameters, x, None);
-        wait::wait(self.device(), run)
+        self.waited(run)
     }
 
     /// [`layer_forward`](Self::layer_forward) as a future.
@@ -69,7 +69,7 @@ impl Gpu {
         dy: &[T],
     ) -> Result<(Vec<T>, Parameters), Error> {
         let run = self.run_layer(layer, images, parameters, x, Some(dy));
-        wait::wait(self.device(), run)
+        self.waited(run)
     }
 
     /// [`layer_backward`](Self::layer_backward) as a future.

@@ -47,18 +47,23 @@ pub(super) fn guarded<T>(
     pollster::block_on(watched(device, doing, work))
 }
 
-/// Whether a buffer could be mapped, as soon as it is.
-pub(super) async fn mapped(buffer: &wgpu::Buffer, bytes: u64) -> Result<(), Error> {
-    let failed = |message: String| {
-        Error::Device(DeviceError::Refused {
-            doing: "reading the result",
-            message,
-        })
-    };
+/// Whether a buffer could be mapped, as soon as it is. A device that was lost before has an invalid buffer here, which
+/// wgpu does not tell where it is made but where it is used.
+pub(super) async fn mapped(
+    device: &wgpu::Device,
+    buffer: &wgpu::Buffer,
+    bytes: u64,
+) -> Result<(), Error> {
+    let doing = "reading the result";
+    let failed = |message: String| Error::Device(DeviceError::Refused { doing, message });
     let (sender, receiver) = futures_channel::oneshot::channel();
-    buffer.map_async(wgpu::MapMode::Read, ..bytes, move |mapped| {
-        _ = sender.send(mapped);
+    let asked = watched(device, doing, || {
+        buffer.map_async(wgpu::MapMode::Read, ..bytes, move |mapped| {
+            _ = sender.send(mapped);
+        });
+        Ok(())
     });
+    asked.await?;
     match receiver.await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(failed(error.to_string())),

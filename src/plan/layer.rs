@@ -33,6 +33,11 @@ impl LayerTask {
         pass: Pass,
         dtypes: DTypes,
     ) -> Result<Self, Error> {
+        if pass == Pass::DoubleBackward {
+            return Err(Error::Layer(LayerError::NoSecondDerivative {
+                layer: layer.name(),
+            }));
+        }
         if pass == Pass::BackwardFromY {
             return Err(Error::Chain(ChainError::NeedsInput {
                 name: layer.name().to_owned(),

@@ -8,10 +8,11 @@ use crate::pass::Pass;
 use crate::tensor::dtype::{DType, DTypes};
 use crate::tensor::layout::{Broadcast, Layout, Whose};
 
-/// The operands of one pass: x and y forward; x, dy and dx backward; and those of arguments.
+/// The operands of one pass, as [`Pass::operands`] names them: x and y forward; x, dy and dx backward; and those of
+/// arguments.
 #[derive(Clone, Debug, Default)]
 pub struct Operands<'a> {
-    passed: [Option<Operand<'a>>; 4],
+    passed: [Option<Operand<'a>>; 6],
     args: Vec<(&'a str, Operand<'a>, DType)>,
     grads: Vec<(&'a str, Operand<'a>, DType)>,
     layout: Option<Layout>,
@@ -21,7 +22,7 @@ pub struct Operands<'a> {
 }
 
 /// The names of the passes' operands.
-const PASSED: [&str; 4] = ["x", "y", "dy", "dx"];
+const PASSED: [&str; 6] = ["x", "y", "dy", "dx", "ddx", "ddy"];
 
 impl<'a> Operands<'a> {
     /// No operands, to be given some.
@@ -57,6 +58,18 @@ impl<'a> Operands<'a> {
     #[must_use]
     pub fn dx(self, operand: Operand<'a>) -> Self {
         self.passed(3, operand)
+    }
+
+    /// The gradient with respect to dx, which double backward reads.
+    #[must_use]
+    pub fn ddx(self, operand: Operand<'a>) -> Self {
+        self.passed(4, operand)
+    }
+
+    /// The gradient with respect to dy, which double backward writes.
+    #[must_use]
+    pub fn ddy(self, operand: Operand<'a>) -> Self {
+        self.passed(5, operand)
     }
 
     /// The operand of an argument, `@name` in text. Its length says whose its values are: as long as x,
@@ -143,11 +156,10 @@ impl<'a> Operands<'a> {
                 same_length(&arg.name, a, &grad.name, b)?;
             }
         }
-        let has_output = inputs.len() == pass.operands().len();
-        let output = if has_output { inputs.pop() } else { None };
+        let outputs = inputs.split_off(pass.parts().0.len());
         Ok(Given {
             inputs,
-            output,
+            outputs,
             args,
             grads,
             layout,
@@ -162,7 +174,7 @@ impl<'a> Operands<'a> {
                 return Err(unexpected(pass, operand));
             }
         }
-        let mut placed: Vec<Placed<'a>> = Vec::with_capacity(4);
+        let mut placed: Vec<Placed<'a>> = Vec::with_capacity(5);
         for name in pass.operands() {
             let value = PASSED
                 .iter()

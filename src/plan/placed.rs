@@ -10,7 +10,8 @@ use std::ops::Range;
 /// Operands that were checked.
 pub(crate) struct Given<'a> {
     pub(crate) inputs: Vec<Placed<'a>>,
-    pub(crate) output: Option<Placed<'a>>,
+    /// None where gradients of operands are asked for without dx.
+    pub(crate) outputs: Vec<Placed<'a>>,
     pub(crate) args: Vec<Placed<'a>>,
     pub(crate) grads: Vec<Placed<'a>>,
     pub(crate) layout: Layout,

@@ -61,7 +61,7 @@ fn beside(slots: &[Slot<'_>], placed: &Placed<'_>) -> Option<usize> {
 /// The operands of a pass.
 pub(super) struct Slots<'a> {
     pub(super) inputs: Vec<Slot<'a>>,
-    /// y or dx, if it is wanted, and gradients as long as x.
+    /// What the pass writes, as far as it is wanted, and gradients as long as x.
     pub(super) outputs: Vec<Slot<'a>>,
     /// Gradients that are summed.
     pub(super) sums: Vec<Placed<'a>>,
@@ -89,7 +89,7 @@ impl<'a> Slots<'a> {
             .grads
             .into_iter()
             .partition(|grad| grad.whose == Whose::Each);
-        for placed in given.output.into_iter().chain(each) {
+        for placed in given.outputs.into_iter().chain(each) {
             slots.write(placed)?;
         }
         for placed in sums {

@@ -14,7 +14,7 @@ use super::slots::Slot;
 use super::work::{Cut, Piece, WORD, Work};
 use crate::error::{DeviceError, Error};
 use crate::tensor::layout::{Layout, Whose};
-use crate::wgsl::{Access, LANES, SumOf, Sweep, SweepArgs};
+use crate::wgsl::{Access, LANES, SumOf, Sweep, SweepArgs, column_words};
 
 /// Elements of a row that a workgroup sums. Where an invocation has single elements, half of it, since its sum has four
 /// times as many terms.
@@ -22,6 +22,9 @@ const TILE: u64 = 4096;
 
 /// Words in one running sum.
 const CHUNK: u64 = 16;
+
+/// Invocations that share a sample where columns are summed.
+const BESIDE: u64 = 8;
 
 /// Rows of fewer elements than this are summed by columns.
 const SHORT_ROW: u64 = 32;
@@ -41,6 +44,8 @@ pub(super) struct Partials {
     /// Elements of a row that a workgroup has, and such parts in a row.
     tile: u64,
     tiles: u64,
+    /// Words of a sample that an invocation has, in columns.
+    words: u64,
 }
 
 impl Partials {
@@ -76,9 +81,9 @@ impl Partials {
             ..SweepArgs::default()
         };
         let sweep = if self.sweep == Sweep::Columns {
-            let tiles = (self.channels / unit).div_ceil(lanes);
+            let tiles = (self.channels / unit).div_ceil(BESIDE * self.words);
             SweepArgs {
-                groups: (here * tiles) as u32,
+                groups: (here.div_ceil(lanes / BESIDE) * tiles) as u32,
                 channels: (self.channels / unit) as u32,
                 inner: self.inner as u32,
                 chunk: CHUNK.div_ceil(self.inner) as u32,
@@ -167,6 +172,7 @@ impl<'a> Work<'a> {
                 block: 1,
                 tile,
                 tiles: 1,
+                words: 1,
             };
         }
         // Samples that one binding can hold, and that are enough for a workgroup or an invocation.
@@ -181,6 +187,7 @@ impl<'a> Work<'a> {
             block: self.block(by_rows).min(most),
             tile: if by_rows { tile } else { 1 },
             tiles: if by_rows { inner.div_ceil(tile) } else { 1 },
+            words: column_words(self.slots.sums.len()).into(),
         }
     }
 
@@ -200,8 +207,12 @@ impl<'a> Work<'a> {
                 1
             }
         } else {
-            // As many rows to a sum as keep all sums below 1/512 of x.
-            let rows = (sums * 4 * 512 / self.size()).div_ceil(inner);
+            // So many rows to a sum that 128 workgroups remain and all sums are below 1/512 of x; of a short tensor, that
+            // they are below 1/64.
+            let words = u64::from(column_words(self.slots.sums.len()));
+            let rows = self.len / (words * WORD * 128 * u64::from(LANES));
+            let least = sums * 4 * 64 / self.size();
+            let rows = rows.clamp(least, 8 * least).div_ceil(inner);
             outer.div_ceil((outer / rows).max(1))
         }
     }

@@ -1,6 +1,6 @@
 //! A step in f64.
 
-use crate::act::{Activation, Counts, Room};
+use crate::act::{Activation, Bend, Counts, Room, Second};
 use crate::chain::custom::Reference;
 use crate::chain::nodes::Node;
 use crate::chain::step::{Argument, Function};
@@ -144,6 +144,42 @@ impl Step64 {
             _ if self.is_spoiled(p) => f64::NAN,
             Kind64::Activation(room) => at(room.dx, x, p),
             Kind64::Custom(reference, _) => at(&reference.dx, x, p),
+        }
+    }
+
+    /// The second derivative; NaN where there is none.
+    pub(crate) fn bend(&self, x: f64, p: &[f64]) -> f64 {
+        match &self.function {
+            Kind64::Product | Kind64::Sum | Kind64::Round(_) => 0.0,
+            _ if self.is_spoiled(p) => f64::NAN,
+            Kind64::Activation(room) => match &room.second {
+                Second::Zero if x.is_nan() => x,
+                Second::Zero => 0.0,
+                Second::Is(bend) => at(bend.d2x, x, p),
+                Second::No(_) => f64::NAN,
+            },
+            Kind64::Custom(reference, _) => match &reference.d2x {
+                Some(d2x) => at(d2x, x, p),
+                None => f64::NAN,
+            },
+            Kind64::Rows => f64::NAN,
+        }
+    }
+
+    /// What the room says of it, if it is not zero everywhere.
+    pub(crate) fn room_bend(&self) -> Option<&'static Bend> {
+        match &self.room()?.second {
+            Second::Is(bend) => Some(bend),
+            _ => None,
+        }
+    }
+
+    /// Whether it is zero everywhere.
+    pub(crate) fn is_straight(&self) -> bool {
+        match &self.function {
+            Kind64::Activation(room) => matches!(room.second, Second::Zero),
+            Kind64::Custom(..) | Kind64::Rows => false,
+            _ => true,
         }
     }
 

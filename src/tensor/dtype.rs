@@ -75,9 +75,9 @@ pub struct DTypes {
     pub x: DType,
     /// That of y.
     pub y: DType,
-    /// That of dy.
+    /// That of dy, and of ddy.
     pub dy: DType,
-    /// That of dx.
+    /// That of dx, and of ddx.
     pub dx: DType,
 }
 
@@ -87,7 +87,7 @@ impl DTypes {
         match operand {
             "x" => self.x,
             "y" => self.y,
-            "dy" => self.dy,
+            "dy" | "ddy" => self.dy,
             _ => self.dx,
         }
     }

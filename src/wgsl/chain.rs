@@ -1,5 +1,9 @@
 //! A chain's pass as statements for one element, and as WGSL functions.
 
+mod second;
+
+pub(super) use second::SECOND;
+
 use super::files::Text;
 use super::items::prefixed;
 use crate::act::{Activation, Counts};
@@ -194,6 +198,7 @@ impl<'a> ChainCode<'a> {
             }
             Pass::Backward => code.backward(gradients),
             Pass::BackwardFromY => code.backward_from_y(),
+            Pass::DoubleBackward => code.double_backward(),
         }
         code.forward();
         code
@@ -503,8 +508,7 @@ impl<'a> ChainCode<'a> {
         draws: &[usize],
         has_scalars: bool,
     ) {
-        let names = self.pass.operands();
-        let (output, inputs) = names.split_last().unwrap_or((&"", &[]));
+        let (inputs, outputs) = self.pass.parts();
         let inputs = inputs.iter().map(ToString::to_string);
         let operands = operands.iter().map(|name| arg(name));
         let draws = draws.iter().map(|index| random(*index));
@@ -524,7 +528,15 @@ impl<'a> ChainCode<'a> {
             gradients,
             ..
         } = self;
+        if *pass == Pass::DoubleBackward {
+            out.push(&format!(
+                "struct Second {{\n    ddy: f32,\n    dx: f32,\n}}\n\n// {pass} of {chain}\n\
+                 fn {name}_{SECOND}({parameters}) -> Second {{\n{values}{lines}    return Second({result});\n}}\n"
+            ));
+            return;
+        }
         if gradients.is_empty() {
+            let output = outputs[0];
             out.push(&format!(
                 "// {pass} of {chain}\nfn {name}_{output}({parameters}) -> f32 {{\n{values}{lines}    return {result};\n}}\n"
             ));

@@ -31,7 +31,8 @@ impl Custom {
         let declared = globals(&module.module);
         // Kernels call them as they call the others.
         let learned = parameters.iter().map(|(p, _)| format!("act_{name}_d_{p}"));
-        for function in learned.filter(|function| declared.contains(function)) {
+        let optional = learned.chain([format!("act_{name}_d2x")]);
+        for function in optional.filter(|function| declared.contains(function)) {
             check_function(&function, parameters, &module.module).map_err(bad)?;
         }
         check_globals(name, &module.module, &globals(&library.module)).map_err(bad)?;
@@ -107,7 +108,7 @@ pub(super) fn check_globals(
         return Err("variables at module scope have no place in it".into());
     }
     let prefixes = [format!("{name}_"), format!("act_{name}_d_")];
-    let functions = [format!("act_{name}"), format!("act_{name}_dx")];
+    let functions = ["", "_dx", "_d2x"].map(|end| format!("act_{name}{end}"));
     let ours = |global: &String| {
         functions.contains(global)
             || prefixes.iter().any(|prefix| global.starts_with(prefix))

@@ -6,7 +6,7 @@
 //! channel, `fn hold` and `fn hold_sample` load them into `struct Held`; where gradients are summed, `word` returns
 //! `struct Terms`, `fn plus` adds two of them, and `fn put` stores one.
 
-use super::chain::{arg, random};
+use super::chain::{SECOND, arg, random};
 use super::exact::Exact;
 use super::form::{Access, At, Form, Input, Output, Sweep};
 use super::places::{drawn, fetch, of_pairs, pairs, place, vec4};
@@ -18,7 +18,7 @@ pub(super) struct Element<'a> {
     pub(super) form: &'a Form,
     /// None for a plain copy.
     pub(super) chain: Option<&'a Chain>,
-    /// The pass's result: `y` or `dx`.
+    /// The pass's result: `y` or `dx`, or [`SECOND`], which is more than one.
     pub(super) result: &'a str,
     /// The random steps, as indices of nodes.
     pub(super) draws: &'a [usize],
@@ -30,7 +30,7 @@ pub(super) struct Element<'a> {
 }
 
 impl Element<'_> {
-    fn sweeps(&self) -> bool {
+    pub(super) fn sweeps(&self) -> bool {
         self.form.sweep != Sweep::Each
     }
 
@@ -67,7 +67,13 @@ impl Element<'_> {
 
     /// Whether an element has one result, the pass's.
     fn is_plain(&self) -> bool {
-        self.form.outputs.len() == 1 && self.form.gradients().is_empty()
+        let is_one = self.form.outputs.len() == 1 && !self.has_fields();
+        self.chain.is_none() || is_one
+    }
+
+    /// Whether the chain's function returns a struct.
+    fn has_fields(&self) -> bool {
+        !self.form.gradients().is_empty() || self.result == SECOND
     }
 
     /// An element's result for an output.
@@ -164,8 +170,14 @@ impl Element<'_> {
 
     /// The test, on bits, for what makes an element NaN.
     pub(super) fn nan(&self) -> String {
+        self.nan_without("")
+    }
+
+    /// The same, if one input does not matter.
+    fn nan_without(&self, other: &str) -> String {
         let inputs = self.form.inputs.iter();
         let inputs = inputs.filter(|input| !self.is_held(input) && self.counts(input));
+        let inputs = inputs.filter(|input| input.name != other);
         let tests = inputs.map(|Input { name, dtype, .. }| format!("{dtype}_is_nan({name}_bits)"));
         let held = self.holds().then(|| "(held_nan > 0u)".into());
         tests.chain(held).collect::<Vec<_>>().join(" | ")
@@ -201,8 +213,16 @@ impl Element<'_> {
         let (mut fields, mut results) = (String::new(), Vec::new());
         for Output { name, dtype, .. } in outputs {
             _ = writeln!(fields, "    {name}: u32,");
-            let result = if learns { &format!("g.{name}") } else { "g" };
-            results.push(format!("{dtype}_bits({result}, nan)"));
+            let result = match self.has_fields() {
+                true => &format!("g.{name}"),
+                false => "g",
+            };
+            // ddy is linear in ddx, and dy is not in it.
+            let nan = match name.as_str() {
+                "ddy" => &self.nan_without("dy"),
+                _ => "nan",
+            };
+            results.push(format!("{dtype}_bits({result}, {nan})"));
         }
         for name in &self.form.sums {
             _ = writeln!(fields, "    sum_{name}: f32,");
@@ -545,7 +565,7 @@ impl Element<'_> {
     }
 
     /// Statements that load one element, an identifier, and call what `element` makes of it `e0`.
-    fn load_one(&self, out: &mut String, element: &str) {
+    pub(super) fn load_one(&self, out: &mut String, element: &str) {
         let bits = self.load_bits(out, element);
         if self.exact.is_some() {
             _ = writeln!(out, "    let f0 = element({bits});");
@@ -576,18 +596,5 @@ impl Element<'_> {
         bits.extend(draws.map(|step| format!("draws_{}[first & 3u]", step + 1)));
         bits.extend(self.holds().then(|| "held.nan".into()));
         bits.join(", ")
-    }
-
-    /// An element whose results have 32 bits each.
-    fn single(&self, out: &mut String) {
-        if !self.sweeps() {
-            out.push_str("    if i >= args.len {\n        return;\n    }\n");
-        }
-        self.load_one(out, "i");
-        for output in &self.form.outputs {
-            let place = place(&output.name, output.at == At::Rows, "i");
-            let (target, result) = (self.target(output), self.output("e0", output));
-            _ = writeln!(out, "    {target}[{place}] = {result};");
-        }
     }
 }

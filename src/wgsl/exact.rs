@@ -51,7 +51,7 @@ pub(crate) fn settles(
         output == DType::BF16 || !activation.entry().room.is_exact_in_f32
     });
     let is_narrow = output.size() == 2 && inputs.all(|dtype| dtype.size() == 2);
-    is_needed && is_narrow && body.pass() != Pass::BackwardFromY
+    is_needed && is_narrow && Pass::FROM_X.contains(&body.pass())
 }
 
 impl Exact {

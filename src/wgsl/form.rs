@@ -150,7 +150,7 @@ impl Form {
     /// Whole words, for any length, operands apart from each other and as long as x, one word an invocation.
     pub(crate) fn plain(body: Body<'_>, dtypes: DTypes) -> Form {
         let pass = body.pass();
-        let (output, inputs) = pass.operands().split_last().unwrap_or((&"", &[]));
+        let (inputs, outputs) = pass.parts();
         let input = |name: String, dtype| Input {
             name,
             dtype,
@@ -168,13 +168,16 @@ impl Form {
                 .map(|name| input((*name).to_owned(), dtypes.of(name)))
                 .chain(args.map(|name| input(arg(&name), dtypes.x)))
                 .collect(),
-            outputs: vec![Output {
-                name: (*output).to_owned(),
-                dtype: dtypes.of(output),
-                at: At::Each,
-                in_place: None,
-                beside: None,
-            }],
+            outputs: outputs
+                .iter()
+                .map(|output| Output {
+                    name: (*output).to_owned(),
+                    dtype: dtypes.of(output),
+                    at: At::Each,
+                    in_place: None,
+                    beside: None,
+                })
+                .collect(),
             sums: Vec::new(),
             sums_of: Vec::new(),
             sweep: match body.chain().and_then(Chain::row) {
@@ -373,6 +376,12 @@ pub(crate) struct SweepArgs {
     /// Where in the partial sums this dispatch's begin, and how many there are of each operand.
     pub(crate) first: u32,
     pub(crate) stride: u32,
+}
+
+/// Words of a sample that an invocation has where `sums` gradients are summed by columns: eight lie as 1 KiB where eight
+/// invocations read them. More than one gradient's sums would not fit into a GPU's registers so.
+pub(crate) fn column_words(sums: usize) -> u32 {
+    if sums > 1 { 4 } else { 8 }
 }
 
 /// What `m_divide` of shaders/math/divide.wgsl needs for a divisor.

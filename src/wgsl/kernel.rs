@@ -4,7 +4,9 @@ use super::chain;
 use super::element::Element;
 use super::exact::Exact;
 use super::files::Text;
-use super::form::{Access, Args, At, Body, Form, RowArgs, Strips, Sweep, SweepArgs, fields};
+use super::form::{
+    Access, Args, At, Body, Form, RowArgs, Strips, Sweep, SweepArgs, column_words, fields,
+};
 use super::rows::{self, RowText};
 use crate::tensor::dtype::DType;
 use std::fmt::Write;
@@ -31,7 +33,10 @@ pub(crate) fn kernel(body: Body<'_>, form: &Form) -> String {
     let element = Element {
         form,
         chain: body.chain(),
-        result: body.pass().operands().last().copied().unwrap_or(""),
+        result: match body.pass().outputs() {
+            [result] => result,
+            _ => chain::SECOND,
+        },
         draws: &draws,
         has_scalars,
         whole: form,
@@ -54,6 +59,13 @@ pub(crate) fn kernel(body: Body<'_>, form: &Form) -> String {
             Access::Scalar => 1,
         };
         _ = writeln!(own, "\nconst WIDTH: u32 = {width}u; // Elements in a word.");
+        if form.sweep == Sweep::Columns {
+            let words = column_words(form.sums.len());
+            _ = writeln!(
+                own,
+                "const WORDS: u32 = {words}u; // Words of a sample that an invocation has."
+            );
+        }
     }
     text.push(&own);
     text.file(match form.sweep {

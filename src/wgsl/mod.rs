@@ -27,7 +27,7 @@ pub(crate) use exact::settles;
 pub(crate) use files::{Kernel, Text, all_written};
 pub(crate) use form::{
     Access, Args, At, Body, Form, Input, LANES, Output, Place, RowArgs, Strips, SumOf, Sweep,
-    SweepArgs, divisor, fields,
+    SweepArgs, column_words, divisor, fields,
 };
 pub(crate) use items::mentions;
 pub(crate) use kernel::{finish, kernel};

@@ -162,6 +162,7 @@ pub(super) fn sweep(
         (Pass::Backward, false) => "rows/backward.wgsl",
         (Pass::BackwardFromY, true) => "rows/held_backward_from_y.wgsl",
         (Pass::BackwardFromY, false) => "rows/backward_from_y.wgsl",
+        (Pass::DoubleBackward, _) => unreachable!("no row step has a second derivative"),
     });
 }
 
@@ -263,6 +264,7 @@ impl RowText<'_> {
                 self.given(out, "gradient", "dy", Some("value"));
                 self.back(out);
             }
+            Pass::DoubleBackward => unreachable!("no row step has a second derivative"),
         }
     }
 

@@ -207,4 +207,17 @@ impl Element<'_> {
         });
         _ = writeln!(out, "    return Terms({});", terms.join(", "));
     }
+
+    /// An element whose results have 32 bits each.
+    pub(super) fn single(&self, out: &mut String) {
+        if !self.sweeps() {
+            out.push_str("    if i >= args.len {\n        return;\n    }\n");
+        }
+        self.load_one(out, "i");
+        for output in &self.form.outputs {
+            let place = place(&output.name, output.at == At::Rows, "i");
+            let (target, result) = (self.target(output), self.output("e0", output));
+            _ = writeln!(out, "    {target}[{place}] = {result};");
+        }
+    }
 }

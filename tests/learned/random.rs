@@ -65,6 +65,9 @@ pub(crate) fn other_numbers(gpu: &Gpu) -> Result<(), Failed> {
     let operands = operands.arg("s", at(&bs, 1), DType::F32).random(1, 5);
     let plan = |pass| gpu.kernels().plan(&chain, pass, DType::F32);
     let forward = plan(Pass::Forward)?.bind(operands.clone().y(at(&by, len)))?;
+    // Bound with the same numbers, and never told of others.
+    let kept = upload(gpu, &vec![0; len as usize]);
+    let bystander = plan(Pass::Forward)?.bind(operands.clone().y(at(&kept, len)))?;
     let backward = plan(Pass::Backward)?.bind(operands.dy(at(&bx, len)).dx(at(&bdx, len)).grad(
         "s",
         at(&bds, 1),
@@ -84,6 +87,7 @@ pub(crate) fn other_numbers(gpu: &Gpu) -> Result<(), Failed> {
         submit(gpu, |pass| {
             forward.record(pass);
             backward.record(pass);
+            bystander.record(pass);
         });
         let (y, dx, ds) = (read(&by), read(&bdx), read(&bds));
         let values = Values::new().arg("s", &[2.0f32]).random(seed, offset);
@@ -92,6 +96,9 @@ pub(crate) fn other_numbers(gpu: &Gpu) -> Result<(), Failed> {
         verdict(&expected.compare(&dx[..len as usize])?)?;
         verdict(&check::gradient(&chain, &x, &x, &values, "s", &ds[..1])?)?;
         seen.push(bits(y));
+        if bits(read(&kept)) != seen[0] {
+            return Err("what was bound beside it draws other numbers as well".into());
+        }
     }
     let [a, b, c, again] = [0, 1, 2, 3].map(|at: usize| &seen[at]);
     if a == b || a == c || b == c || a != again {

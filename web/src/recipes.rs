@@ -127,6 +127,12 @@ pub(crate) fn of_chain(chain: &Chain, pass: Pass, options: &Options) -> Result<T
             .y(operand("y", len, dtype)?)
             .dy(operand("dy", len, dtype)?)
             .dx(operand("dx", len, dtype)?),
+        Pass::DoubleBackward => operands
+            .x(operand("x", len, dtype)?)
+            .dy(operand("dy", len, dtype)?)
+            .ddx(operand("ddx", len, dtype)?)
+            .ddy(operand("ddy", len, dtype)?)
+            .dx(operand("dx", len, dtype)?),
     };
     if let Some(layout) = options.layout(chain)? {
         operands = operands.layout(layout);

@@ -3,7 +3,7 @@
 export type DType = "f32" | "f16" | "bf16";
 
 /** A way through a chain or a layer. */
-export type PassName = "forward" | "backward" | "backward-from-y";
+export type PassName = "forward" | "backward" | "backward-from-y" | "double-backward";
 
 export interface OperandOptions {
   /** Elements: one for all, as many as x has channels, samples times channels, or elements. */

@@ -27,7 +27,8 @@ commands:
   test        the library and the command: format, lints, documentation, tests on every software
               adapter, examples, demo
   test core   the library without wgpu
-  test burn   nonlin-burn: lints, documentation, tests with and without burn's fusion, its example
+  test burn   nonlin-burn: lints, documentation, tests with and without burn's fusion and on devices of
+              other processes, its examples
   web         the package for npm, in the folder web/, and the page that is made of it, in target/site,
               which is then served on localhost
   test web    the package, in Node and in Chromium on WebGPU; the page; the library for the web
@@ -379,22 +380,34 @@ fn library_steps(examples: &Path, variables: &[(&'static str, String)]) -> Vec<S
     ]
 }
 
+/// With all of nonlin-burn's parts that need more of burn than most programs have.
+const REMOTE: [&str; 2] = ["--features", "remote-server,remote-websocket"];
+
 fn burn_steps(examples: &Path, variables: &[(&'static str, String)]) -> Vec<Step> {
-    let example = examples.join("burn_train").display().to_string();
+    let example = |name: &str, why, more: &[&str]| {
+        let program = examples.join(name).display().to_string();
+        Step::new("example", why, &[&[program.as_str()], more].concat())
+    };
     let unfused = ["--no-default-features", "--test", "burn"];
+    let with_remote = [&BURN[..], &REMOTE].concat();
     vec![
-        lints(&BURN, &[]),
-        docs(&BURN),
+        lints(&with_remote, &[]),
+        docs(&with_remote),
         Step::new(
             "tests",
             "nonlin inside burn, on every adapter that burn can use",
             &cargo(&[&["test"], &BURN]),
         )
         .with_all(variables),
-        Step::new(
-            "example",
+        example(
+            "burn_train",
             "a network of burn that learns with its own activations and with ours",
-            &[example.as_str(), "--epochs", "2"],
+            &["--epochs", "2"],
+        ),
+        example(
+            "burn_data_parallel",
+            "a network that two devices train together",
+            &["--steps", "5"],
         ),
         Step::new(
             "unfused",
@@ -402,6 +415,17 @@ fn burn_steps(examples: &Path, variables: &[(&'static str, String)]) -> Vec<Step
             &cargo(&[&["test"], &BURN, &unfused]),
         )
         .with_all(variables),
+        Step::new(
+            "remote",
+            "nonlin on devices of other processes, on every adapter that burn can use",
+            &cargo(&[&["test"], &with_remote, &["--test", "remote"]]),
+        )
+        .with_all(variables),
+        Step::new(
+            "example",
+            "two servers in processes of their own, and a client",
+            &cargo(&[&["run"], &with_remote, &["--example", "burn_remote"]]),
+        ),
     ]
 }
 

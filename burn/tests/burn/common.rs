@@ -18,6 +18,9 @@ const EXPECTED: [&str; 4] = [
     "swiftshader-shared",
 ];
 
+/// Ends the name of an adapter whose devices are shared.
+pub(crate) const SHARED: &str = "-shared";
+
 /// Trials on one device.
 pub(crate) type Trials = trials::Trials<Device>;
 
@@ -28,7 +31,7 @@ fn open(
     adapter: &wgpu::Adapter,
     limits: wgpu::Limits,
     submits: bool,
-) -> Result<Device> {
+) -> Result<(Device, WgpuSetup)> {
     let mut features = adapter.features();
     features.remove(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS);
     features.remove(wgpu::Features::all_experimental_mask());
@@ -49,28 +52,24 @@ fn open(
     if submits {
         nonlin_burn::share_always(&opened, &setup)?;
     }
-    Ok(opened)
+    Ok((opened, setup))
 }
 
 /// A device on the adapter of this name that binds so few storage buffers.
 pub(crate) fn binds(adapter: &str, buffers: u32) -> Result<Device> {
-    let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
-    let instance = wgpu::Instance::new(descriptor);
-    let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
-    let is_it = |found: &wgpu::Adapter| trials::key(&found.get_info()) == adapter;
-    let found = adapters.into_iter().find(is_it);
-    let found = found.ok_or("the adapter is gone")?;
+    let instance = instance();
+    let mut found = adapters(&instance).into_iter();
+    let found = found.find(|(key, _)| key == adapter);
+    let (_, found) = found.ok_or("there is no such adapter")?;
     let limits = wgpu::Limits {
         max_storage_buffers_per_shader_stage: buffers,
         ..found.limits()
     };
-    open(&instance, &found, limits, false)
+    Ok(open(&instance, &found, limits, false)?.0)
 }
 
-/// Runs the same trials on every Vulkan adapter found, and on those expected; or on the best there is.
-pub(crate) fn main(add: impl Fn(&mut Trials)) -> ! {
-    let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
-    let instance = wgpu::Instance::new(descriptor);
+/// The adapters that burn can use, by their short names.
+fn adapters(instance: &wgpu::Instance) -> Vec<(String, wgpu::Adapter)> {
     let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
     // burn asks more of GL than drivers give: its adapters are for machines that have no others.
     if adapters
@@ -79,17 +78,47 @@ pub(crate) fn main(add: impl Fn(&mut Trials)) -> ! {
     {
         adapters.retain(|a| a.get_info().backend != wgpu::Backend::Gl);
     }
-    let mut all: Vec<(String, (wgpu::Adapter, bool))> = Vec::new();
+    let mut all: Vec<(String, wgpu::Adapter)> = Vec::new();
     for adapter in adapters {
         let key = trials::key(&adapter.get_info());
-        if all.iter().any(|(known, _)| *known == key) {
-            continue;
+        if !all.iter().any(|(known, _)| *known == key) {
+            all.push((key, adapter));
         }
+    }
+    all
+}
+
+fn instance() -> wgpu::Instance {
+    wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env())
+}
+
+/// The short names of the adapters that burn can use.
+pub(crate) fn names() -> Vec<String> {
+    let found = adapters(&instance()).into_iter();
+    found.map(|(key, _)| key).collect()
+}
+
+/// One more device on an adapter, which is called as its trials are, and what the device was made with.
+pub(crate) fn another(adapter: &str) -> Result<(Device, WgpuSetup)> {
+    let instance = instance();
+    let plain = adapter.trim_end_matches(SHARED);
+    let mut found = adapters(&instance).into_iter();
+    let found = found.find(|(key, _)| key == plain);
+    let (_, found) = found.ok_or("there is no such adapter")?;
+    open(&instance, &found, found.limits(), plain != adapter)
+}
+
+/// Runs the same trials on every Vulkan adapter found, and on those expected; or on the best there is.
+pub(crate) fn main(add: impl Fn(&mut Trials)) -> ! {
+    let instance = instance();
+    let mut all: Vec<(String, (wgpu::Adapter, bool))> = Vec::new();
+    for (key, adapter) in adapters(&instance) {
         all.push((key.clone(), (adapter.clone(), false)));
-        all.push((format!("{key}-shared"), (adapter, true)));
+        all.push((key + SHARED, (adapter, true)));
     }
     let open = |(adapter, submits): &(wgpu::Adapter, bool)| {
         let opened = open(&instance, adapter, adapter.limits(), *submits);
+        let opened = opened.map(|(device, _)| device);
         opened.map_err(|error| error.message().unwrap_or("it does not open").to_owned())
     };
     trials::run(1, all, &EXPECTED, open, add)

@@ -2,12 +2,15 @@
 //! beside burn on its CPU backend, under load, from several threads.
 
 mod common;
+mod data_parallel;
 mod in_place;
 mod layers;
 mod load;
+mod lost;
 mod modules;
 mod refusals;
 mod rows;
+mod second;
 mod tensors;
 mod training;
 mod values;
@@ -15,12 +18,15 @@ mod values;
 fn main() -> ! {
     common::main(|on| {
         // Where kernels go by another way, what they compute is known already.
-        if !on.adapter().ends_with("-shared") {
+        if !on.adapter().ends_with(common::SHARED) {
             values::add(on);
             modules::add(on);
+            data_parallel::add(on);
+            lost::add(on);
         }
         tensors::add(on);
         rows::add(on);
+        second::add(on);
         layers::add(on);
         in_place::add(on);
         refusals::add(on);

@@ -80,6 +80,15 @@ impl Job {
             let expected = Expected::backward_from_y_with(chain, &y, &dy, &values)?;
             add(Pass::BackwardFromY, "dx", expected.compare(&dx)?);
         }
+        if chain.supports(Pass::DoubleBackward).is_ok() {
+            let ddx: Vec<T> = dy.iter().rev().copied().collect();
+            let results = gpu.double_backward_with(chain, &x, &dy, &ddx, &values)?;
+            let expected = Expected::double_backward_with(chain, &x, &dy, &ddx, &values)?;
+            let both = expected.iter().zip(&results);
+            for ((expected, result), name) in both.zip(Pass::DoubleBackward.outputs()) {
+                add(Pass::DoubleBackward, name, expected.compare(result)?);
+            }
+        }
         for (name, gradient) in names.iter().zip(&gradients) {
             let report = check::gradient(chain, &x, &dy, &values, name, gradient)?;
             add(Pass::Backward, name, report);

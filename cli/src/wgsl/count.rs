@@ -13,7 +13,7 @@ use nonlin::{Chain, Pass};
 const ELEMENT: &str = "element";
 
 /// Kinds of operation, in the order of the table.
-const KINDS: [&str; 11] = [
+pub(super) const KINDS: [&str; 11] = [
     "add",
     "multiply",
     "divide",
@@ -28,7 +28,7 @@ const KINDS: [&str; 11] = [
 ];
 
 /// How many there are of each kind.
-type Counts = [usize; KINDS.len()];
+pub(super) type Counts = [usize; KINDS.len()];
 
 /// A table of all passes that the chain has.
 pub(super) fn count(chain: &Chain) -> Result<String> {
@@ -52,7 +52,7 @@ pub(super) fn count(chain: &Chain) -> Result<String> {
     Ok(table(&rows, 1))
 }
 
-fn of_kernel(source: &str) -> Result<Counts> {
+pub(super) fn of_kernel(source: &str) -> Result<Counts> {
     let failed =
         |error: &dyn std::fmt::Display| Failure(format!("the kernel cannot be counted: {error}"));
     let module = naga::front::wgsl::parse_str(source).map_err(|error| failed(&error))?;

@@ -119,6 +119,12 @@ pub(super) fn of_chain(args: &Args, chain: &Chain, shape: &Lengths) -> Result<Ve
         Pass::Forward => Operands::new().x(whole()).y(whole()),
         Pass::Backward => Operands::new().x(whole()).dy(whole()).dx(whole()),
         Pass::BackwardFromY => Operands::new().y(whole()).dy(whole()).dx(whole()),
+        Pass::DoubleBackward => Operands::new()
+            .x(whole())
+            .dy(whole())
+            .ddx(whole())
+            .ddy(whole())
+            .dx(whole()),
     };
     operands = operands.layout(layout);
     for (name, len) in &lengths {

@@ -33,6 +33,8 @@ pub(crate) fn command(args: &[&str]) -> Command {
     command.args(args);
     // Without it, some OpenGL drivers complain on stderr.
     command.env("XDG_RUNTIME_DIR", std::env::temp_dir());
+    // Nothing is left in the cache of whoever tests.
+    command.env("NONLIN_NO_CACHE", "1");
     command
 }
 

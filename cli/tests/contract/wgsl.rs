@@ -3,6 +3,7 @@
 use crate::common::{Ran, nonlin};
 use crate::contents;
 use std::fs;
+use std::path::Path;
 
 /// The comments that head kernels, and the kernels.
 fn kernels(text: &str) -> Vec<(&str, &str)> {
@@ -272,10 +273,19 @@ fn operations_are_counted() {
     let names = passes.iter().map(|(name, _)| name.as_str());
     assert_eq!(
         names.collect::<Vec<_>>(),
-        ["forward", "backward", "backward from y"]
+        ["forward", "backward", "backward from y", "double backward"]
     );
     // 1 - y * y and a product, and what is around them.
     assert!(passes[2].1 < 20 && passes[1].1 > 30, "{text}");
+    let how = "`nonlin wgsl --count > docs/ARITHMETIC.md` writes it";
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let committed = fs::read_to_string(docs.join("ARITHMETIC.md")).unwrap();
+    let told = nonlin(&["wgsl", "--count"]).fine();
+    assert_eq!(told, committed.replace("\r\n", "\n"), "{how}");
+    // tanh's row begins with what was counted above.
+    let row = format!("| tanh | {}, ", passes[0].1);
+    assert!(told.contains(&row), "{row}");
+    nonlin(&["wgsl", "--count", "--order", "nhwc"]).refused("--order needs a chain, or a layer");
     nonlin(&["wgsl", "frelu", "--count"]).refused("--count is for chains; frelu is a layer");
     nonlin(&["wgsl", "softmax", "--count"]).refused(
         "--count is for chains that go element by element; softmax has a step over whole rows",

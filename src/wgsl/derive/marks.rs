@@ -82,7 +82,7 @@ pub(super) fn name(wgsl: &str) -> Result<String, String> {
     names.retain(|name| {
         let is_of = |other: &&str| {
             let rest = name.strip_prefix(other);
-            rest.is_some_and(|rest| rest == "_dx" || rest.starts_with("_d_"))
+            rest.is_some_and(|rest| rest == "_dx" || rest == "_d2x" || rest.starts_with("_d_"))
         };
         !own.iter().any(is_of)
     });

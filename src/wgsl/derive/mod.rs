@@ -23,7 +23,7 @@ use marks::Marks;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use tangent::Tangents;
-use trace::{Book, Own, Refusal};
+use trace::{Book, Refusal};
 use write::Written;
 
 impl Custom {
@@ -97,16 +97,29 @@ impl Custom {
         check_names(name, &named).map_err(bad)?;
         check_function(&format!("act_{name}"), &named, &module.module).map_err(bad)?;
         check_globals(name, &module.module, &globals(&library.module)).map_err(bad)?;
-        let derived = Derived::new(name, &module, own.len())
+        let value = format!("act_{name}");
+        let derived = Derived::new(&value, &module, own.len())
             .map_err(|refusal| refused(name, &format!("{own}\n{files}"), &refusal))?;
-        let text = derived.text(name, &marks.text, &module);
-        let custom = Custom::new(name, &named, &text).map_err(|error| match error {
+        let gradient = |(parameter, called): (usize, &String)| match parameter {
+            0 => format!("{value}_dx"),
+            _ => format!("{value}_d_{called}"),
+        };
+        let called = derived.parameters().iter().enumerate();
+        let gradients: Vec<_> = called.map(gradient).collect();
+        let text = derived.text(name, &marks.text, &module, (&gradients, "value"));
+        let second = Derived::second(name, &text)?;
+        let text = second.as_ref().map_or(text.as_str(), |(text, _)| text);
+        let custom = Custom::new(name, &named, text).map_err(|error| match error {
             Error::Chain(ChainError::BadActivation { message, .. }) => {
                 bad(format!("what was derived is not valid: {message}"))
             }
             error => error,
         })?;
-        Ok(custom.with_derived(derived.reference()))
+        let d2x = second.map(|(_, derived)| derived.along(Some(0)));
+        Ok(custom.with_derived(Reference {
+            d2x,
+            ..derived.reference()
+        }))
     }
 }
 
@@ -140,15 +153,15 @@ fn refused(name: &str, source: &str, refusal: &Refusal) -> Error {
 
 /// A text's functions as graphs, and which of them is the value.
 struct Derived {
-    functions: Vec<Own>,
+    program: Arc<Program>,
     value: usize,
 }
 
 impl Derived {
-    fn new(name: &str, module: &Parsed, end: usize) -> Result<Self, Refusal> {
-        let wanted = Some(name).map(|name| format!("act_{name}"));
+    /// With the function of this name as the value.
+    fn new(value: &str, module: &Parsed, end: usize) -> Result<Self, Refusal> {
         let mut all = module.module.functions.iter();
-        let found = all.find(|(_, function)| function.name == wanted);
+        let found = all.find(|(_, function)| function.name.as_deref() == Some(value));
         let Some((handle, _)) = found else {
             return Err(Refusal {
                 span: naga::Span::UNDEFINED,
@@ -158,42 +171,75 @@ impl Derived {
         let mut book = Book::new(&module.module, &module.info, end);
         let value = book.function(handle, naga::Span::UNDEFINED)?;
         Ok(Derived {
-            functions: book.functions,
+            program: Arc::new(Program {
+                functions: book.functions,
+            }),
             value,
         })
     }
 
-    /// The text with what it lacks: the derivatives, and those of functions that they call.
-    fn text(&self, name: &str, own: &str, module: &Parsed) -> String {
+    /// The derivative read as a value once more: the text with the second derivative, and the derivative's graph. None where
+    /// the derivative calls what has no derivative itself.
+    fn second(name: &str, text: &str) -> Result<Option<(String, Derived)>, Error> {
+        let (own, files) = standing_alone(text).map_err(|message| {
+            Error::Chain(ChainError::BadActivation {
+                name: name.to_owned(),
+                message: format!("what was derived is not valid: {message}"),
+            })
+        })?;
+        let module = parsed(name, &own, &files)?;
+        let Ok(derived) = Derived::new(&format!("act_{name}_dx"), &module, own.len()) else {
+            return Ok(None);
+        };
+        let text = derived.text(
+            name,
+            text,
+            &module,
+            (&[format!("act_{name}_d2x")], "derivative"),
+        );
+        Ok(Some((text, derived)))
+    }
+
+    /// The value's parameters, x first.
+    fn parameters(&self) -> &[String] {
+        &self.program.functions[self.value].parameters
+    }
+
+    /// The text with what it lacks: the derivatives with respect to the value's first parameters, under these names, and those
+    /// of functions that they call; and what the value is, for the comment above them.
+    fn text(
+        &self,
+        name: &str,
+        own: &str,
+        module: &Parsed,
+        (gradients, of): (&[String], &str),
+    ) -> String {
         let declared: HashSet<String> = globals(&module.module).into_iter().collect();
         let mut written = Written {
-            functions: &self.functions,
+            functions: &self.program.functions,
             name,
             taken: declared.clone(),
             partials: BTreeSet::new(),
             library: BTreeSet::new(),
         };
-        let mut tangents = Tangents::new(&self.functions);
-        let value = &self.functions[self.value];
+        let mut tangents = Tangents::new(&self.program.functions);
+        let value = &self.program.functions[self.value];
         let mut added = String::new();
-        for (parameter, called) in value.parameters.iter().enumerate() {
-            let function = match parameter {
-                0 => format!("act_{name}_dx"),
-                _ => format!("act_{name}_d_{called}"),
-            };
-            if declared.contains(&function) {
+        let named = value.parameters.iter().zip(gradients).enumerate();
+        for (parameter, (called, function)) in named {
+            if declared.contains(function) {
                 continue;
             }
             added += &format!("\n// d {} / d {called}\n", value.name);
             added += &match tangents.of(self.value, parameter) {
                 Some(partial) => {
                     let (graph, root) = &*partial;
-                    written.function(&function, &value.parameters, graph, *root, true)
+                    written.function(function, &value.parameters, graph, *root, true)
                 }
                 None => {
                     let mut graph = graph::Graph::default();
                     let zero = graph.float(0.0);
-                    written.function(&function, &value.parameters, &graph, zero, false)
+                    written.function(function, &value.parameters, &graph, zero, false)
                 }
             };
         }
@@ -205,7 +251,7 @@ impl Derived {
                 continue;
             };
             let (own, head) = (
-                &self.functions[function],
+                &self.program.functions[function],
                 written.partial(function, parameter),
             );
             let (graph, root) = &*partial;
@@ -217,38 +263,39 @@ impl Derived {
         }
         let stubs = marks::stubs(own, &written.library);
         format!(
-            "{}\n\n// Derived from the value above.\n{stubs}{added}",
+            "{}\n\n// Derived from the {of} above.\n{stubs}{added}",
             own.trim_end()
         )
     }
 
-    fn reference(self) -> Reference {
-        let value = self.value;
-        let count = self.functions[value].parameters.len();
-        let program = Arc::new(Program {
-            functions: self.functions,
-        });
-        let along = |seed: Option<usize>| -> Function64 {
-            let program = program.clone();
-            Box::new(move |x, p| {
-                let all = std::iter::once(x).chain(p.iter().copied()).enumerate();
-                let arguments: Vec<Dual> = all
-                    .map(|(index, value)| Dual {
-                        value,
-                        slope: f64::from(seed == Some(index)),
-                    })
-                    .collect();
-                let dual = program.call(value, &arguments);
-                match seed {
-                    None => dual.value,
-                    Some(_) => dual.slope,
-                }
-            })
-        };
+    /// The value, or its derivative with respect to a parameter, in f64.
+    fn along(&self, seed: Option<usize>) -> Function64 {
+        let (program, value) = (self.program.clone(), self.value);
+        Box::new(move |x, p| {
+            let all = std::iter::once(x).chain(p.iter().copied()).enumerate();
+            let arguments: Vec<Dual> = all
+                .map(|(index, value)| Dual {
+                    value,
+                    slope: f64::from(seed == Some(index)),
+                })
+                .collect();
+            let dual = program.call(value, &arguments);
+            match seed {
+                None => dual.value,
+                Some(_) => dual.slope,
+            }
+        })
+    }
+
+    fn reference(&self) -> Reference {
+        let count = self.parameters().len();
         Reference {
-            y: along(None),
-            dx: along(Some(0)),
-            shares: (1..count).map(|parameter| along(Some(parameter))).collect(),
+            y: self.along(None),
+            dx: self.along(Some(0)),
+            d2x: None,
+            shares: (1..count)
+                .map(|parameter| self.along(Some(parameter)))
+                .collect(),
         }
     }
 }

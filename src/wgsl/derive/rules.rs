@@ -128,6 +128,12 @@ fn by_slope(graph: &mut Graph, slope: &str, of: &[Id], d: &[Option<Id>]) -> Opti
     Some(times(graph, slope, d))
 }
 
+/// Of e^t and of e^t - 1: the derivative of t, times e^t.
+fn by_exp(graph: &mut Graph, of: &[Id], _: Id, d: &[Option<Id>]) -> Option<Id> {
+    let d = d[0]?;
+    Some(call(graph, "m_exp_times", &[of[0], d]))
+}
+
 const F: Kind = Kind::Float;
 
 pub(super) const ALL: &[Rule] = &[
@@ -166,10 +172,7 @@ pub(super) const ALL: &[Rule] = &[
         file: "math/exp.wgsl",
         value: |of| of[0].exp(),
         partial: |of, _| of[0].exp(),
-        tangent: Tangent::By(|graph, of, _, d| {
-            let d = d[0]?;
-            Some(call(graph, "m_exp_times", &[of[0], d]))
-        }),
+        tangent: Tangent::By(by_exp),
     },
     Rule {
         name: "m_expm1",
@@ -179,10 +182,7 @@ pub(super) const ALL: &[Rule] = &[
         file: "math/expm1.wgsl",
         value: |of| of[0].exp_m1(),
         partial: |of, _| of[0].exp(),
-        tangent: Tangent::By(|graph, of, _, d| {
-            let d = d[0]?;
-            Some(call(graph, "m_exp_times", &[of[0], d]))
-        }),
+        tangent: Tangent::By(by_exp),
     },
     Rule {
         name: "m_ldexp",
