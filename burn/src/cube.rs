@@ -7,7 +7,7 @@
 use crate::call::{ChainCall, LayerCall, Wants, Whose};
 use crate::ops::{List, NonlinOps, Tensors, half_shape};
 use crate::packing::{joined, parted};
-use crate::recipes::{Call, DeviceLimits, Key, Prepared, prepare};
+use crate::recipes::{Call, DeviceLimits, Key, Prepared, gradients, prepare};
 use crate::shared;
 use crate::view::{View, dense, in_order};
 use burn::backend::ops::FloatTensorOps;
@@ -432,12 +432,7 @@ pub(crate) fn check_chain(
     };
     for (pass, wants) in passes {
         let mut key = key(*pass);
-        let gradients = match pass {
-            Pass::Forward => 0,
-            Pass::DoubleBackward => 2,
-            _ => 1,
-        };
-        for _ in 0..gradients {
+        for _ in 0..gradients(*pass) {
             key.operands.insert(1, key.operands[0]);
             key.whose.insert(1, key.whose[0]);
         }

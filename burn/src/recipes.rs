@@ -158,6 +158,15 @@ pub(crate) fn prepare(call: Call<'_>, key: Key) -> Result<Arc<Prepared>, Error> 
     Ok(prepared)
 }
 
+/// How many gradients a pass of a chain reads.
+pub(crate) fn gradients(pass: Pass) -> usize {
+    match pass {
+        Pass::Forward => 0,
+        Pass::DoubleBackward => 2,
+        _ => 1,
+    }
+}
+
 fn chain(call: &ChainCall, key: &Key) -> Result<Recipe, Error> {
     let is_forward = key.pass == Pass::Forward;
     let [outer, channels, inner, queries] = key.layout;
@@ -176,11 +185,7 @@ fn chain(call: &ChainCall, key: &Key) -> Result<Recipe, Error> {
         operands = operands.queries(queries);
     }
     let is_second = key.pass == Pass::DoubleBackward;
-    let first = match key.pass {
-        Pass::Forward => 1,
-        Pass::DoubleBackward => 3,
-        _ => 2,
-    };
+    let first = 1 + gradients(key.pass);
     if !is_forward {
         dtypes.dy = key.operands[1].0;
         operands = operands.dy(key.operand(1));
