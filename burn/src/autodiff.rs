@@ -9,12 +9,20 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::autodiff::{Autodiff, NodeId};
 use burn::backend::tensor::FloatTensor;
 
+/// What a chain keeps for backward: x, or y where that is enough, and the operands. The layer behind a chain often keeps y
+/// anyway, and x is then free.
+#[derive(Clone, Debug)]
+struct Kept<B: NonlinOps> {
+    y: Option<FloatTensor<B>>,
+    inputs: Vec<NodeId>,
+}
+
 /// Backward of a chain with N - 1 operands: x is the first parent, the operands are the others.
 #[derive(Debug)]
 struct ChainBackward;
 
 impl<B: NonlinOps, const N: usize> Backward<B, N> for ChainBackward {
-    type State = (ChainCall, [NodeId; N]);
+    type State = (ChainCall, Kept<B>);
 
     fn backward(
         self,
@@ -24,11 +32,11 @@ impl<B: NonlinOps, const N: usize> Backward<B, N> for ChainBackward {
     ) {
         let dy = grads.consume::<B>(&ops.node);
         let (call, kept) = ops.state;
-        let mut inputs = kept
-            .into_iter()
-            .map(|id| checkpointer.retrieve_node_output::<FloatTensor<B>>(id));
-        let Some(x) = inputs.next() else { return };
-        let operands = Tensors::of(inputs);
+        let inputs = kept.inputs.into_iter();
+        let inputs = inputs.map(|id| checkpointer.retrieve_node_output::<FloatTensor<B>>(id));
+        let mut all = kept.y.into_iter().chain(inputs);
+        let Some(x) = all.next() else { return };
+        let operands = Tensors::of(all);
         let wants = Wants::of(ops.parents.iter().map(Option::is_some));
         let gradients = B::chain_backward(call, wants, x, dy, operands).list();
         for (node, gradient) in ops.parents.into_iter().flatten().zip(gradients) {
@@ -78,9 +86,14 @@ fn chain<B: NonlinOps, C: CheckpointStrategy, const N: usize>(
     let nodes = inputs.each_ref().map(|input| input.node());
     match ChainBackward.prepare::<C>(nodes).compute_bound().stateful() {
         OpsKind::Tracked(mut prep) => {
-            let kept = inputs.each_ref().map(|input| prep.checkpoint(input));
+            let kept = &inputs[usize::from(call.from_y)..];
+            let kept = kept.iter().map(|input| prep.checkpoint(input)).collect();
             let inputs = inputs.map(|input| input.into_primitive());
             let y = forward(call.clone(), inputs);
+            let kept = Kept {
+                y: call.from_y.then(|| y.clone()),
+                inputs: kept,
+            };
             prep.finish((call, kept), y)
         }
         OpsKind::UnTracked(prep) => {
@@ -112,29 +125,82 @@ impl<B: NonlinOps> Backward<B, 1> for GatedBackward {
     }
 }
 
-/// Backward of a layer: x is the first parent, the parameters are the second.
+/// Backward of a layer with N - 1 parameters: x is the first parent, the parameters are the others.
 #[derive(Debug)]
 struct LayerBackward;
 
-impl<B: NonlinOps> Backward<B, 2> for LayerBackward {
-    type State = (LayerCall, NodeId, FloatTensor<B>, Option<FloatTensor<B>>);
+impl<B: NonlinOps, const N: usize> Backward<B, N> for LayerBackward {
+    type State = (LayerCall, [NodeId; N], Option<FloatTensor<B>>);
 
     fn backward(
         self,
-        ops: Ops<Self::State, 2>,
+        ops: Ops<Self::State, N>,
         grads: &mut Gradients,
         checkpointer: &mut Checkpointer,
     ) {
         let dy = grads.consume::<B>(&ops.node);
-        let (call, x, parameters, saved) = ops.state;
-        let x = checkpointer.retrieve_node_output::<FloatTensor<B>>(x);
-        let gradients = B::layer_backward(call, x, parameters, dy, Tensors::of(saved)).list();
-        for (node, gradient) in ops.parents.into_iter().zip(gradients) {
+        let (call, kept, saved) = ops.state;
+        let mut inputs = kept
+            .into_iter()
+            .map(|id| checkpointer.retrieve_node_output::<FloatTensor<B>>(id));
+        let Some(x) = inputs.next() else { return };
+        let parameters = Tensors::of(inputs);
+        let gradients = B::layer_backward(call.clone(), x, dy, parameters, Tensors::of(saved));
+        let learned = call.forms().iter().map(|form| form.learned);
+        let with_gradients = std::iter::once(true).chain(learned);
+        let nodes = ops.parents.into_iter().zip(with_gradients);
+        let nodes = nodes.filter_map(|(node, learned)| learned.then_some(node));
+        for (node, gradient) in nodes.zip(gradients.list()) {
             if let Some(node) = node {
                 grads.register::<B>(node.id, gradient);
             }
         }
     }
+}
+
+fn layer<B: NonlinOps, C: CheckpointStrategy, const N: usize>(
+    call: LayerCall,
+    inputs: [FloatTensor<Autodiff<B, C>>; N],
+) -> Tensors<Autodiff<B, C>> {
+    let forward = |call, inputs: [FloatTensor<B>; N]| {
+        let mut inputs = inputs.into_iter();
+        let Some(x) = inputs.next() else {
+            unreachable!("x is always there")
+        };
+        let mut all = B::layer_forward(call, x, Tensors::of(inputs)).list();
+        let y = all.remove(0);
+        (y, all)
+    };
+    let nodes = inputs.each_ref().map(|input| input.node());
+    let (y, others) = match LayerBackward.prepare::<C>(nodes).compute_bound().stateful() {
+        OpsKind::Tracked(mut prep) => {
+            let kept = inputs.each_ref().map(|input| prep.checkpoint(input));
+            let inputs = inputs.map(|input| input.into_primitive());
+            let (y, others) = forward(call.clone(), inputs);
+            let saved = others.first().filter(|_| call.saved_len() > 0).cloned();
+            (prep.finish((call, kept, saved), y), others)
+        }
+        OpsKind::UnTracked(prep) => {
+            let inputs = inputs.map(|input| input.into_primitive());
+            let (y, others) = forward(call, inputs);
+            (prep.finish(y), others)
+        }
+    };
+    Tensors::of(std::iter::once(y).chain(others.into_iter().map(leaf::<B, C>)))
+}
+
+/// A function of an array of inputs, given a list of as many as it has.
+macro_rules! of_length {
+    ($inputs:expr, $function:ident, $call:expr, $($n:literal)+) => {{
+        let inputs: Vec<_> = $inputs;
+        $(
+            let inputs = match <[_; $n]>::try_from(inputs) {
+                Ok(inputs) => return $function::<B, C, $n>($call, inputs),
+                Err(inputs) => inputs,
+            };
+        )+
+        unreachable!("{} tensors in one call", inputs.len())
+    }};
 }
 
 impl<B: NonlinOps, C: CheckpointStrategy> NonlinOps for Autodiff<B, C> {
@@ -143,18 +209,12 @@ impl<B: NonlinOps, C: CheckpointStrategy> NonlinOps for Autodiff<B, C> {
         x: FloatTensor<Self>,
         operands: Tensors<Self>,
     ) -> FloatTensor<Self> {
-        match operands {
-            Tensors::T0 => chain::<B, C, 1>(call, [x]),
-            Tensors::T1(a) => chain::<B, C, 2>(call, [x, a]),
-            Tensors::T2(a, b) => chain::<B, C, 3>(call, [x, a, b]),
-            Tensors::T3(a, b, c) => chain::<B, C, 4>(call, [x, a, b, c]),
-            Tensors::T4(a, b, c, d) => chain::<B, C, 5>(call, [x, a, b, c, d]),
-            Tensors::T5(a, b, c, d, e) => chain::<B, C, 6>(call, [x, a, b, c, d, e]),
-            Tensors::T6(a, b, c, d, e, f) => chain::<B, C, 7>(call, [x, a, b, c, d, e, f]),
-        }
+        let inputs = std::iter::once(x).chain(operands.list()).collect();
+        of_length!(inputs, chain, call, 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16)
     }
 
-    /// dx is tracked, if x or dy is, and backward from there is double backward; gradients of operands are not.
+    /// dx is tracked, if x or dy is, and backward from there is double backward; gradients of operands are not, nor is what
+    /// comes of y, since double backward reads x.
     fn chain_backward(
         call: ChainCall,
         wants: Wants,
@@ -168,7 +228,7 @@ impl<B: NonlinOps, C: CheckpointStrategy> NonlinOps for Autodiff<B, C> {
             let (x, dy) = (x.into_primitive(), dy.into_primitive());
             B::chain_backward(call, wants, x, dy, Tensors::of(operands))
         };
-        if wants != Wants::of([true]) {
+        if wants != Wants::of([true]) || call.from_y {
             return wrapped(backward(call, x, dy, operands));
         }
         let only = |gradients: Tensors<B>| match gradients.list().pop() {
@@ -244,44 +304,29 @@ impl<B: NonlinOps, C: CheckpointStrategy> NonlinOps for Autodiff<B, C> {
     fn layer_forward(
         call: LayerCall,
         x: FloatTensor<Self>,
-        parameters: FloatTensor<Self>,
+        parameters: Tensors<Self>,
     ) -> Tensors<Self> {
-        let nodes = [x.node(), parameters.node()];
-        let forward = |call, x, parameters| {
-            let mut all = B::layer_forward(call, x, parameters).list();
-            let y = all.remove(0);
-            (y, all)
-        };
-        let (y, others) = match LayerBackward.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(mut prep) => {
-                let kept = prep.checkpoint(&x);
-                let parameters = parameters.into_primitive();
-                let (y, others) = forward(call.clone(), x.into_primitive(), parameters.clone());
-                let saved = others.first().filter(|_| call.saved_len() > 0).cloned();
-                (prep.finish((call, kept, parameters, saved), y), others)
-            }
-            OpsKind::UnTracked(prep) => {
-                let (y, others) = forward(call, x.into_primitive(), parameters.into_primitive());
-                (prep.finish(y), others)
-            }
-        };
-        Tensors::of(std::iter::once(y).chain(others.into_iter().map(leaf::<B, C>)))
+        let inputs = std::iter::once(x).chain(parameters.list()).collect();
+        of_length!(inputs, layer, call, 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16)
     }
 
     fn layer_backward(
         call: LayerCall,
         x: FloatTensor<Self>,
-        parameters: FloatTensor<Self>,
         dy: FloatTensor<Self>,
+        parameters: Tensors<Self>,
         saved: Tensors<Self>,
     ) -> Tensors<Self> {
-        let saved = saved.list().into_iter().map(|s| s.into_primitive());
+        let inner = |tensors: Tensors<Self>| {
+            let tensors = tensors.list().into_iter();
+            Tensors::of(tensors.map(|tensor| tensor.into_primitive()))
+        };
         wrapped(B::layer_backward(
             call,
             x.into_primitive(),
-            parameters.into_primitive(),
             dy.into_primitive(),
-            Tensors::of(saved),
+            inner(parameters),
+            inner(saved),
         ))
     }
 }

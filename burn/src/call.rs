@@ -1,8 +1,9 @@
 //! What is asked of a backend beside tensors.
 
+use crate::packing::Packing;
 use burn::tensor::Shape;
 use nonlin::layers::{Images, Layer};
-use nonlin::{Argument, Broadcast, Chain, Custom, Error, Function};
+use nonlin::{Argument, Broadcast, Chain, Custom, Error, Function, Pass};
 use std::sync::Arc;
 
 /// A chain, its text as a key for what is made of it, and how it is applied.
@@ -14,7 +15,13 @@ pub struct ChainCall {
     pub(crate) channel_axis: usize,
     /// Seed and offset of what random steps draw.
     pub(crate) random: [u64; 2],
+    /// Whether backward is from y.
+    pub(crate) from_y: bool,
 }
+
+/// Activations whose value says the derivative as exactly as x does: each value is x itself, a multiple of it, or where it
+/// is held.
+const EXACT_FROM_Y: [&str; 4] = ["relu", "relu6", "hardtanh", "leaky_relu"];
 
 impl ChainCall {
     /// A call of a chain whose values per channel lie along this axis. Backends take a chain, and operands, that
@@ -25,12 +32,31 @@ impl ChainCall {
             // Two of a name may differ in their text.
             key += custom.wgsl();
         }
+        let is_exact = match chain.steps() {
+            [step] => EXACT_FROM_Y.contains(&step.name()),
+            _ => false,
+        };
         ChainCall {
+            from_y: is_exact && chain.supports(Pass::BackwardFromY).is_ok(),
             chain: Arc::new(chain),
             key: key.into(),
             channel_axis,
             random: [0, 0],
         }
+    }
+
+    /// The pass that gives gradients.
+    pub(crate) fn backward(&self) -> Pass {
+        match self.from_y {
+            true => Pass::BackwardFromY,
+            false => Pass::Backward,
+        }
+    }
+
+    /// With backward from y where that is so, whatever it costs in exactness, and else from x.
+    pub(crate) fn with_from_y(mut self, is_so: bool) -> Self {
+        self.from_y = is_so;
+        self
     }
 
     /// Whether rows of matrices are masked by their number.
@@ -112,13 +138,13 @@ pub(crate) enum Whose {
 
 /// Which gradients are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Wants(u8);
+pub struct Wants(u16);
 
 impl Wants {
     /// x first, then the operands in the chain's order.
     pub fn of(wanted: impl IntoIterator<Item = bool>) -> Self {
         let bits = wanted.into_iter().enumerate();
-        Wants(bits.fold(0, |all, (index, wanted)| all | u8::from(wanted) << index))
+        Wants(bits.fold(0, |all, (index, wanted)| all | u16::from(wanted) << index))
     }
 
     /// As a number, the first in its last bit.
@@ -128,27 +154,56 @@ impl Wants {
     }
 
     pub(crate) fn each(self) -> impl Iterator<Item = bool> {
-        (0..8).map(move |index| self.0 >> index & 1 == 1)
+        (0..u16::BITS).map(move |index| self.0 >> index & 1 == 1)
     }
 }
 
-/// A layer, and the images that it is applied to, as NCHW tells them.
+/// A layer, the images that it is applied to, as NCHW tells them, and how its parameters come.
 #[derive(Clone, Debug)]
 pub struct LayerCall {
     pub(crate) layer: Arc<Layer>,
     pub(crate) key: Arc<str>,
     pub(crate) images: Images,
+    pub(crate) packing: Arc<Packing>,
+    forms: Arc<[Form]>,
     saved: u64,
 }
 
+/// How a parameter of a layer comes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Form {
+    /// As burn's linear layers have it, `[inputs, outputs]`, where nonlin's have `[outputs, inputs]`.
+    pub(crate) turned: bool,
+    /// Whether it has a gradient.
+    pub(crate) learned: bool,
+}
+
 impl LayerCall {
-    pub(crate) fn new(layer: Layer, images: Images) -> Result<Self, Error> {
+    pub(crate) fn new(
+        layer: Layer,
+        images: Images,
+        forms: Vec<Form>,
+        packing: Arc<Packing>,
+    ) -> Result<Self, Error> {
         Ok(LayerCall {
             saved: layer.saved_len(&images)?,
             key: format!("{layer:?}").into(),
             layer: Arc::new(layer),
             images,
+            packing,
+            forms: forms.into(),
         })
+    }
+
+    /// Which parameters come turned.
+    #[cfg(feature = "remote")]
+    pub(crate) fn turned(&self) -> Wants {
+        Wants::of(self.forms.iter().map(|form| form.turned))
+    }
+
+    /// How the parameters come, in the layer's order.
+    pub(crate) fn forms(&self) -> &[Form] {
+        &self.forms
     }
 
     /// Elements of what forward leaves for backward.

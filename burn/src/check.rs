@@ -57,9 +57,9 @@ pub(crate) fn layer(
     device: DeviceLimits,
     call: &LayerCall,
     x: &Spec,
-    parameters: &Spec,
+    parameters: &[Spec],
 ) -> Result<(), Error> {
-    let count = elements(parameters);
+    let count = parameters.iter().map(elements).sum();
     Ok(cube::check_layer(device, call, dtype("x", x)?, count)?)
 }
 

@@ -6,7 +6,8 @@
 
 use crate::call::{ChainCall, LayerCall, Wants, Whose};
 use crate::ops::{List, NonlinOps, Tensors, half_shape};
-use crate::recipes::{Call, DeviceLimits, Key, Prepared, prepare};
+use crate::packing::{joined, parted};
+use crate::recipes::{Call, DeviceLimits, Key, Prepared, gradients, prepare};
 use crate::shared;
 use crate::view::{View, dense, in_order};
 use burn::backend::ops::FloatTensorOps;
@@ -109,6 +110,14 @@ fn empty(like: &CubeTensor, shape: Shape, dtype: BurnDType) -> CubeTensor {
     let (client, device) = (like.client.clone(), like.device.clone());
     let handle = client.empty(shape.num_elements() * dtype.size());
     CubeTensor::new_contiguous(client, device, shape, handle, dtype)
+}
+
+/// Whether a tensor's memory may be written: all of it is the tensor's, which nobody else holds, not by a view either, since
+/// a view holds the memory too. What is queued already reads it before.
+fn is_free(tensor: &CubeTensor, view: &View) -> bool {
+    let handle = &tensor.handle;
+    let is_whole = handle.offset_start.unwrap_or(0) == 0 && handle.offset_end.unwrap_or(0) == 0;
+    is_whole && handle.can_mut() && matches!(view, View::Flat(len) if *len > 0)
 }
 
 /// The axes of a tensor in the order of its shape.
@@ -236,11 +245,16 @@ impl NonlinOps for CubeBackend {
         let Gathered {
             tensors,
             order,
-            key,
+            mut key,
         } = gather(&call, Pass::Forward, x, Vec::new(), operands.list());
-        let y = empty_like(&tensors[0], &order);
+        key.in_place = is_free(&tensors[0], &key.operands[0].1);
+        let y = match key.in_place {
+            true => tensors[0].clone(),
+            false => empty_like(&tensors[0], &order),
+        };
+        let written = (!key.in_place).then_some(&y);
         let prepared = prepared(Call::Chain(&call), key);
-        let all: Vec<_> = tensors.iter().chain([&y]).collect();
+        let all: Vec<_> = tensors.iter().chain(written).collect();
         launch(&y.client, &prepared, &all, call.random);
         y
     }
@@ -256,8 +270,11 @@ impl NonlinOps for CubeBackend {
             tensors,
             order,
             mut key,
-        } = gather(&call, Pass::Backward, x, vec![dy], operands.list());
+        } = gather(&call, call.backward(), x, vec![dy], operands.list());
         key.wants = wants;
+        key.in_place = wants.each().next() == Some(true)
+            && tensors[1].dtype == tensors[0].dtype
+            && is_free(&tensors[1], &key.operands[1].1);
         // Sums of nothing are zero, and no kernel writes them.
         let is_empty = tensors[0].meta.shape().num_elements() == 0;
         let zeros = |like: &CubeTensor| {
@@ -272,14 +289,15 @@ impl NonlinOps for CubeBackend {
         };
         let likes = tensors[..1].iter().chain(&tensors[2..]).zip(wants.each());
         let wanted = likes.filter(|(_, wanted)| *wanted);
-        let outputs: Vec<_> = wanted
-            .map(|(like, _)| match is_empty {
-                true => zeros(like),
-                false => gradient(like),
-            })
-            .collect();
+        let in_place = key.in_place.then(|| tensors[1].clone());
+        let placed = usize::from(key.in_place);
+        let others = wanted.skip(placed).map(|(like, _)| match is_empty {
+            true => zeros(like),
+            false => gradient(like),
+        });
+        let outputs: Vec<_> = in_place.into_iter().chain(others).collect();
         let prepared = prepared(Call::Chain(&call), key);
-        let all: Vec<_> = tensors.iter().chain(&outputs).collect();
+        let all: Vec<_> = tensors.iter().chain(&outputs[placed..]).collect();
         launch(&tensors[0].client, &prepared, &all, call.random);
         Tensors::of(outputs)
     }
@@ -323,13 +341,14 @@ impl NonlinOps for CubeBackend {
         gradient
     }
 
-    fn layer_forward(call: LayerCall, x: CubeTensor, parameters: CubeTensor) -> Tensors<Self> {
+    fn layer_forward(call: LayerCall, x: CubeTensor, parameters: Tensors<Self>) -> Tensors<Self> {
         let (x, order, mut key) = images(&call, Pass::Forward, x);
-        let mut parameters = into_contiguous(parameters);
-        // Statistics are renewed where they stand; whoever else holds the parameters keeps them as they are.
-        if call.trains() && !parameters.handle.can_mut() {
-            parameters = CubeBackend::float_mul_scalar(parameters, 1.0.into());
-        }
+        let given = parameters.list();
+        // Statistics are renewed where they stand, so what stands there is nobody else's.
+        let parameters = match call.trains() {
+            true => joined(call.forms(), &given),
+            false => call.packing.read(call.forms(), &given, false),
+        };
         let y = empty_like(&x, &order);
         let saved = Shape::from([call.saved_len() as usize]);
         let saved = (call.saved_len() > 0).then(|| empty(&x, saved, BurnDType::F32));
@@ -337,31 +356,37 @@ impl NonlinOps for CubeBackend {
         let prepared = prepared(Call::Layer(&call), key);
         let all: Vec<_> = [&x, &y, &parameters].into_iter().chain(&saved).collect();
         launch(&x.client, &prepared, &all, [0, 0]);
-        let parameters = call.trains().then_some(parameters);
-        Tensors::of([Some(y), saved, parameters].into_iter().flatten())
+        let renewed = call.trains().then_some(parameters);
+        if let Some(renewed) = &renewed {
+            call.packing.keep_renewed(given, renewed.clone());
+        }
+        Tensors::of([Some(y), saved, renewed].into_iter().flatten())
     }
 
     fn layer_backward(
         call: LayerCall,
         x: CubeTensor,
-        parameters: CubeTensor,
         dy: CubeTensor,
+        parameters: Tensors<Self>,
         saved: Tensors<Self>,
     ) -> Tensors<Self> {
         let (x, order, mut key) = images(&call, Pass::Backward, x);
         let dy = without_gaps(dy, &order);
-        let parameters = into_contiguous(parameters);
+        let given = parameters.list();
+        // While a norm trains, backward has its statistics from what was saved.
+        let parameters = call.packing.read(call.forms(), &given, call.trains());
         let dx = empty_like(&x, &order);
-        // Statistics have no gradient: theirs stay zero.
+        // Statistics have no gradient, and what no kernel writes stays zero.
         let shape = parameters.meta.shape().clone();
-        let zeros = CubeBackend::float_zeros(shape, &parameters.device, FloatDType::F32);
+        let gradients = CubeBackend::float_zeros(shape, &parameters.device, FloatDType::F32);
         key.operands = of_layer(&x, &dy, &parameters);
         let prepared = prepared(Call::Layer(&call), key);
         let saved = saved.list();
-        let operands = [&x, &dy, &dx, &parameters, &zeros].into_iter();
+        let operands = [&x, &dy, &dx, &parameters, &gradients].into_iter();
         let all: Vec<_> = operands.chain(&saved).collect();
         launch(&x.client, &prepared, &all, [0, 0]);
-        Tensors::of([dx, zeros])
+        let parts = parted(call.forms(), &given, &gradients);
+        Tensors::of(std::iter::once(dx).chain(parts))
     }
 }
 
@@ -407,12 +432,7 @@ pub(crate) fn check_chain(
     };
     for (pass, wants) in passes {
         let mut key = key(*pass);
-        let gradients = match pass {
-            Pass::Forward => 0,
-            Pass::DoubleBackward => 2,
-            _ => 1,
-        };
-        for _ in 0..gradients {
+        for _ in 0..gradients(*pass) {
             key.operands.insert(1, key.operands[0]);
             key.whose.insert(1, key.whose[0]);
         }

@@ -1,8 +1,9 @@
 //! Chains on tensors.
 
-use crate::call::{ChainCall, LayerCall, Wants};
+use crate::call::{ChainCall, Form, LayerCall, Wants};
 use crate::check::{self, Spec};
 use crate::ops::{List, MOST, NonlinOps, Tensors};
+use crate::packing::Packing;
 use crate::recipes::DeviceLimits;
 use crate::{Error, cube, shared};
 use burn::backend::{BackendTensor, Dispatch, DispatchTensor, DispatchTensorKind, TensorMetadata};
@@ -10,6 +11,7 @@ use burn::tensor::Tensor;
 use burn_cubecl::CubeDevice;
 use nonlin::layers::{Images, Layer};
 use nonlin::{Chain, DType, OperandError, Pass};
+use std::sync::Arc;
 
 /// A chain of nonlin, applied to burn's tensors in one dispatch, and its gradients in one more (two where
 /// gradients are summed).
@@ -31,6 +33,7 @@ pub struct Fused {
     chain: Chain,
     channel_axis: Option<isize>,
     random: [u64; 2],
+    keeps_y: bool,
     operands: Vec<(String, DispatchTensor)>,
 }
 
@@ -41,6 +44,7 @@ impl Fused {
             chain,
             channel_axis: None,
             random: [0, 0],
+            keeps_y: false,
             operands: Vec::new(),
         }
     }
@@ -73,8 +77,19 @@ impl Fused {
         self
     }
 
+    /// Keeps y for backward in the place of x, as PyTorch's tanh and sigmoid do: where the layer behind keeps y too, that
+    /// halves the memory. The derivative is then as exact as y says it, which for tanh near 1 is less than x says. relu,
+    /// relu6, hardtanh and leaky_relu, of which y says all, keep y by themselves. Chains that cannot are refused
+    /// ([`nonlin::Chain::supports`]).
+    #[must_use]
+    pub fn keep_y(mut self) -> Self {
+        self.keeps_y = true;
+        self
+    }
+
     /// The chain's value, of x's shape and element type. Under autodiff it is tracked if x or an operand is, and
-    /// keeps x and the operands for backward, nothing else.
+    /// keeps x and the operands for backward, or y ([`keep_y`](Self::keep_y)), nothing else. Where nobody else holds x, as
+    /// after a move, y takes its memory.
     ///
     /// # Errors
     /// [`Error::Nonlin`] for a chain that is not valid, an operand that is missing, unknown or of a length that
@@ -90,7 +105,8 @@ impl Fused {
         }
         let wants = Wants::of(asked.tracked.iter().copied());
         let mut passes = vec![(Pass::Forward, Wants::of([]))];
-        passes.extend((wants != Wants::of([])).then_some((Pass::Backward, wants)));
+        let backward = asked.call.backward();
+        passes.extend((wants != Wants::of([])).then_some((backward, wants)));
         asked.check(&x, &passes)?;
         let operands = Tensors::of(asked.given);
         Ok(Tensor::from_dispatch(Dispatch::chain_forward(
@@ -100,7 +116,8 @@ impl Fused {
 
     /// The chain's derivative at x times dy: dx = dy f'(x), of x's shape. Under autodiff it is tracked if x or dy is, and
     /// backward from there is one dispatch of nonlin's double backward: so a loss may have derivatives of a network in it, as
-    /// those of differential equations do. Operands may not be tracked.
+    /// those of differential equations do. Operands may not be tracked. It is from x, whether or not `forward` would
+    /// [keep y](Self::keep_y).
     ///
     /// burn's own autodiff is of first order alone: it does not track what `backward` gives. What a network's derivatives
     /// with respect to its inputs are is to be written as tensors: through each linear layer a tangent goes as the values do,
@@ -123,7 +140,9 @@ impl Fused {
     /// [`nonlin::Chain::supports`] says of double backward, and [`Error::NoGradient`] for an operand.
     pub fn backward<const D: usize>(self, x: Tensor<D>, dy: Tensor<D>) -> Result<Tensor<D>, Error> {
         let (x, dy) = (x.into_dispatch(), dy.into_dispatch());
-        let asked = self.asked(&x, D)?;
+        let mut asked = self.asked(&x, D)?;
+        // x is given, and double backward reads it.
+        asked.call = asked.call.with_from_y(false);
         same_device("dy", &dy, &x)?;
         if spec(&dy) != spec(&x) {
             return Err(Error::Shape {
@@ -154,13 +173,19 @@ impl Fused {
             chain,
             channel_axis,
             random,
+            keeps_y,
             operands,
         } = self;
         let [seed, offset] = random;
         // Rows lie along the last axis, where nothing else is said.
         let of_rows = chain.row().map(|_| chain.axis().unwrap_or(-1) as isize);
         let asked = channel_axis.or(of_rows);
-        let call = ChainCall::new(chain, axis(asked, rank)?).random(seed, offset);
+        if keeps_y {
+            chain.supports(Pass::BackwardFromY)?;
+        }
+        let call = ChainCall::new(chain, axis(asked, rank)?);
+        let from_y = keeps_y || call.from_y;
+        let call = call.random(seed, offset).with_from_y(from_y);
         let device = limits("x", x)?;
         let names = call.chain.operands();
         if names.len() > MOST {
@@ -351,20 +376,34 @@ fn same_device(operand: &str, tensor: &DispatchTensor, x: &DispatchTensor) -> Re
     })
 }
 
-/// A layer on images x, `[N, C, H, W]`: its value, and the parameters with renewed statistics if it trains. The
-/// parameters are one tensor of f32, one behind the other.
+/// A parameter of a layer: its name, and how it comes.
+pub(crate) struct Given {
+    pub(crate) name: String,
+    pub(crate) tensor: DispatchTensor,
+    pub(crate) form: Form,
+}
+
+/// A layer on images x, `[N, C, H, W]`: its value, and where it trains the parameters one behind the other, as f32, with
+/// renewed statistics. The parameters are in the layer's order.
 pub(crate) fn layer(
     layer: Layer,
     images: Images,
     x: Tensor<4>,
-    parameters: Tensor<1>,
+    parameters: Vec<Given>,
+    packing: Arc<Packing>,
 ) -> Result<(Tensor<4>, Option<Tensor<1>>), Error> {
-    let (x, parameters) = (x.into_dispatch(), parameters.into_dispatch());
+    let x = x.into_dispatch();
     let device = limits("x", &x)?;
-    same_device("parameters", &parameters, &x)?;
-    let call = LayerCall::new(layer, images)?;
-    check::layer(device, &call, &spec(&x), &spec(&parameters))?;
-    let mut all = Dispatch::layer_forward(call.clone(), x, parameters)
+    for given in &parameters {
+        same_device(&given.name, &given.tensor, &x)?;
+    }
+    let forms = parameters.iter().map(|given| given.form).collect();
+    let call = LayerCall::new(layer, images, forms, packing)?;
+    let parameters = parameters.into_iter().map(|given| given.tensor);
+    let parameters: Vec<DispatchTensor> = parameters.collect();
+    let specs: Vec<Spec> = parameters.iter().map(spec).collect();
+    check::layer(device, &call, &spec(&x), &specs)?;
+    let mut all = Dispatch::layer_forward(call.clone(), x, Tensors::of(parameters))
         .list()
         .into_iter();
     let y = all.next().map(Tensor::from_dispatch);

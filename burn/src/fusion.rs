@@ -9,6 +9,7 @@ use burn::backend::fusion::custom::{
 };
 use burn::backend::fusion::{Fusion, FusionBackend, FusionRuntime, FusionTensor};
 use burn::backend::tensor::FloatTensor;
+use std::any::TypeId;
 
 impl<B: FusionBackend + NonlinOps> NonlinOps for Fusion<B> {
     by_request!(deferred::<B>);
@@ -33,7 +34,7 @@ fn deferred<B: FusionBackend + NonlinOps>(
         id: request.name().to_owned(),
         inputs: inputs.clone(),
         outputs: outputs.clone(),
-        scalars: written::<B>(&request),
+        scalars: written(TypeId::of::<B>(), &request),
     };
     let run = OperationFn(move |handles: &mut HandleContainer<Handle<B>>| {
         let given = inputs.iter();
@@ -48,9 +49,9 @@ fn deferred<B: FusionBackend + NonlinOps>(
 }
 
 /// The request as numbers, where it goes over a network.
-fn written<B: FusionBackend>(_request: &Request) -> Vec<ScalarIr> {
+fn written(_backend: TypeId, _request: &Request) -> Vec<ScalarIr> {
     #[cfg(feature = "remote")]
-    if std::any::TypeId::of::<B>() == std::any::TypeId::of::<crate::remote::Router>() {
+    if _backend == TypeId::of::<crate::remote::Router>() {
         return crate::wire::written(_request);
     }
     Vec::new()

@@ -37,6 +37,7 @@ mod fused;
 mod fusion;
 pub mod modules;
 mod ops;
+mod packing;
 mod recipes;
 #[cfg(feature = "remote")]
 mod remote;

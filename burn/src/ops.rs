@@ -4,81 +4,73 @@ use crate::call::{ChainCall, LayerCall, Wants};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, ExtensionType, backend_extension};
 
-/// Some tensors, in the order that the call says.
-#[derive(ExtensionType)]
-pub enum Tensors<B: Backend> {
-    /// None.
-    T0,
-    /// One.
-    T1(FloatTensor<B>),
-    /// Two.
-    T2(FloatTensor<B>, FloatTensor<B>),
-    /// Three.
-    T3(FloatTensor<B>, FloatTensor<B>, FloatTensor<B>),
-    /// Four.
-    T4(
-        FloatTensor<B>,
-        FloatTensor<B>,
-        FloatTensor<B>,
-        FloatTensor<B>,
-    ),
-    /// Five.
-    T5(
-        FloatTensor<B>,
-        FloatTensor<B>,
-        FloatTensor<B>,
-        FloatTensor<B>,
-        FloatTensor<B>,
-    ),
-    /// Six.
-    T6(
-        FloatTensor<B>,
-        FloatTensor<B>,
-        FloatTensor<B>,
-        FloatTensor<B>,
-        FloatTensor<B>,
-        FloatTensor<B>,
-    ),
+macro_rules! tensors {
+    ($($variant:ident $count:literal: $($item:ident)+;)+) => {
+        /// Some tensors, in the order that the call says. A variant has as many as its name says: what crosses burn's
+        /// dispatch and autodiff has a shape that is known when it is compiled.
+        #[derive(ExtensionType)]
+        pub enum Tensors<B: Backend> {
+            /// None.
+            T0,
+            $(
+                #[doc = concat!("Tensors: ", $count, ".")]
+                $variant($(#[doc = stringify!($item)] FloatTensor<B>),+),
+            )+
+        }
+
+        impl<B: Backend> List for Tensors<B> {
+            type Item = FloatTensor<B>;
+
+            fn of(items: impl IntoIterator<Item = Self::Item>) -> Self {
+                let items: Vec<Self::Item> = items.into_iter().collect();
+                $(
+                    let items = match <[Self::Item; $count]>::try_from(items) {
+                        Ok([$($item),+]) => return Tensors::$variant($($item),+),
+                        Err(items) => items,
+                    };
+                )+
+                assert!(items.is_empty(), "{} tensors in one call", items.len());
+                Tensors::T0
+            }
+
+            fn list(self) -> Vec<Self::Item> {
+                match self {
+                    Tensors::T0 => vec![],
+                    $(Tensors::$variant($($item),+) => vec![$($item),+],)+
+                }
+            }
+        }
+    };
 }
 
-/// The most operands that a chain can have here, beside x.
-pub(crate) const MOST: usize = 5;
+tensors! {
+    T1 1: a;
+    T2 2: a b;
+    T3 3: a b c;
+    T4 4: a b c d;
+    T5 5: a b c d e;
+    T6 6: a b c d e f;
+    T7 7: a b c d e f g;
+    T8 8: a b c d e f g h;
+    T9 9: a b c d e f g h i;
+    T10 10: a b c d e f g h i j;
+    T11 11: a b c d e f g h i j k;
+    T12 12: a b c d e f g h i j k l;
+    T13 13: a b c d e f g h i j k l m;
+    T14 14: a b c d e f g h i j k l m n;
+    T15 15: a b c d e f g h i j k l m n o;
+    T16 16: a b c d e f g h i j k l m n o p;
+}
 
-/// A list of at most six things, as an enum.
+/// The most operands that a chain can have here, beside x. How many of them a device binds is another question:
+/// [`nonlin::DeviceError::TooManyOperands`].
+pub(crate) const MOST: usize = 15;
+
+/// A list of at most sixteen things, as an enum.
 pub(crate) trait List {
     type Item;
     fn of(items: impl IntoIterator<Item = Self::Item>) -> Self;
     fn list(self) -> Vec<Self::Item>;
-}
-
-impl<B: Backend> List for Tensors<B> {
-    type Item = FloatTensor<B>;
-
-    fn of(items: impl IntoIterator<Item = Self::Item>) -> Self {
-        let mut items = items.into_iter();
-        let mut next = || items.next();
-        match (next(), next(), next(), next(), next(), next()) {
-            (Some(a), Some(b), Some(c), Some(d), Some(e), Some(f)) => Tensors::T6(a, b, c, d, e, f),
-            (Some(a), Some(b), Some(c), Some(d), Some(e), _) => Tensors::T5(a, b, c, d, e),
-            (Some(a), Some(b), Some(c), Some(d), ..) => Tensors::T4(a, b, c, d),
-            (Some(a), Some(b), Some(c), ..) => Tensors::T3(a, b, c),
-            (Some(a), Some(b), ..) => Tensors::T2(a, b),
-            (Some(a), ..) => Tensors::T1(a),
-            _ => Tensors::T0,
-        }
-    }
-
-    fn list(self) -> Vec<Self::Item> {
-        match self {
-            Tensors::T0 => vec![],
-            Tensors::T1(a) => vec![a],
-            Tensors::T2(a, b) => vec![a, b],
-            Tensors::T3(a, b, c) => vec![a, b, c],
-            Tensors::T4(a, b, c, d) => vec![a, b, c, d],
-            Tensors::T5(a, b, c, d, e) => vec![a, b, c, d, e],
-            Tensors::T6(a, b, c, d, e, f) => vec![a, b, c, d, e, f],
-        }
-    }
 }
 
 /// The passes that this package brings to burn's backends: on [`Cube`](burn::backend::Cube), kernels of nonlin
@@ -121,20 +113,20 @@ pub trait NonlinOps: Backend {
         dy: FloatTensor<Self>,
     ) -> FloatTensor<Self>;
 
-    /// A layer's value, and what it leaves for backward, if anything. With a batch norm that trains, the
-    /// parameters with renewed statistics come last.
+    /// A layer's value, and what it leaves for backward, if anything. With a batch norm that trains, the parameters as
+    /// kernels have them, with renewed statistics, come last. The parameters are in the layer's order.
     fn layer_forward(
         call: LayerCall,
         x: FloatTensor<Self>,
-        parameters: FloatTensor<Self>,
+        #[extension_type] parameters: Tensors<Self>,
     ) -> Tensors<Self>;
 
-    /// The gradients of x and of the parameters.
+    /// The gradients of x and of the parameters that are learned.
     fn layer_backward(
         call: LayerCall,
         x: FloatTensor<Self>,
-        parameters: FloatTensor<Self>,
         dy: FloatTensor<Self>,
+        #[extension_type] parameters: Tensors<Self>,
         #[extension_type] saved: Tensors<Self>,
     ) -> Tensors<Self>;
 }

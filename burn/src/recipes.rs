@@ -43,6 +43,8 @@ pub(crate) struct Key {
     /// Samples, channels and what is beside each other; images as they lie.
     pub(crate) layout: [u64; 4],
     pub(crate) order: Order,
+    /// Whether a chain's y lies where x does, or its dx where dy does.
+    pub(crate) in_place: bool,
     limits: DeviceLimits,
 }
 
@@ -86,6 +88,7 @@ impl Key {
             whose: Vec::new(),
             layout: [1, 1, 1, 0],
             order: Order::Nchw,
+            in_place: false,
             limits: device.into(),
         }
     }
@@ -155,25 +158,34 @@ pub(crate) fn prepare(call: Call<'_>, key: Key) -> Result<Arc<Prepared>, Error> 
     Ok(prepared)
 }
 
+/// How many gradients a pass of a chain reads.
+pub(crate) fn gradients(pass: Pass) -> usize {
+    match pass {
+        Pass::Forward => 0,
+        Pass::DoubleBackward => 2,
+        _ => 1,
+    }
+}
+
 fn chain(call: &ChainCall, key: &Key) -> Result<Recipe, Error> {
     let is_forward = key.pass == Pass::Forward;
     let [outer, channels, inner, queries] = key.layout;
     let (x_dtype, x_view) = key.operands[0];
     let mut dtypes = DTypes::from(x_dtype);
-    let mut operands = Operands::new().x(key.operand(0)).layout(Layout {
+    let mut operands = Operands::new().layout(Layout {
         outer,
         channels,
         inner,
     });
+    operands = match key.pass {
+        Pass::BackwardFromY => operands.y(key.operand(0)),
+        _ => operands.x(key.operand(0)),
+    };
     if queries > 0 {
         operands = operands.queries(queries);
     }
     let is_second = key.pass == Pass::DoubleBackward;
-    let first = match key.pass {
-        Pass::Forward => 1,
-        Pass::DoubleBackward => 3,
-        _ => 2,
-    };
+    let first = 1 + gradients(key.pass);
     if !is_forward {
         dtypes.dy = key.operands[1].0;
         operands = operands.dy(key.operand(1));
@@ -188,8 +200,9 @@ fn chain(call: &ChainCall, key: &Key) -> Result<Recipe, Error> {
             operands = operands.broadcast(name, broadcast);
         }
     }
-    // What is written has no gaps.
-    let mut next = key.operands.len()..;
+    // What is written has no gaps. What is in place comes first, and is the last operand that is not an argument's.
+    let place = key.in_place.then_some(first - 1);
+    let mut next = place.into_iter().chain(key.operands.len()..);
     let mut output = |view: View, dtype| {
         let id = next.next().unwrap_or_default();
         operand(id, &View::Flat(view.len()), dtype)

@@ -72,13 +72,21 @@ impl Request {
             Request::LayerForward(call) => {
                 let saved = call.saved_len();
                 let saved = (saved > 0).then(|| (Shape::from([saved as usize]), DType::F32));
-                let renewed = call.trains().then(|| like(1));
+                let parameters = inputs[1..].iter().map(|spec| spec.0.num_elements());
+                let all: usize = parameters.sum();
+                let renewed = call.trains().then(|| (Shape::from([all]), DType::F32));
                 [Some(like(0)), saved, renewed]
                     .into_iter()
                     .flatten()
                     .collect()
             }
-            Request::LayerBackward(_) => vec![like(0), like(1)],
+            Request::LayerBackward(call) => {
+                // The second input is dy.
+                let parameters = inputs[2..].iter().zip(call.forms());
+                let learned = parameters.filter(|(_, form)| form.learned);
+                let learned = learned.map(|(spec, _)| spec.clone());
+                std::iter::once(like(0)).chain(learned).collect()
+            }
         }
     }
 
@@ -104,10 +112,14 @@ impl Request {
             }
             Request::GatedForward(call) => vec![B::gated_forward(call, next())],
             Request::GatedBackward(call) => vec![B::gated_backward(call, next(), next())],
-            Request::LayerForward(call) => B::layer_forward(call, next(), next()).list(),
+            Request::LayerForward(call) => {
+                let x = next();
+                B::layer_forward(call, x, Tensors::of(inputs)).list()
+            }
             Request::LayerBackward(call) => {
-                let (x, parameters, dy) = (next(), next(), next());
-                B::layer_backward(call, x, parameters, dy, Tensors::of(inputs)).list()
+                let (x, dy) = (next(), next());
+                let parameters = Tensors::of(inputs.by_ref().take(call.forms().len()));
+                B::layer_backward(call, x, dy, parameters, Tensors::of(inputs)).list()
             }
         }
     }
@@ -163,20 +175,22 @@ macro_rules! by_request {
         fn layer_forward(
             call: LayerCall,
             x: FloatTensor<Self>,
-            parameters: FloatTensor<Self>,
+            parameters: Tensors<Self>,
         ) -> Tensors<Self> {
-            Tensors::of($send(Request::LayerForward(call), vec![x, parameters]))
+            let inputs = std::iter::once(x).chain(parameters.list()).collect();
+            Tensors::of($send(Request::LayerForward(call), inputs))
         }
 
         fn layer_backward(
             call: LayerCall,
             x: FloatTensor<Self>,
-            parameters: FloatTensor<Self>,
             dy: FloatTensor<Self>,
+            parameters: Tensors<Self>,
             saved: Tensors<Self>,
         ) -> Tensors<Self> {
-            let inputs = [x, parameters, dy].into_iter().chain(saved.list());
-            Tensors::of($send(Request::LayerBackward(call), inputs.collect()))
+            let inputs = [x, dy].into_iter().chain(parameters.list());
+            let inputs = inputs.chain(saved.list()).collect();
+            Tensors::of($send(Request::LayerBackward(call), inputs))
         }
     };
 }

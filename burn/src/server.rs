@@ -1,6 +1,6 @@
 //! The server's half: nonlin's passes among the operations that it runs for its clients.
 
-use crate::call::{ChainCall, LayerCall, Wants};
+use crate::call::{ChainCall, Form, LayerCall, Wants};
 use crate::check::{self, Spec};
 use crate::cube;
 use crate::ops::half_shape;
@@ -11,10 +11,10 @@ use burn::server::{CustomOpIr, HandleContainer, RemoteServer};
 use burn::tensor::DType;
 use burn_cubecl::CubeDevice;
 use burn_remote::ir::{BackendIr, ScalarIr};
-use nonlin::layers::Images;
+use nonlin::layers::{Images, Layer};
 use nonlin::{Chain, Custom, Error, Pass};
 use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 /// So many chains are kept, before all are read anew.
 const KEPT: usize = 1024;
@@ -69,22 +69,22 @@ fn read(name: &str, scalars: &[ScalarIr]) -> Result<Request, String> {
     });
     let numbers: Vec<u64> = numbers.collect::<Result<_, _>>()?;
     let (first, rest) = numbers
-        .split_first_chunk::<4>()
+        .split_first_chunk::<5>()
         .ok_or_else(|| format!("{} numbers are too few", numbers.len()))?;
     let texts = texts(rest)?;
     let chain = || {
-        let [axis, seed, offset, _] = *first;
+        let [axis, seed, offset, _, from_y] = *first;
         let axis = usize::try_from(axis).map_err(|error| error.to_string())?;
-        Ok::<_, String>(ChainCall::new(chain(&texts)?, axis).random(seed, offset))
+        let call = ChainCall::new(chain(&texts)?, axis).random(seed, offset);
+        Ok::<_, String>(call.with_from_y(from_y == 1))
     };
     let layer = || {
-        let [samples, channels, height, width] = *first;
+        let [samples, channels, height, width, turned] = *first;
         let images = Images::nchw(samples, channels, height, width);
-        let layer = texts.first().ok_or("there is no text")?.parse();
-        let call = layer.and_then(|layer| LayerCall::new(layer, images));
-        call.map_err(|error: Error| error.to_string())
+        let text = texts.first().ok_or("there is no text")?;
+        layer(text, images, turned).map_err(|error| error.to_string())
     };
-    let wants = Wants::of((0..8).map(|bit| first[3] >> bit & 1 == 1));
+    let wants = Wants::of(bits(first[3]));
     Ok(match name {
         request::CHAIN_FORWARD => Request::ChainForward(chain()?),
         request::CHAIN_BACKWARD => Request::ChainBackward(chain()?, wants),
@@ -95,6 +95,23 @@ fn read(name: &str, scalars: &[ScalarIr]) -> Result<Request, String> {
         request::LAYER_BACKWARD => Request::LayerBackward(layer()?),
         _ => return Err("there is no such pass".to_owned()),
     })
+}
+
+/// The last bit is the first.
+fn bits(number: u64) -> impl Iterator<Item = bool> {
+    (0..u16::BITS).map(move |bit| number >> bit & 1 == 1)
+}
+
+/// The layer of a text, its parameters as they come.
+fn layer(text: &str, images: Images, turned: u64) -> Result<LayerCall, Error> {
+    let layer: Layer = text.parse()?;
+    let parameters = layer.parameters(&images)?;
+    let forms = parameters.iter().zip(bits(turned));
+    let forms = forms.map(|(parameter, turned)| Form {
+        turned,
+        learned: parameter.learned,
+    });
+    LayerCall::new(layer, images, forms.collect(), Arc::default())
 }
 
 fn texts(mut numbers: &[u64]) -> Result<Vec<String>, String> {
@@ -161,7 +178,7 @@ fn check(request: &Request, inputs: &[Spec], device: &CubeDevice) -> Result<(), 
         (Request::ChainBackward(call, wants), [x, dy, operands @ ..])
             if fits(call, x, operands) && is_like(x, dy) =>
         {
-            check::chain(limits, call, &[(Pass::Backward, *wants)], x, operands)
+            check::chain(limits, call, &[(call.backward(), *wants)], x, operands)
         }
         (Request::ChainDoubleBackward(call), [x, dy, ddx, operands @ ..])
             if fits(call, x, operands) && x == dy && x == ddx =>
@@ -173,18 +190,26 @@ fn check(request: &Request, inputs: &[Spec], device: &CubeDevice) -> Result<(), 
         (Request::GatedBackward(call), [packed, dy]) if dy.0 == half_shape(&packed.0) => {
             check::gated(limits, call, packed)
         }
-        (Request::LayerForward(call), [x, parameters])
-            if shows(call, x) && are_f32(&inputs[1..]) =>
+        (Request::LayerForward(call), [x, parameters @ ..])
+            if shows(call, x) && has(call, parameters) =>
         {
             check::layer(limits, call, x, parameters)
         }
-        (Request::LayerBackward(call), [x, parameters, dy, saved @ ..])
-            if shows(call, x)
-                && is_like(x, dy)
-                && lengths(saved) == call.saved_len()
-                && are_f32(&inputs[1..2])
-                && are_f32(saved) =>
+        (Request::LayerBackward(call), [x, dy, rest @ ..])
+            if shows(call, x) && is_like(x, dy) && call.forms().len() <= rest.len() =>
         {
+            let (parameters, saved) = rest.split_at(call.forms().len());
+            let is_saved = |spec: &Spec| {
+                spec.1 == DType::F32 && spec.0.num_elements() as u64 == call.saved_len()
+            };
+            let has_saved = match saved {
+                [] => call.saved_len() == 0,
+                [only] => is_saved(only),
+                _ => false,
+            };
+            if !has(call, parameters) || !has_saved {
+                return lacks();
+            }
             check::layer(limits, call, x, parameters)
         }
         _ => return lacks(),
@@ -203,11 +228,16 @@ fn shows(call: &LayerCall, x: &Spec) -> bool {
     lengths.eq(call.images.shape())
 }
 
-fn are_f32(specs: &[Spec]) -> bool {
-    specs.iter().all(|spec| spec.1 == DType::F32)
-}
-
-fn lengths(specs: &[Spec]) -> u64 {
-    let each = specs.iter().map(|spec| spec.0.num_elements() as u64);
-    each.sum()
+/// Whether these are the layer's parameters: as many elements each, and those that come turned are matrices.
+fn has(call: &LayerCall, parameters: &[Spec]) -> bool {
+    let Ok(wanted) = call.layer.parameters(&call.images) else {
+        return false;
+    };
+    let mut each = parameters.iter().zip(&wanted).zip(call.forms());
+    wanted.len() == parameters.len()
+        && call.forms().len() == parameters.len()
+        && each.all(|((given, wanted), form)| {
+            wanted.elements() == Some(given.0.num_elements() as u64)
+                && (!form.turned || given.0.num_dims() == 2)
+        })
 }

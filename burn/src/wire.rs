@@ -1,8 +1,9 @@
 //! Requests as numbers, which is all that burn's operations carry beside tensors. server.rs reads them.
 //!
 //! First come the numbers of a request, then texts, each as its length in bytes and its bytes, eight to a number. Of a chain:
-//! the axis, seed, offset and what is wanted; its text, then three texts for each activation of the user's own in it: name,
-//! parameters, WGSL. Of a layer: samples, channels, height and width; its text.
+//! the axis, seed, offset, what is wanted, and 1 where backward is from y; its text, then three texts for each activation of the
+//! user's own in it: name, parameters, WGSL. Of a layer: samples, channels, height, width, and which parameters come turned; its
+//! text. The server puts a layer's parameters together itself, at each call.
 
 use crate::call::{ChainCall, Wants, customs};
 use crate::request::Request;
@@ -18,7 +19,9 @@ pub(crate) fn written(request: &Request) -> Vec<ScalarIr> {
         | Request::GatedBackward(call) => of_chain(call, none),
         Request::ChainBackward(call, wants) => of_chain(call, *wants),
         Request::LayerForward(call) | Request::LayerBackward(call) => {
-            (call.images.shape(), vec![call.layer.to_string()])
+            let [samples, channels, height, width] = call.images.shape();
+            let numbers = [samples, channels, height, width, call.turned().bits()];
+            (numbers, vec![call.layer.to_string()])
         }
     };
     let texts = texts.iter().flat_map(|text| {
@@ -33,7 +36,7 @@ pub(crate) fn written(request: &Request) -> Vec<ScalarIr> {
     all.map(ScalarIr::UInt).collect()
 }
 
-fn of_chain(call: &ChainCall, wants: Wants) -> ([u64; 4], Vec<String>) {
+fn of_chain(call: &ChainCall, wants: Wants) -> ([u64; 5], Vec<String>) {
     let [seed, offset] = call.random;
     let mut texts = vec![call.chain.to_string()];
     for custom in customs(&call.chain) {
@@ -42,5 +45,6 @@ fn of_chain(call: &ChainCall, wants: Wants) -> ([u64; 4], Vec<String>) {
         texts.extend([custom.name().to_owned(), parameters.join(","), wgsl]);
     }
     let axis = call.channel_axis as u64;
-    ([axis, seed, offset, wants.bits()], texts)
+    let from_y = u64::from(call.from_y);
+    ([axis, seed, offset, wants.bits(), from_y], texts)
 }

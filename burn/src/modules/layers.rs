@@ -1,6 +1,10 @@
 //! FReLU, Meta-ACON and Dynamic ReLU, on `[N, C, H, W]`.
 
-use crate::{Error, expect, fused};
+use crate::call::Form;
+use crate::fused::{self, Given};
+use crate::packing::OwnPacking;
+use crate::{Error, expect};
+use burn::backend::TensorMetadata;
 use burn::config::Config;
 use burn::module::{Initializer, Module, Param};
 use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig};
@@ -9,19 +13,27 @@ use nonlin::LayerError;
 use nonlin::layers::{self, Images, Layer};
 
 /// A layer's tensors by the names that nonlin has for them.
-struct Named(Vec<(String, Tensor<1>)>);
+struct Named(Vec<Given>);
 
 impl Named {
     fn put<const D: usize>(&mut self, name: &str, tensor: Tensor<D>) {
-        // nonlin's layers have parameters of f32, whatever x is of.
-        let len = tensor.shape().num_elements();
-        let tensor = tensor.reshape([len]).cast(FloatDType::F32);
-        self.0.push((name.to_owned(), tensor));
+        self.add(name, tensor, false);
     }
 
-    /// A linear layer as PyTorch has it: `[outputs, inputs]`.
+    fn add<const D: usize>(&mut self, name: &str, tensor: Tensor<D>, turned: bool) {
+        self.0.push(Given {
+            name: name.to_owned(),
+            tensor: tensor.into_dispatch(),
+            form: Form {
+                turned,
+                learned: true,
+            },
+        });
+    }
+
+    /// A linear layer, whose weights burn has as `[inputs, outputs]`.
     fn linear(&mut self, name: &str, linear: &Linear) {
-        self.put(&format!("{name}_weight"), linear.weight.val().transpose());
+        self.add(&format!("{name}_weight"), linear.weight.val(), true);
         if let Some(bias) = &linear.bias {
             self.put(&format!("{name}_bias"), bias.val());
         }
@@ -48,24 +60,25 @@ impl Named {
         self,
         layer: Layer,
         x: Tensor<4>,
+        packing: &OwnPacking,
         norms: &[(&str, Option<&BatchNorm>)],
     ) -> Result<Tensor<4>, Error> {
         let [n, c, h, w] = x.dims().map(|length| length as u64);
         let images = Images::nchw(n, c, h, w);
         let wanted = layer.parameters(&images)?;
         let mut named = self.0;
-        let mut parts = Vec::with_capacity(wanted.len());
+        let mut ordered = Vec::with_capacity(wanted.len());
         let mut places = Vec::with_capacity(wanted.len());
         let mut start = 0;
         for parameter in &wanted {
-            let at = named.iter().position(|(name, _)| *name == parameter.name);
-            let tensor = at.map(|at| named.swap_remove(at).1);
-            let tensor = tensor.ok_or_else(|| LayerError::MissingTensor {
+            let at = named.iter().position(|given| given.name == parameter.name);
+            let given = at.map(|at| named.swap_remove(at));
+            let mut given = given.ok_or_else(|| LayerError::MissingTensor {
                 layer: "the module",
                 name: parameter.name.clone(),
                 shape: parameter.shape.clone(),
             })?;
-            let len = tensor.dims()[0];
+            let len = given.tensor.shape().num_elements();
             if parameter.elements() != Some(len as u64) {
                 return Err(LayerError::BadTensor {
                     name: parameter.name.clone(),
@@ -74,11 +87,12 @@ impl Named {
                 }
                 .into());
             }
+            given.form.learned = parameter.learned;
             places.push((parameter.name.as_str(), start..start + len));
             start += len;
-            parts.push(tensor);
+            ordered.push(given);
         }
-        let (y, renewed) = fused::layer(layer, images, x, Tensor::cat(parts, 0))?;
+        let (y, renewed) = fused::layer(layer, images, x, ordered, packing.0.clone())?;
         for (mark, norm) in norms {
             let (Some(norm), Some(renewed)) = (norm, &renewed) else {
                 continue;
@@ -135,6 +149,9 @@ pub struct Frelu {
     pub bias: Option<Param<Tensor<1>>>,
     /// The norm behind it, if there is one.
     pub norm: Option<BatchNorm>,
+    /// The parameters as kernels read them.
+    #[module(skip)]
+    packing: OwnPacking,
 }
 
 /// How to make [`Frelu`].
@@ -169,6 +186,7 @@ impl FreluConfig {
             norm: self
                 .norm
                 .then(|| BatchNormConfig::new(self.channels).init(device)),
+            packing: OwnPacking::default(),
         }
     }
 }
@@ -200,7 +218,7 @@ impl Frelu {
             norm: norm(self.norm.as_ref(), training),
             light: false,
         };
-        named.apply(layer.into(), x, &[("", self.norm.as_ref())])
+        named.apply(layer.into(), x, &self.packing, &[("", self.norm.as_ref())])
     }
 }
 
@@ -221,6 +239,9 @@ pub struct MetaAcon {
     pub norm1: Option<BatchNorm>,
     /// The norm behind fc2, if there is one.
     pub norm2: Option<BatchNorm>,
+    /// The parameters as kernels read them.
+    #[module(skip)]
+    packing: OwnPacking,
 }
 
 /// How to make [`MetaAcon`].
@@ -257,6 +278,7 @@ impl MetaAconConfig {
             fc2: LinearConfig::new(hidden, self.channels).init(device),
             norm1: norm(hidden),
             norm2: norm(self.channels),
+            packing: OwnPacking::default(),
         }
     }
 }
@@ -289,7 +311,7 @@ impl MetaAcon {
             norm: norm(self.norm1.as_ref(), training),
         };
         let norms = [("1", self.norm1.as_ref()), ("2", self.norm2.as_ref())];
-        named.apply(layer.into(), x, &norms)
+        named.apply(layer.into(), x, &self.packing, &norms)
     }
 }
 
@@ -323,6 +345,9 @@ pub struct DynamicRelu {
     pub variant: DynamicReluVariant,
     /// How many lines there are.
     pub k: usize,
+    /// The parameters as kernels read them.
+    #[module(skip)]
+    packing: OwnPacking,
 }
 
 /// How to make [`DynamicRelu`].
@@ -365,6 +390,7 @@ impl DynamicReluConfig {
             spatial_bias: is_c.then(|| Initializer::Zeros.init([1], device)),
             variant: self.variant,
             k: self.k,
+            packing: OwnPacking::default(),
         }
     }
 }
@@ -400,6 +426,6 @@ impl DynamicRelu {
             reduction: (expected / hidden) as u64,
             ..layers::DynamicRelu::default()
         };
-        named.apply(layer.into(), x, &[])
+        named.apply(layer.into(), x, &self.packing, &[])
     }
 }

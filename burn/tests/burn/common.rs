@@ -29,6 +29,7 @@ pub(crate) type Trials = trials::Trials<Device>;
 fn open(
     instance: &wgpu::Instance,
     adapter: &wgpu::Adapter,
+    limits: wgpu::Limits,
     submits: bool,
 ) -> Result<(Device, WgpuSetup)> {
     let mut features = adapter.features();
@@ -36,7 +37,7 @@ fn open(
     features.remove(wgpu::Features::all_experimental_mask());
     let request = adapter.request_device(&wgpu::DeviceDescriptor {
         required_features: features,
-        required_limits: adapter.limits(),
+        required_limits: limits,
         ..Default::default()
     });
     let (device, queue) = pollster::block_on(request)?;
@@ -52,6 +53,19 @@ fn open(
         nonlin_burn::share_always(&opened, &setup)?;
     }
     Ok((opened, setup))
+}
+
+/// A device on the adapter of this name that binds so few storage buffers.
+pub(crate) fn binds(adapter: &str, buffers: u32) -> Result<Device> {
+    let instance = instance();
+    let mut found = adapters(&instance).into_iter();
+    let found = found.find(|(key, _)| key == adapter);
+    let (_, found) = found.ok_or("there is no such adapter")?;
+    let limits = wgpu::Limits {
+        max_storage_buffers_per_shader_stage: buffers,
+        ..found.limits()
+    };
+    Ok(open(&instance, &found, limits, false)?.0)
 }
 
 /// The adapters that burn can use, by their short names.
@@ -91,7 +105,7 @@ pub(crate) fn another(adapter: &str) -> Result<(Device, WgpuSetup)> {
     let mut found = adapters(&instance).into_iter();
     let found = found.find(|(key, _)| key == plain);
     let (_, found) = found.ok_or("there is no such adapter")?;
-    open(&instance, &found, plain != adapter)
+    open(&instance, &found, found.limits(), plain != adapter)
 }
 
 /// Runs the same trials on every Vulkan adapter found, and on those expected; or on the best there is.
@@ -103,7 +117,7 @@ pub(crate) fn main(add: impl Fn(&mut Trials)) -> ! {
         all.push((key + SHARED, (adapter, true)));
     }
     let open = |(adapter, submits): &(wgpu::Adapter, bool)| {
-        let opened = open(&instance, adapter, *submits);
+        let opened = open(&instance, adapter, adapter.limits(), *submits);
         let opened = opened.map(|(device, _)| device);
         opened.map_err(|error| error.message().unwrap_or("it does not open").to_owned())
     };

@@ -2,13 +2,12 @@
 //! parameter, running statistics; in both orders of memory.
 
 use crate::common::{Result, Trials, host, near, tensor, values};
-use burn::module::{Param, RunningState};
+use burn::module::{Module, Param, RunningState};
 use burn::nn::{BatchNorm, Linear};
 use burn::tensor::{DType, Device, FloatDType, Gradients, Tensor};
 use nonlin::layers::{self, Images, Layer, Parameters};
 use nonlin_burn::modules::{
-    DynamicRelu, DynamicReluConfig, DynamicReluVariant, Frelu, FreluConfig, MetaAcon,
-    MetaAconConfig,
+    DynamicReluConfig, DynamicReluVariant, Frelu, FreluConfig, MetaAcon, MetaAconConfig,
 };
 
 const SHAPE: [usize; 4] = [2, 6, 5, 4];
@@ -165,17 +164,15 @@ fn frozen(norm: Option<BatchNorm>) -> Option<BatchNorm> {
 
 fn frelu(device: &Device, last: bool, kernel: [usize; 2], has: bool, trains: bool) -> Result {
     let device = device.clone().autodiff();
-    let module = FreluConfig::new(SHAPE[1])
+    let mut module = FreluConfig::new(SHAPE[1])
         .with_kernel_size(kernel)
         .with_norm(has)
         .with_bias(!has)
         .init(&device);
     let own = moved_norm(module.norm, 23, &device);
-    let module = Frelu {
-        weight: moved(module.weight, 21, &device),
-        bias: module.bias.map(|bias| moved(bias, 22, &device)),
-        norm: if trains { own } else { frozen(own) },
-    };
+    module.weight = moved(module.weight, 21, &device);
+    module.bias = module.bias.map(|bias| moved(bias, 22, &device));
+    module.norm = if trains { own } else { frozen(own) };
     let layer = layers::Frelu {
         kernel: (kernel[0] as u64, kernel[1] as u64),
         bias: !has,
@@ -201,20 +198,18 @@ fn frelu(device: &Device, last: bool, kernel: [usize; 2], has: bool, trains: boo
 
 fn meta_acon(device: &Device, last: bool, has: bool) -> Result {
     let device = device.clone().autodiff();
-    let module = MetaAconConfig::new(SHAPE[1])
+    let mut module = MetaAconConfig::new(SHAPE[1])
         .with_minimum(4)
         .with_norm(has)
         .init(&device);
     // With statistics of their own the norms are as nonlin's are in evaluation: two samples make the gradients
     // behind norms that train differences of nearly equal numbers.
-    let module = MetaAcon {
-        p1: moved(module.p1, 31, &device),
-        p2: moved(module.p2, 32, &device),
-        fc1: moved_linear(module.fc1, 33, &device),
-        fc2: moved_linear(module.fc2, 35, &device),
-        norm1: frozen(moved_norm(module.norm1, 37, &device)),
-        norm2: frozen(moved_norm(module.norm2, 39, &device)),
-    };
+    module.p1 = moved(module.p1, 31, &device);
+    module.p2 = moved(module.p2, 32, &device);
+    module.fc1 = moved_linear(module.fc1, 33, &device);
+    module.fc2 = moved_linear(module.fc2, 35, &device);
+    module.norm1 = frozen(moved_norm(module.norm1, 37, &device));
+    module.norm2 = frozen(moved_norm(module.norm2, 39, &device));
     let layer = layers::MetaAcon {
         minimum: 4,
         norm: norm(has, false),
@@ -244,17 +239,14 @@ fn meta_acon(device: &Device, last: bool, has: bool) -> Result {
 
 fn dynamic_relu(device: &Device, last: bool, variant: DynamicReluVariant, k: usize) -> Result {
     let device = device.clone().autodiff();
-    let module = DynamicReluConfig::new(SHAPE[1])
+    let mut module = DynamicReluConfig::new(SHAPE[1])
         .with_variant(variant)
         .with_k(k)
         .init(&device);
-    let module = DynamicRelu {
-        fc1: moved_linear(module.fc1, 41, &device),
-        fc2: moved_linear(module.fc2, 43, &device),
-        spatial_weight: module.spatial_weight.map(|w| moved(w, 45, &device)),
-        spatial_bias: module.spatial_bias.map(|b| moved(b, 46, &device)),
-        ..module
-    };
+    module.fc1 = moved_linear(module.fc1, 41, &device);
+    module.fc2 = moved_linear(module.fc2, 43, &device);
+    module.spatial_weight = module.spatial_weight.map(|w| moved(w, 45, &device));
+    module.spatial_bias = module.spatial_bias.map(|b| moved(b, 46, &device));
     let layer = layers::DynamicRelu {
         variant: match variant {
             DynamicReluVariant::A => layers::Variant::A,
@@ -295,12 +287,9 @@ fn half_parameters(device: &Device) -> Result {
         return Ok(());
     }
     let device = device.clone().autodiff();
-    let made = FreluConfig::new(SHAPE[1]).init(&device);
-    let module = Frelu {
-        weight: moved(made.weight, 21, &device),
-        norm: moved_norm(made.norm, 23, &device),
-        bias: made.bias,
-    };
+    let mut module = FreluConfig::new(SHAPE[1]).init(&device);
+    module.weight = moved(module.weight, 21, &device);
+    module.norm = moved_norm(module.norm, 23, &device);
     let half = in_dtype(&module, FloatDType::F16);
     let full = in_dtype(&half, FloatDType::F32);
     let mut told = Vec::new();
@@ -336,22 +325,85 @@ fn in_dtype(module: &Frelu, dtype: FloatDType) -> Frelu {
         param.map(|tensor| tensor.detach().cast(dtype).detach().require_grad())
     }
     let state = |state: &RunningState<Tensor<1>>| RunningState::new(state.value().cast(dtype));
-    let Frelu { weight, bias, norm } = module.clone();
-    Frelu {
-        weight: cast(weight, dtype),
-        bias: bias.map(|bias| cast(bias, dtype)),
-        norm: norm.map(|norm| BatchNorm {
-            running_mean: state(&norm.running_mean),
-            running_var: state(&norm.running_var),
-            gamma: cast(norm.gamma, dtype),
-            beta: cast(norm.beta, dtype),
-            ..norm
-        }),
+    let mut module = module.clone();
+    module.weight = cast(module.weight, dtype);
+    module.bias = module.bias.map(|bias| cast(bias, dtype));
+    module.norm = module.norm.map(|norm| BatchNorm {
+        running_mean: state(&norm.running_mean),
+        running_var: state(&norm.running_var),
+        gamma: cast(norm.gamma, dtype),
+        beta: cast(norm.beta, dtype),
+        ..norm
+    });
+    module
+}
+
+/// A module that was called knows when a parameter of it is another one, in whatever way it changed; and a call with
+/// the same ones has the same value.
+fn changed_parameters(device: &Device) -> Result {
+    let device = device.clone().autodiff();
+    let x = x(false, &device);
+    let mut module = MetaAconConfig::new(SHAPE[1]).init(&device);
+    module.norm1 = frozen(moved_norm(module.norm1, 37, &device));
+    module.norm2 = frozen(moved_norm(module.norm2, 39, &device));
+    let mut before = host(module.forward(x.clone()).inner())?;
+    near(
+        "again",
+        &host(module.forward(x.clone()).inner())?,
+        &before,
+        0.0,
+    )?;
+    let mut is_another = |what: &str, module: &MetaAcon| -> Result {
+        // One that was never called has to find its parameters as they are.
+        let fresh = host(module.clone().forward(x.clone()).inner())?;
+        let after = host(module.forward(x.clone()).inner())?;
+        near(what, &after, &fresh, 0.0)?;
+        if after == before {
+            return Err(format!("{what} changed, and the value did not").into());
+        }
+        before = after;
+        Ok(())
+    };
+    module.fc1.weight = moved(module.fc1.weight, 33, &device);
+    is_another("fc1.weight", &module)?;
+    module.p2 = module
+        .p2
+        .map(|p| (p.detach() * 2.0).detach().require_grad());
+    is_another("p2", &module)?;
+    // The very tensor, with a part of it overwritten: burn writes in place where nobody else holds it.
+    module.p1 = module.p1.map(|p| {
+        let ones = Tensor::<1>::ones([2], &p.device());
+        p.detach()
+            .slice_assign(burn::tensor::s![1..3], ones)
+            .detach()
+            .require_grad()
+    });
+    is_another("a part of p1", &module)?;
+    let norm = module.norm1.as_ref().ok_or("there is a norm")?;
+    norm.running_mean.update(Tensor::ones([16], &device) * 0.5);
+    norm.running_mean.value_sync();
+    is_another("running_mean", &module)?;
+    // A step of training renews statistics, and evaluation takes those.
+    let mut frelu = FreluConfig::new(SHAPE[1]).init(&device);
+    frelu.weight = moved(frelu.weight, 21, &device);
+    for _ in 0..2 {
+        let loss = frelu.forward(x.clone()).sum();
+        loss.backward();
     }
+    let evaluated = frelu.clone().freeze();
+    let fresh = host(evaluated.clone().forward(x.clone()).inner())?;
+    frelu.norm = frozen(frelu.norm);
+    near(
+        "after training",
+        &host(frelu.forward(x).inner())?,
+        &fresh,
+        0.0,
+    )
 }
 
 pub(crate) fn add(on: &mut Trials) {
     on.add("frelu::half_parameters", half_parameters);
+    on.add("layers::changed_parameters", changed_parameters);
     for (order, last) in [("nchw", false), ("channels_last", true)] {
         for (kernel, has, trains) in [
             ([3, 3], false, false),

@@ -3,6 +3,7 @@
 
 mod common;
 mod data_parallel;
+mod in_place;
 mod layers;
 mod load;
 mod lost;
@@ -27,6 +28,7 @@ fn main() -> ! {
         rows::add(on);
         second::add(on);
         layers::add(on);
+        in_place::add(on);
         refusals::add(on);
         load::add(on);
         training::add(on);

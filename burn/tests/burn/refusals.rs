@@ -1,6 +1,6 @@
 //! Every mistake is a typed error that names the tensor and the numbers, and nothing panics but what says so.
 
-use crate::common::{Result, Trials, tensor, values};
+use crate::common::{self, Result, Trials, host, near, tensor, values};
 use burn::tensor::{DType, Device, Tensor};
 use nonlin::{ChainError, OperandError};
 use nonlin_burn::modules::{ChainedConfig, FreluConfig, GluConfig, PreluConfig};
@@ -92,17 +92,18 @@ fn errors(device: &Device) -> Result {
         ),
         "{error:?}"
     );
-    let many = "bias(@a) | bias(@b) | bias(@c) | bias(@d) | bias(@e) | bias(@f)";
-    let many = ["a", "b", "c", "d", "e", "f"]
-        .iter()
-        .fold(of(many)?, |fused, name| fused.operand(name, w(1)));
-    let error = refused(many.forward(x.clone()), "6 operands")?;
+    let names: Vec<String> = (0..16).map(|index| format!("o{index}")).collect();
+    let steps: Vec<String> = names.iter().map(|name| format!("bias(@{name})")).collect();
+    let many = names.iter().fold(of(&steps.join(" | "))?, |fused, name| {
+        fused.operand(name, w(1))
+    });
+    let error = refused(many.forward(x.clone()), "16 operands; a call carries 15")?;
     assert!(
         matches!(
             error,
             Error::TooMany {
-                operands: 6,
-                limit: 5
+                operands: 16,
+                limit: 15
             }
         ),
         "{error:?}"
@@ -173,7 +174,43 @@ fn dtypes(device: &Device) -> Result {
     Ok(())
 }
 
+/// Where a device binds fewer buffers than a chain has operands, the error has both numbers, and nothing is queued.
+fn few_buffers(adapter: &str) -> Result {
+    // burn keeps one of them for wgpu's own.
+    let device = common::binds(adapter, 8)?;
+    let x: Tensor<2> = tensor(&values(24, 1), [6, 4], &device);
+    let chain = |count: usize| -> Result<Fused> {
+        let steps: Vec<String> = (0..count)
+            .map(|index| format!("residual(@o{index})"))
+            .collect();
+        let chain = of(&steps.join(" | "))?;
+        Ok((0..count).fold(chain, |fused, index| {
+            fused.operand(&format!("o{index}"), x.clone())
+        }))
+    };
+    let y = host(chain(5)?.forward(x.clone())?)?;
+    near("y", &y, &host(x.clone() * 6.0)?, 1e-6)?;
+    let error = refused(chain(6)?.forward(x.clone()), "8")?;
+    assert!(
+        matches!(
+            error,
+            Error::Nonlin(nonlin::Error::Device(
+                nonlin::DeviceError::TooManyOperands {
+                    operands: 8,
+                    limit: 7
+                }
+            ))
+        ),
+        "{error:?}"
+    );
+    near("again", &host(x.clone() + 1.0)?, &host(x + 1.0)?, 0.0)
+}
+
 pub(crate) fn add(on: &mut Trials) {
+    let adapter = on.adapter().to_owned();
+    if !adapter.ends_with("-shared") {
+        on.add("refusals::few_buffers", move |_| few_buffers(&adapter));
+    }
     on.add("refusals::errors", errors);
     on.add("refusals::panics", panics);
     on.add("refusals::dtypes", dtypes);

@@ -53,15 +53,21 @@ fn gradients(device: &Device) -> Result {
     Ok(())
 }
 
-/// x comes from other operations, and has another gradient of first order too.
+/// x comes from other operations, and has another gradient of first order too; that may be from y, and the slope is from x all
+/// the same.
 fn beside_a_value(device: &Device) -> Result {
+    beside_a_value_of(device, |fused| fused)?;
+    beside_a_value_of(device, Fused::keep_y)
+}
+
+fn beside_a_value_of(device: &Device, keeping: fn(Fused) -> Fused) -> Result {
     let device = device.clone().autodiff();
     let chain: Chain = "tanh".parse()?;
     let x = values(LEN, 1);
     let x_tensor = tensor(&x, [LEN], &device).require_grad();
     let inner = x_tensor.clone() * 0.5;
-    let y = Fused::new(chain.clone()).forward(inner.clone())?;
-    let slope = Fused::new(chain).backward(inner.clone(), inner.ones_like())?;
+    let y = keeping(Fused::new(chain.clone())).forward(inner.clone())?;
+    let slope = keeping(Fused::new(chain)).backward(inner.clone(), inner.ones_like())?;
     let graph = (y + slope).sum().backward();
     let want = x.iter().map(|x| {
         let t = (0.5 * f64::from(*x)).tanh();

@@ -415,6 +415,42 @@ fn partly_tracked(device: &Device) -> Result {
     near("d_w", &[got], &[want], 1e-5)
 }
 
+/// As many operands as a call carries; or as many as the device binds, and more are refused with the numbers.
+fn many_operands(device: &Device) -> Result {
+    let steps = |count: usize| -> Vec<String> {
+        let step = |index: usize| match index % 3 {
+            0 => format!("scale(@o{index})"),
+            1 => format!("bias(@o{index})"),
+            _ => format!("residual(@o{index}) | scale(0.5)"),
+        };
+        (0..count).map(step).collect()
+    };
+    let whose = |index: usize| match index % 3 {
+        0 => Whose::Channel,
+        1 => Whose::All,
+        _ => Whose::Each(Lies::ChannelsLast),
+    };
+    let tracked = device.clone().autodiff();
+    for count in (3..=15).rev() {
+        let kinds: Vec<Whose> = (0..count).map(whose).collect();
+        let text = steps(count).join(" | ");
+        let fused = (0..count).fold(Fused::new(text.parse()?), |fused, index| {
+            let own = operand(kinds[index], SHAPE, 2, &tracked);
+            fused.operand(&format!("o{index}"), own)
+        });
+        match fused.forward(laid(Lies::Plain, SHAPE, 1, &tracked)) {
+            Ok(_) => {
+                return beside_reference(device, &text, Lies::Plain, SHAPE, &kinds, DType::F32);
+            }
+            Err(nonlin_burn::Error::Nonlin(nonlin::Error::Device(
+                nonlin::DeviceError::TooManyOperands { operands, limit },
+            ))) if operands > limit as usize && operands >= count + 2 => {}
+            Err(other) => return Err(other.to_string().into()),
+        }
+    }
+    Err("not even three operands are bound".into())
+}
+
 pub(crate) fn add(on: &mut Trials) {
     on.add("tensors::rows", rows);
     let each = |lies| Whose::Each(lies);
@@ -437,6 +473,7 @@ pub(crate) fn add(on: &mut Trials) {
             vec![Whose::Channel, Whose::Channel, each(Lies::Half)],
         ),
     ];
+    on.add("tensors::many_operands", many_operands);
     for lies in LIES {
         for (text, kinds) in &chains {
             for (size, shape) in [("whole", SHAPE), ("odd", [3, 5, 3, 7])] {

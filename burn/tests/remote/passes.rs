@@ -106,6 +106,43 @@ fn chains(here: &Device, adapter: &str) -> Result {
     Ok(())
 }
 
+/// Backward from y, where the chain alone says so and where it is asked for; and more operands than a byte has bits.
+fn from_y(here: &Device, adapter: &str) -> Result {
+    let server = start(adapter)?;
+    let there = device(&server, 0)?;
+    for text in ["leaky_relu(0.25)", "relu6", "tanh", "scale(0.5) | sigmoid"] {
+        let chain: Chain = text.parse()?;
+        compare(text, [here, &there], DType::F32, |x, _| {
+            Fused::new(chain.clone()).keep_y().forward(x)
+        })?;
+    }
+    let names: Vec<String> = (0..9).map(|index| format!("o{index}")).collect();
+    let steps: Vec<String> = names.iter().map(|name| format!("bias(@{name})")).collect();
+    let many: Chain = steps.join(" | ").parse()?;
+    let of = |device: &Device| -> Result<Option<Vec<u32>>> {
+        let device = &device.clone().autodiff();
+        let x: Tensor<2> = tensor(&values(24, 1), [4, 6], device);
+        let last: Tensor<1> = tensor(&values(6, 2), [6], device).require_grad();
+        let fused = names.iter().fold(Fused::new(many.clone()), |fused, name| {
+            let plain = tensor::<1>(&values(6, 3), [6], device);
+            let is_last = *name == names[8];
+            fused.operand(name, if is_last { last.clone() } else { plain })
+        });
+        let y = match fused.forward(x) {
+            Ok(y) => y,
+            // Here the device is known, and binds fewer.
+            Err(Error::Nonlin(_)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let gradients = y.sum().backward();
+        Ok(Some(bits(last.grad(&gradients).ok_or("no gradient")?)?))
+    };
+    match of(here)? {
+        Some(here) => same("nine operands", &of(&there)?.unwrap_or_default(), &here),
+        None => Ok(()),
+    }
+}
+
 /// Activations of the user's own: their text goes along, from branches too.
 fn customs(here: &Device, adapter: &str) -> Result {
     let server = start(adapter)?;
@@ -223,10 +260,11 @@ fn teeth(_: &Device, _: &str) -> Result {
     }
 }
 
-pub(crate) const TRIALS: [(&str, Trial); 8] = [
+pub(crate) const TRIALS: [(&str, Trial); 9] = [
     ("passes::teeth", teeth),
     ("passes::activations", activations),
     ("passes::chains", chains),
+    ("passes::from_y", from_y),
     ("passes::customs", customs),
     ("passes::modules", modules),
     ("passes::layers", layers),
