@@ -7,7 +7,9 @@
 //! - a line that ends in `//#stub` stands in for what another file, or Rust, brings, and is dropped;
 //! - a line that ends in `//#bind` declares a buffer, whose number is given when all are known;
 //! - `struct Args { a: u32, b: f32 } //#args` names numbers of the dispatch: all files' together are one uniform;
-//! - `override N: i32 = 3;` becomes a constant where Rust sets its value ([`Text::set`]).
+//! - `override N: i32 = 3;` becomes a constant where Rust sets its value ([`Text::set`]);
+//! - a line that ends in `//#if N >= 3` is there only where that is so of what Rust has set; `==` and `<` can stand in place
+//!   of `>=`, and `&` joins conditions.
 //!
 //! A file may be taken under other names ([`Text::file_as`]): `it` in it, alone or as the beginning of a name, is what
 //! Rust says. What nothing in the text uses is left out.
@@ -321,7 +323,11 @@ impl Text {
             if self.is_taken(line) {
                 continue;
             }
-            self.text.push_str(&self.with_constant(line));
+            let (line, condition) = line.split_once("//#if ").unwrap_or((line, ""));
+            if !self.holds(condition)? {
+                continue;
+            }
+            self.text.push_str(&self.with_constant(line.trim_end()));
             self.text.push('\n');
         }
         self.text.push('\n');
@@ -357,6 +363,31 @@ impl Text {
             }
         }
         true
+    }
+
+    /// Whether conditions, `N >= 3 & M < 5`, hold of the constants that are set.
+    fn holds(&self, conditions: &str) -> Result<bool, String> {
+        let mut all = true;
+        for condition in conditions.split('&').filter(|text| !text.is_empty()) {
+            let words: Vec<_> = condition.split_whitespace().collect();
+            let value = |name: &str| {
+                let set = self.constants.iter().find(|(known, _)| known == name);
+                set.and_then(|(_, value)| value.parse::<i64>().ok())
+            };
+            let &[name, sign, number] = &words[..] else {
+                return Err(format!("no condition: {condition}"));
+            };
+            let (Some(value), Ok(number)) = (value(name), number.parse::<i64>()) else {
+                return Err(format!("no numbers: {condition}"));
+            };
+            all &= match sign {
+                ">=" => value >= number,
+                "==" => value == number,
+                "<" => value < number,
+                _ => return Err(format!("no condition: {condition}")),
+            };
+        }
+        Ok(all)
     }
 
     /// The line, or the constant that stands for an override that is set.
@@ -443,7 +474,7 @@ fn renamed(text: &str, names: &[(&str, &str)]) -> String {
     let mut out = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
         let code = match line.find("//") {
-            Some(at) if named(line).is_none() => at,
+            Some(at) if named(line).is_none() && !line[at..].starts_with("//#if ") => at,
             _ => line.len(),
         };
         let mut is_free = true;
@@ -501,13 +532,13 @@ fn is_stub(line: &str) -> bool {
 
 /// Text of the user's own with empty lines for its stubs, and what it uses. Marks of kernels' files have no place in it.
 pub(crate) fn standing_alone(text: &str) -> Result<(String, String), String> {
-    let is_mark = |line: &&str| {
-        let line = line.trim_end();
-        line.ends_with("//#bind") || line.ends_with("//#args")
-    };
-    if let Some(line) = text.lines().find(is_mark) {
-        let mark = &line.trim_end()[line.trim_end().len() - 7..];
-        return Err(format!("{mark} has no place in it"));
+    for line in text.lines().map(str::trim_end) {
+        let ends = ["//#bind", "//#args"].into_iter();
+        let mut marks = ends.filter(|mark| line.ends_with(mark));
+        let condition = line.contains("//#if ").then_some("//#if");
+        if let Some(mark) = marks.next().or(condition) {
+            return Err(format!("{mark} has no place in it"));
+        }
     }
     let mut used = Text::default();
     text.lines()
@@ -545,9 +576,33 @@ mod tests {
         let text = "fn it_load(i: u32) -> It { return ITEMS[it_at + i] + IT_N * it.it; } struct ItRow { Items: Iti }";
         let wide = "fn wide_load(i: u32) -> Wide { return ITEMS[wide_at + i] + WIDE_N * wide.wide; } struct WideRow { Items: Iti }";
         assert_eq!(renamed(text, &[("it", "wide")]), wide);
-        let text = "// Of it, `it`.\nlet a = it; // it";
-        let wide = "// Of it, `wide`.\nlet a = wide; // it";
+        let text = "// Of it, `it`.\nlet a = it; // it\nlet b = 1; //#if IT_N >= 3";
+        let wide = "// Of it, `wide`.\nlet a = wide; // it\nlet b = 1; //#if WIDE_N >= 3";
         assert_eq!(renamed(text, &[("it", "wide")]), wide);
+    }
+
+    #[test]
+    fn lines_are_there_where_their_conditions_hold() {
+        let mut text = Text::default();
+        text.set("N", 5);
+        text.set("M", 2);
+        let lines = |text: &mut Text, condition: &str| {
+            text.append(&format!("fn f() {{\n    g(); //#if {condition}\n}}"))?;
+            Ok::<_, String>(std::mem::take(&mut text.text).contains("    g();\n"))
+        };
+        for (condition, holds) in [
+            ("N >= 5", true),
+            ("N >= 6", false),
+            ("N == 5", true),
+            ("N < 5", false),
+            ("M >= 1 & M < 3", true),
+            ("M >= 1 & N < 3", false),
+        ] {
+            assert_eq!(lines(&mut text, condition), Ok(holds), "{condition}");
+        }
+        for wrong in ["L >= 5", "N > 5", "N >= M", "N"] {
+            assert!(lines(&mut text, wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]
