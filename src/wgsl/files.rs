@@ -324,7 +324,7 @@ impl Text {
                 continue;
             }
             let (line, condition) = line.split_once("//#if ").unwrap_or((line, ""));
-            if !self.holds(condition)? {
+            if !super::conditions::hold(condition, &self.constants)? {
                 continue;
             }
             self.text.push_str(&self.with_constant(line.trim_end()));
@@ -363,31 +363,6 @@ impl Text {
             }
         }
         true
-    }
-
-    /// Whether conditions, `N >= 3 & M < 5`, hold of the constants that are set.
-    fn holds(&self, conditions: &str) -> Result<bool, String> {
-        let mut all = true;
-        for condition in conditions.split('&').filter(|text| !text.is_empty()) {
-            let words: Vec<_> = condition.split_whitespace().collect();
-            let value = |name: &str| {
-                let set = self.constants.iter().find(|(known, _)| known == name);
-                set.and_then(|(_, value)| value.parse::<i64>().ok())
-            };
-            let &[name, sign, number] = &words[..] else {
-                return Err(format!("no condition: {condition}"));
-            };
-            let (Some(value), Ok(number)) = (value(name), number.parse::<i64>()) else {
-                return Err(format!("no numbers: {condition}"));
-            };
-            all &= match sign {
-                ">=" => value >= number,
-                "==" => value == number,
-                "<" => value < number,
-                _ => return Err(format!("no condition: {condition}")),
-            };
-        }
-        Ok(all)
     }
 
     /// The line, or the constant that stands for an override that is set.
@@ -579,30 +554,6 @@ mod tests {
         let text = "// Of it, `it`.\nlet a = it; // it\nlet b = 1; //#if IT_N >= 3";
         let wide = "// Of it, `wide`.\nlet a = wide; // it\nlet b = 1; //#if WIDE_N >= 3";
         assert_eq!(renamed(text, &[("it", "wide")]), wide);
-    }
-
-    #[test]
-    fn lines_are_there_where_their_conditions_hold() {
-        let mut text = Text::default();
-        text.set("N", 5);
-        text.set("M", 2);
-        let lines = |text: &mut Text, condition: &str| {
-            text.append(&format!("fn f() {{\n    g(); //#if {condition}\n}}"))?;
-            Ok::<_, String>(std::mem::take(&mut text.text).contains("    g();\n"))
-        };
-        for (condition, holds) in [
-            ("N >= 5", true),
-            ("N >= 6", false),
-            ("N == 5", true),
-            ("N < 5", false),
-            ("M >= 1 & M < 3", true),
-            ("M >= 1 & N < 3", false),
-        ] {
-            assert_eq!(lines(&mut text, condition), Ok(holds), "{condition}");
-        }
-        for wrong in ["L >= 5", "N > 5", "N >= M", "N"] {
-            assert!(lines(&mut text, wrong).is_err(), "{wrong}");
-        }
     }
 
     #[test]
