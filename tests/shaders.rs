@@ -345,8 +345,8 @@ fn placeholders_stand_for_names() {
         "fn dtype_value(bits: u32) -> f32"
     ));
     assert!(agree(
-        "fn window_of(c: u32) -> Taps",
-        "fn window2_of(c: u32) -> Taps"
+        "fn window_of(c: u32) -> WindowTaps",
+        "fn window2_of(c: u32) -> Window2Taps"
     ));
 }
 

@@ -103,7 +103,12 @@ fn w_logistic_tail(z: Wide) -> Wide {
 }
 
 fn w_logistic(z: Wide) -> Wide {
-    let tail = w_logistic_tail(z);
+    return w_logistic_of(z, w_exp_up(z));
+}
+
+// The same where e^|z| is there.
+fn w_logistic_of(z: Wide, up: Wide) -> Wide {
+    let tail = w_div(W_ONE, w_add(W_ONE, up));
     return w_choose(w_sub(W_ONE, tail), tail, z.negative);
 }
 

@@ -37,6 +37,11 @@ fn w_log1p(q: Wide) -> Wide {
 
 // log(1 + e^z).
 fn w_softplus(z: Wide) -> Wide {
-    let rest = w_log1p(w_div(W_ONE, w_exp_up(z)));
+    return w_softplus_of(z, w_exp_up(z));
+}
+
+// The same where e^|z| is there.
+fn w_softplus_of(z: Wide, up: Wide) -> Wide {
+    let rest = w_log1p(w_div(W_ONE, up));
     return w_add(rest, w_choose(z, W_ZERO, z.negative));
 }

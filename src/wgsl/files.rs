@@ -7,7 +7,9 @@
 //! - a line that ends in `//#stub` stands in for what another file, or Rust, brings, and is dropped;
 //! - a line that ends in `//#bind` declares a buffer, whose number is given when all are known;
 //! - `struct Args { a: u32, b: f32 } //#args` names numbers of the dispatch: all files' together are one uniform;
-//! - `override N: i32 = 3;` becomes a constant where Rust sets its value ([`Text::set`]).
+//! - `override N: i32 = 3;` becomes a constant where Rust sets its value ([`Text::set`]);
+//! - a line that ends in `//#if N >= 3` is there only where that is so of what Rust has set; `==` and `<` can stand in place
+//!   of `>=`, and `&` joins conditions.
 //!
 //! A file may be taken under other names ([`Text::file_as`]): `it` in it, alone or as the beginning of a name, is what
 //! Rust says. What nothing in the text uses is left out.
@@ -322,7 +324,11 @@ impl Text {
             if self.is_taken(line) {
                 continue;
             }
-            self.text.push_str(&self.with_constant(line));
+            let (line, condition) = line.split_once("//#if ").unwrap_or((line, ""));
+            if !super::conditions::hold(condition, &self.constants)? {
+                continue;
+            }
+            self.text.push_str(&self.with_constant(line.trim_end()));
             self.text.push('\n');
         }
         self.text.push('\n');
@@ -444,7 +450,7 @@ fn renamed(text: &str, names: &[(&str, &str)]) -> String {
     let mut out = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
         let code = match line.find("//") {
-            Some(at) if named(line).is_none() => at,
+            Some(at) if named(line).is_none() && !line[at..].starts_with("//#if ") => at,
             _ => line.len(),
         };
         let mut is_free = true;
@@ -502,13 +508,13 @@ fn is_stub(line: &str) -> bool {
 
 /// Text of the user's own with empty lines for its stubs, and what it uses. Marks of kernels' files have no place in it.
 pub(crate) fn standing_alone(text: &str) -> Result<(String, String), String> {
-    let is_mark = |line: &&str| {
-        let line = line.trim_end();
-        line.ends_with("//#bind") || line.ends_with("//#args")
-    };
-    if let Some(line) = text.lines().find(is_mark) {
-        let mark = &line.trim_end()[line.trim_end().len() - 7..];
-        return Err(format!("{mark} has no place in it"));
+    for line in text.lines().map(str::trim_end) {
+        let ends = ["//#bind", "//#args"].into_iter();
+        let mut marks = ends.filter(|mark| line.ends_with(mark));
+        let condition = line.contains("//#if ").then_some("//#if");
+        if let Some(mark) = marks.next().or(condition) {
+            return Err(format!("{mark} has no place in it"));
+        }
     }
     let mut used = Text::default();
     text.lines()
@@ -546,8 +552,8 @@ mod tests {
         let text = "fn it_load(i: u32) -> It { return ITEMS[it_at + i] + IT_N * it.it; } struct ItRow { Items: Iti }";
         let wide = "fn wide_load(i: u32) -> Wide { return ITEMS[wide_at + i] + WIDE_N * wide.wide; } struct WideRow { Items: Iti }";
         assert_eq!(renamed(text, &[("it", "wide")]), wide);
-        let text = "// Of it, `it`.\nlet a = it; // it";
-        let wide = "// Of it, `wide`.\nlet a = wide; // it";
+        let text = "// Of it, `it`.\nlet a = it; // it\nlet b = 1; //#if IT_N >= 3";
+        let wide = "// Of it, `wide`.\nlet a = wide; // it\nlet b = 1; //#if WIDE_N >= 3";
         assert_eq!(renamed(text, &[("it", "wide")]), wide);
     }
 

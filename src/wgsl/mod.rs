@@ -2,6 +2,7 @@
 //! there are.
 
 mod chain;
+mod conditions;
 mod custom;
 mod derive;
 mod element;

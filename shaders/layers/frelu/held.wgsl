@@ -1,8 +1,8 @@
 // What a lane holds of its channel, or channels, for gradients.
 alias C = f32; //#stub
-struct TapRow { a: C, b: C, c: C, d: C, e: C, f: C, g: C } //#stub
-struct Taps { a: TapRow, b: TapRow, c: TapRow, d: TapRow, e: TapRow, f: TapRow, g: TapRow } //#stub
-struct Windows { a: Taps } //#stub
+struct WindowRow { a: C, b: C, c: C, d: C, e: C, f: C, g: C } //#stub
+struct WindowTaps { a: WindowRow, b: WindowRow, c: WindowRow, d: WindowRow, e: WindowRow, f: WindowRow, g: WindowRow } //#stub
+struct Windows { a: WindowTaps } //#stub
 fn windows_of(c: u32) -> Windows { return Windows(); } //#stub
 struct Norm { center: C, scale: C, gain: C, lift: C } //#stub
 struct Norms { a: Norm } //#stub

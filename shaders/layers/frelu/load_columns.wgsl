@@ -9,29 +9,17 @@ override IT_HALO: i32 = 1;
 fn it_row(s: Strip, row: i32) -> Row {
     var r: Row;
     r.own = it_at(s, row, s.first);
-    if IT_HALO >= 1 {
-        r.l1 = it_at(s, row, s.first - 1);
-        r.r1 = it_at(s, row, s.first + 1);
-    }
-    if IT_HALO >= 2 {
-        r.l2 = it_at(s, row, s.first - 2);
-        r.r2 = it_at(s, row, s.first + 2);
-    }
-    if IT_HALO >= 3 {
-        r.l3 = it_at(s, row, s.first - 3);
-        r.r3 = it_at(s, row, s.first + 3);
-    }
-    if IT_HALO >= 4 {
-        r.l4 = it_at(s, row, s.first - 4);
-        r.r4 = it_at(s, row, s.first + 4);
-    }
-    if IT_HALO >= 5 {
-        r.l5 = it_at(s, row, s.first - 5);
-        r.r5 = it_at(s, row, s.first + 5);
-    }
-    if IT_HALO >= 6 {
-        r.l6 = it_at(s, row, s.first - 6);
-        r.r6 = it_at(s, row, s.first + 6);
-    }
+    r.l1 = it_at(s, row, s.first - 1); //#if IT_HALO >= 1
+    r.r1 = it_at(s, row, s.first + 1); //#if IT_HALO >= 1
+    r.l2 = it_at(s, row, s.first - 2); //#if IT_HALO >= 2
+    r.r2 = it_at(s, row, s.first + 2); //#if IT_HALO >= 2
+    r.l3 = it_at(s, row, s.first - 3); //#if IT_HALO >= 3
+    r.r3 = it_at(s, row, s.first + 3); //#if IT_HALO >= 3
+    r.l4 = it_at(s, row, s.first - 4); //#if IT_HALO >= 4
+    r.r4 = it_at(s, row, s.first + 4); //#if IT_HALO >= 4
+    r.l5 = it_at(s, row, s.first - 5); //#if IT_HALO >= 5
+    r.r5 = it_at(s, row, s.first + 5); //#if IT_HALO >= 5
+    r.l6 = it_at(s, row, s.first - 6); //#if IT_HALO >= 6
+    r.r6 = it_at(s, row, s.first + 6); //#if IT_HALO >= 6
     return r;
 }

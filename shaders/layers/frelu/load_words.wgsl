@@ -9,13 +9,9 @@ override IT_HALO: i32 = 1;
 fn it_row(s: Strip, row: i32) -> Row {
     var r: Row;
     r.own = it_at(s, row, s.first);
-    if IT_HALO > 0 {
-        r.left = it_at(s, row, s.first - 4);
-        r.right = it_at(s, row, s.first + 4);
-    }
-    if IT_HALO > 4 {
-        r.far_left = it_at(s, row, s.first - 8);
-        r.far_right = it_at(s, row, s.first + 8);
-    }
+    r.left = it_at(s, row, s.first - 4); //#if IT_HALO >= 1
+    r.right = it_at(s, row, s.first + 4); //#if IT_HALO >= 1
+    r.far_left = it_at(s, row, s.first - 8); //#if IT_HALO >= 5
+    r.far_right = it_at(s, row, s.first + 8); //#if IT_HALO >= 5
     return r;
 }

@@ -13,122 +13,84 @@ fn step_right(r: Row) -> Row { return r; } //#stub
 override HEIGHT: i32 = 3; // Rows that windows see; of two windows, the higher one's.
 override UP: i32 = 1; // Of these, the rows above the middle.
 
-// A row of a window.
-struct TapRow {
-    a: C,
-    b: C,
-    c: C,
-    d: C,
-    e: C,
-    f: C,
-    g: C,
-}
-
-// A window, or a sum for each of its elements.
-struct Taps {
-    a: TapRow,
-    b: TapRow,
-    c: TapRow,
-    d: TapRow,
-    e: TapRow,
-    f: TapRow,
-    g: TapRow,
-}
-
 // Rows as a lane has them that walks down an image: the middle one is d.
 struct Ring {
-    a: Row,
-    b: Row,
-    c: Row,
+    a: Row, //#if HEIGHT >= 7
+    b: Row, //#if HEIGHT >= 5
+    c: Row, //#if HEIGHT >= 3
     d: Row,
-    e: Row,
-    f: Row,
-    g: Row,
+    e: Row, //#if HEIGHT >= 3
+    f: Row, //#if HEIGHT >= 5
+    g: Row, //#if HEIGHT >= 7
 }
 
 // A row comes in below, and all others move up by one.
 fn push(ring: ptr<function, Ring>, row: Row) {
-    if HEIGHT >= 7 {
-        (*ring).a = (*ring).b;
-    }
-    if HEIGHT >= 5 {
-        (*ring).b = (*ring).c;
-    }
-    if HEIGHT >= 3 {
-        (*ring).c = (*ring).d;
-        (*ring).d = (*ring).e;
-    }
-    if HEIGHT >= 5 {
-        (*ring).e = (*ring).f;
-    }
-    if HEIGHT >= 7 {
-        (*ring).f = (*ring).g;
-    }
-    if HEIGHT == 7 {
-        (*ring).g = row;
-    }
-    if HEIGHT == 5 {
-        (*ring).f = row;
-    }
-    if HEIGHT == 3 {
-        (*ring).e = row;
-    }
-    if HEIGHT == 1 {
-        (*ring).d = row;
-    }
+    (*ring).a = (*ring).b; //#if HEIGHT >= 7
+    (*ring).b = (*ring).c; //#if HEIGHT >= 5
+    (*ring).c = (*ring).d; //#if HEIGHT >= 3
+    (*ring).d = (*ring).e; //#if HEIGHT >= 3
+    (*ring).e = (*ring).f; //#if HEIGHT >= 5
+    (*ring).f = (*ring).g; //#if HEIGHT >= 7
+    (*ring).g = row; //#if HEIGHT == 7
+    (*ring).f = row; //#if HEIGHT == 5
+    (*ring).e = row; //#if HEIGHT == 3
+    (*ring).d = row; //#if HEIGHT == 1
 }
 
 // What a window around the middle of a ring sees.
 struct Patch {
-    a: Line,
-    b: Line,
-    c: Line,
+    a: Line, //#if HEIGHT >= 7
+    b: Line, //#if HEIGHT >= 5
+    c: Line, //#if HEIGHT >= 3
     d: Line,
-    e: Line,
-    f: Line,
-    g: Line,
+    e: Line, //#if HEIGHT >= 3
+    f: Line, //#if HEIGHT >= 5
+    g: Line, //#if HEIGHT >= 7
 }
 
 fn seen(r: Ring) -> Patch {
-    return Patch(line(r.a), line(r.b), line(r.c), line(r.d), line(r.e), line(r.f), line(r.g));
+    return Patch(
+        line(r.a), //#if HEIGHT >= 7
+        line(r.b), //#if HEIGHT >= 5
+        line(r.c), //#if HEIGHT >= 3
+        line(r.d),
+        line(r.e), //#if HEIGHT >= 3
+        line(r.f), //#if HEIGHT >= 5
+        line(r.g), //#if HEIGHT >= 7
+    );
 }
 
 // The ring seen from the word, or column, to the left, or to the right.
 fn ring_left(r: Ring) -> Ring {
     return Ring(
-        step_left(r.a),
-        step_left(r.b),
-        step_left(r.c),
+        step_left(r.a), //#if HEIGHT >= 7
+        step_left(r.b), //#if HEIGHT >= 5
+        step_left(r.c), //#if HEIGHT >= 3
         step_left(r.d),
-        step_left(r.e),
-        step_left(r.f),
-        step_left(r.g),
+        step_left(r.e), //#if HEIGHT >= 3
+        step_left(r.f), //#if HEIGHT >= 5
+        step_left(r.g), //#if HEIGHT >= 7
     );
 }
 
 fn ring_right(r: Ring) -> Ring {
     return Ring(
-        step_right(r.a),
-        step_right(r.b),
-        step_right(r.c),
+        step_right(r.a), //#if HEIGHT >= 7
+        step_right(r.b), //#if HEIGHT >= 5
+        step_right(r.c), //#if HEIGHT >= 3
         step_right(r.d),
-        step_right(r.e),
-        step_right(r.f),
-        step_right(r.g),
+        step_right(r.e), //#if HEIGHT >= 3
+        step_right(r.f), //#if HEIGHT >= 5
+        step_right(r.g), //#if HEIGHT >= 7
     );
 }
 
 // The first row that came in of those in the ring.
 fn oldest(ring: Ring) -> Row {
     var row = ring.d;
-    if HEIGHT == 3 {
-        row = ring.c;
-    }
-    if HEIGHT == 5 {
-        row = ring.b;
-    }
-    if HEIGHT == 7 {
-        row = ring.a;
-    }
+    row = ring.c; //#if HEIGHT == 3
+    row = ring.b; //#if HEIGHT == 5
+    row = ring.a; //#if HEIGHT == 7
     return row;
 }

@@ -13,9 +13,9 @@ fn is_inside(row: i32, column: i32) -> bool { return row >= column; } //#stub
 struct Line { a: V, b: V, c: V, d: V, e: V, f: V, g: V } //#stub
 struct Patch { a: Line, b: Line, c: Line, d: Line, e: Line, f: Line, g: Line } //#stub
 fn seen(r: Ring) -> Patch { return Patch(); } //#stub
-struct TapRow { a: C, b: C, c: C, d: C, e: C, f: C, g: C } //#stub
-struct Taps { a: TapRow, b: TapRow, c: TapRow, d: TapRow, e: TapRow, f: TapRow, g: TapRow } //#stub
-struct Windows { a: Taps } //#stub
+struct WindowRow { a: C, b: C, c: C, d: C, e: C, f: C, g: C } //#stub
+struct WindowTaps { a: WindowRow, b: WindowRow, c: WindowRow, d: WindowRow, e: WindowRow, f: WindowRow, g: WindowRow } //#stub
+struct Windows { a: WindowTaps } //#stub
 struct Norm { center: C, scale: C, gain: C, lift: C } //#stub
 struct Norms { a: Norm } //#stub
 struct Back { factor: C, mean: C, variance: C } //#stub
@@ -32,35 +32,29 @@ fn slopes_around(h: Held, s: Strip, row: i32, x: Ring, dy: Row) -> Slopes {
     all.own.own = own.own;
     all.a.own = own.a;
     all.b.own = own.b;
-    let left_1 = ring_left(x);
-    let right_1 = ring_right(x);
-    if SIDE >= 1 {
-        let l = slope_at(h, seen(left_1), dy.l1, Flags(is_inside(row, s.first - 1)));
-        let r = slope_at(h, seen(right_1), dy.r1, Flags(is_inside(row, s.first + 1)));
-        all.a.l1 = l.a;
-        all.b.l1 = l.b;
-        all.a.r1 = r.a;
-        all.b.r1 = r.b;
-    }
-    let left_2 = ring_left(left_1);
-    let right_2 = ring_right(right_1);
-    if SIDE >= 2 {
-        let l = slope_at(h, seen(left_2), dy.l2, Flags(is_inside(row, s.first - 2)));
-        let r = slope_at(h, seen(right_2), dy.r2, Flags(is_inside(row, s.first + 2)));
-        all.a.l2 = l.a;
-        all.b.l2 = l.b;
-        all.a.r2 = r.a;
-        all.b.r2 = r.b;
-    }
-    let left_3 = ring_left(left_2);
-    let right_3 = ring_right(right_2);
-    if SIDE >= 3 {
-        let l = slope_at(h, seen(left_3), dy.l3, Flags(is_inside(row, s.first - 3)));
-        let r = slope_at(h, seen(right_3), dy.r3, Flags(is_inside(row, s.first + 3)));
-        all.a.l3 = l.a;
-        all.b.l3 = l.b;
-        all.a.r3 = r.a;
-        all.b.r3 = r.b;
-    }
+    let left_1 = ring_left(x); //#if SIDE >= 1
+    let right_1 = ring_right(x); //#if SIDE >= 1
+    let l1 = slope_at(h, seen(left_1), dy.l1, Flags(is_inside(row, s.first - 1))); //#if SIDE >= 1
+    let r1 = slope_at(h, seen(right_1), dy.r1, Flags(is_inside(row, s.first + 1))); //#if SIDE >= 1
+    all.a.l1 = l1.a; //#if SIDE >= 1
+    all.b.l1 = l1.b; //#if SIDE >= 1
+    all.a.r1 = r1.a; //#if SIDE >= 1
+    all.b.r1 = r1.b; //#if SIDE >= 1
+    let left_2 = ring_left(left_1); //#if SIDE >= 2
+    let right_2 = ring_right(right_1); //#if SIDE >= 2
+    let l2 = slope_at(h, seen(left_2), dy.l2, Flags(is_inside(row, s.first - 2))); //#if SIDE >= 2
+    let r2 = slope_at(h, seen(right_2), dy.r2, Flags(is_inside(row, s.first + 2))); //#if SIDE >= 2
+    all.a.l2 = l2.a; //#if SIDE >= 2
+    all.b.l2 = l2.b; //#if SIDE >= 2
+    all.a.r2 = r2.a; //#if SIDE >= 2
+    all.b.r2 = r2.b; //#if SIDE >= 2
+    let left_3 = ring_left(left_2); //#if SIDE >= 3
+    let right_3 = ring_right(right_2); //#if SIDE >= 3
+    let l3 = slope_at(h, seen(left_3), dy.l3, Flags(is_inside(row, s.first - 3))); //#if SIDE >= 3
+    let r3 = slope_at(h, seen(right_3), dy.r3, Flags(is_inside(row, s.first + 3))); //#if SIDE >= 3
+    all.a.l3 = l3.a; //#if SIDE >= 3
+    all.b.l3 = l3.b; //#if SIDE >= 3
+    all.a.r3 = r3.a; //#if SIDE >= 3
+    all.b.r3 = r3.b; //#if SIDE >= 3
     return all;
 }

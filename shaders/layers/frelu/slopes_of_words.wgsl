@@ -14,9 +14,9 @@ fn is_inside(row: i32, column: i32) -> bool { return row >= column; } //#stub
 struct Line { a: V, b: V, c: V, d: V, e: V, f: V, g: V } //#stub
 struct Patch { a: Line, b: Line, c: Line, d: Line, e: Line, f: Line, g: Line } //#stub
 fn seen(r: Ring) -> Patch { return Patch(); } //#stub
-struct TapRow { a: C, b: C, c: C, d: C, e: C, f: C, g: C } //#stub
-struct Taps { a: TapRow, b: TapRow, c: TapRow, d: TapRow, e: TapRow, f: TapRow, g: TapRow } //#stub
-struct Windows { a: Taps } //#stub
+struct WindowRow { a: C, b: C, c: C, d: C, e: C, f: C, g: C } //#stub
+struct WindowTaps { a: WindowRow, b: WindowRow, c: WindowRow, d: WindowRow, e: WindowRow, f: WindowRow, g: WindowRow } //#stub
+struct Windows { a: WindowTaps } //#stub
 struct Norm { center: C, scale: C, gain: C, lift: C } //#stub
 struct Norms { a: Norm } //#stub
 struct Back { factor: C, mean: C, variance: C } //#stub
@@ -30,25 +30,25 @@ override SIDE: i32 = 1; // Columns that windows reach to either side.
 // What windows see around the two columns before a strip and the two behind it, which make one word together.
 fn line_beside(r: Row) -> Line {
     return Line(
-        V(r.far_left.w, r.left.x, r.own.yz),
-        V(r.left.xy, r.own.zw),
-        V(r.left.yz, r.own.w, r.right.x),
+        V(r.far_left.w, r.left.x, r.own.yz), //#if SIDE >= 3
+        V(r.left.xy, r.own.zw), //#if SIDE >= 2
+        V(r.left.yz, r.own.w, r.right.x), //#if SIDE >= 1
         V(r.left.zw, r.right.xy),
-        V(r.left.w, r.own.x, r.right.yz),
-        V(r.own.xy, r.right.zw),
-        V(r.own.yz, r.right.w, r.far_right.x),
+        V(r.left.w, r.own.x, r.right.yz), //#if SIDE >= 1
+        V(r.own.xy, r.right.zw), //#if SIDE >= 2
+        V(r.own.yz, r.right.w, r.far_right.x), //#if SIDE >= 3
     );
 }
 
 fn seen_beside(r: Ring) -> Patch {
     return Patch(
-        line_beside(r.a),
-        line_beside(r.b),
-        line_beside(r.c),
+        line_beside(r.a), //#if HEIGHT >= 7
+        line_beside(r.b), //#if HEIGHT >= 5
+        line_beside(r.c), //#if HEIGHT >= 3
         line_beside(r.d),
-        line_beside(r.e),
-        line_beside(r.f),
-        line_beside(r.g),
+        line_beside(r.e), //#if HEIGHT >= 3
+        line_beside(r.f), //#if HEIGHT >= 5
+        line_beside(r.g), //#if HEIGHT >= 7
     );
 }
 
@@ -60,21 +60,17 @@ fn slopes_around(h: Held, s: Strip, row: i32, x: Ring, dy: Row) -> Slopes {
     all.b.own = own.b;
     let before = is_inside(row, s.first - 4);
     let behind = is_inside(row, s.first + 4);
-    if (SIDE > 0) & (SIDE < 3) {
-        let inside = Flags(before, before, behind, behind);
-        let beside = slope_at(h, seen_beside(x), V(dy.left.zw, dy.right.xy), inside);
-        all.a.left = V(0.0, 0.0, beside.a.xy);
-        all.b.left = V(0.0, 0.0, beside.b.xy);
-        all.a.right = V(beside.a.zw, 0.0, 0.0);
-        all.b.right = V(beside.b.zw, 0.0, 0.0);
-    }
-    if SIDE == 3 {
-        let left = slope_at(h, seen(ring_left(x)), dy.left, Flags(before));
-        let right = slope_at(h, seen(ring_right(x)), dy.right, Flags(behind));
-        all.a.left = left.a;
-        all.b.left = left.b;
-        all.a.right = right.a;
-        all.b.right = right.b;
-    }
+    let inside = Flags(before, before, behind, behind); //#if SIDE >= 1 & SIDE < 3
+    let beside = slope_at(h, seen_beside(x), V(dy.left.zw, dy.right.xy), inside); //#if SIDE >= 1 & SIDE < 3
+    all.a.left = V(0.0, 0.0, beside.a.xy); //#if SIDE >= 1 & SIDE < 3
+    all.b.left = V(0.0, 0.0, beside.b.xy); //#if SIDE >= 1 & SIDE < 3
+    all.a.right = V(beside.a.zw, 0.0, 0.0); //#if SIDE >= 1 & SIDE < 3
+    all.b.right = V(beside.b.zw, 0.0, 0.0); //#if SIDE >= 1 & SIDE < 3
+    let left = slope_at(h, seen(ring_left(x)), dy.left, Flags(before)); //#if SIDE == 3
+    let right = slope_at(h, seen(ring_right(x)), dy.right, Flags(behind)); //#if SIDE == 3
+    all.a.left = left.a; //#if SIDE == 3
+    all.b.left = left.b; //#if SIDE == 3
+    all.a.right = right.a; //#if SIDE == 3
+    all.b.right = right.b; //#if SIDE == 3
     return all;
 }

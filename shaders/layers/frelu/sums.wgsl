@@ -14,9 +14,9 @@ struct Line { a: V, b: V, c: V, d: V, e: V, f: V, g: V } //#stub
 struct Patch { a: Line, b: Line, c: Line, d: Line, e: Line, f: Line, g: Line } //#stub
 fn seen(r: Ring) -> Patch { return Patch(); } //#stub
 override UP: i32 = 1; //#stub
-struct TapRow { a: C, b: C, c: C, d: C, e: C, f: C, g: C } //#stub
-struct Taps { a: TapRow, b: TapRow, c: TapRow, d: TapRow, e: TapRow, f: TapRow, g: TapRow } //#stub
-struct Windows { a: Taps } //#stub
+struct WindowRow { a: C, b: C, c: C, d: C, e: C, f: C, g: C } //#stub
+struct WindowTaps { a: WindowRow, b: WindowRow, c: WindowRow, d: WindowRow, e: WindowRow, f: WindowRow, g: WindowRow } //#stub
+struct Windows { a: WindowTaps } //#stub
 struct Norm { center: C, scale: C, gain: C, lift: C } //#stub
 struct Norms { a: Norm } //#stub
 struct Held { windows: Windows, norms: Norms } //#stub

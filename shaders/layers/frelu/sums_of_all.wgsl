@@ -6,9 +6,9 @@ alias C = f32; //#stub
 struct Share { lane: u32, unit: u32, c: u32, block: u32, begin: u32, end: u32 } //#stub
 struct Line { a: V, b: V, c: V, d: V, e: V, f: V, g: V } //#stub
 struct Patch { a: Line, b: Line, c: Line, d: Line, e: Line, f: Line, g: Line } //#stub
-struct TapRow { a: C, b: C, c: C, d: C, e: C, f: C, g: C } //#stub
-struct Taps { a: TapRow, b: TapRow, c: TapRow, d: TapRow, e: TapRow, f: TapRow, g: TapRow } //#stub
-struct Windows { a: Taps } //#stub
+struct WindowRow { a: C, b: C, c: C, d: C, e: C, f: C, g: C } //#stub
+struct WindowTaps { a: WindowRow, b: WindowRow, c: WindowRow, d: WindowRow, e: WindowRow, f: WindowRow, g: WindowRow } //#stub
+struct Windows { a: WindowTaps } //#stub
 struct Convs { a: V } //#stub
 fn convs(k: Windows, x: Patch) -> Convs { return Convs(); } //#stub
 struct Norm { center: C, scale: C, gain: C, lift: C } //#stub
@@ -21,7 +21,7 @@ fn slopes(b: Backs, dt: V, hat: Convs) -> Convs { return hat; } //#stub
 struct Held { windows: Windows, norms: Norms, backs: Backs } //#stub
 struct Split { own: V, dt: V } //#stub
 fn split(x: V, t: V, dy: V) -> Split { return Split(x, dy); } //#stub
-struct WindowSums { a: Taps } //#stub
+struct WindowSums { a: WindowTaps } //#stub
 fn window_sums(sums: WindowSums, slope: Convs, x: Patch) -> WindowSums { return sums; } //#stub
 fn window_sums_plus(a: WindowSums, b: WindowSums) -> WindowSums { return a; } //#stub
 fn window_sums_put(s: Share, sums: WindowSums) { return; } //#stub

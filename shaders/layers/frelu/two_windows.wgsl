@@ -6,8 +6,10 @@ alias V = vec4<f32>; //#stub
 alias C = f32; //#stub
 struct Line { a: V, b: V, c: V, d: V, e: V, f: V, g: V } //#stub
 struct Patch { a: Line, b: Line, c: Line, d: Line, e: Line, f: Line, g: Line } //#stub
-struct TapRow { a: C, b: C, c: C, d: C, e: C, f: C, g: C } //#stub
-struct Taps { a: TapRow, b: TapRow, c: TapRow, d: TapRow, e: TapRow, f: TapRow, g: TapRow } //#stub
+struct WindowRow { a: C, b: C, c: C, d: C, e: C, f: C, g: C } //#stub
+struct WindowTaps { a: WindowRow, b: WindowRow, c: WindowRow, d: WindowRow, e: WindowRow, f: WindowRow, g: WindowRow } //#stub
+struct Window2Row { a: C, b: C, c: C, d: C, e: C, f: C, g: C } //#stub
+struct Window2Taps { a: Window2Row, b: Window2Row, c: Window2Row, d: Window2Row, e: Window2Row, f: Window2Row, g: Window2Row } //#stub
 struct Norm { center: C, scale: C, gain: C, lift: C } //#stub
 struct Back { factor: C, mean: C, variance: C } //#stub
 fn norm_hat(n: Norm, conv: V) -> V { return conv - n.center; } //#stub
@@ -23,27 +25,27 @@ fn moments_joined(m: Moments, run: Run, count: f32, here: f32) -> Moments { retu
 fn put_moments(s: Share, value: u32, count: f32, m: Moments) { return; } //#stub
 fn share_sum(s: Share, index: i32, sum: C) { return; } //#stub
 fn put_sums(s: Share, first: u32, count: u32) { return; } //#stub
-fn window_of(c: u32) -> Taps { return Taps(); } //#stub
-fn window_conv(k: Taps, x: Patch) -> V { return x.d.d * k.d.d; } //#stub
-fn window_back(sum: V, k: Taps, d: Patch) -> V { return sum + d.d.d * k.d.d; } //#stub
-fn window_terms(sums: Taps, d: V, x: Patch) -> Taps { return sums; } //#stub
-fn window_plus(a: Taps, b: Taps) -> Taps { return a; } //#stub
-fn window_put(s: Share, sums: Taps) { return; } //#stub
+fn window_of(c: u32) -> WindowTaps { return WindowTaps(); } //#stub
+fn window_conv(k: WindowTaps, x: Patch) -> V { return x.d.d * k.d.d; } //#stub
+fn window_back(sum: V, k: WindowTaps, d: Patch) -> V { return sum + d.d.d * k.d.d; } //#stub
+fn window_terms(sums: WindowTaps, d: V, x: Patch) -> WindowTaps { return sums; } //#stub
+fn window_plus(a: WindowTaps, b: WindowTaps) -> WindowTaps { return a; } //#stub
+fn window_put(s: Share, sums: WindowTaps) { return; } //#stub
 fn bn_of(c: u32) -> Norm { return Norm(); } //#stub
 fn bn_back(c: u32, n: Norm) -> Back { return Back(); } //#stub
-fn window2_of(c: u32) -> Taps { return Taps(); } //#stub
-fn window2_conv(k: Taps, x: Patch) -> V { return x.d.d * k.d.d; } //#stub
-fn window2_back(sum: V, k: Taps, d: Patch) -> V { return sum + d.d.d * k.d.d; } //#stub
-fn window2_terms(sums: Taps, d: V, x: Patch) -> Taps { return sums; } //#stub
-fn window2_plus(a: Taps, b: Taps) -> Taps { return a; } //#stub
-fn window2_put(s: Share, sums: Taps) { return; } //#stub
+fn window2_of(c: u32) -> Window2Taps { return Window2Taps(); } //#stub
+fn window2_conv(k: Window2Taps, x: Patch) -> V { return x.d.d * k.d.d; } //#stub
+fn window2_back(sum: V, k: Window2Taps, d: Patch) -> V { return sum + d.d.d * k.d.d; } //#stub
+fn window2_terms(sums: Window2Taps, d: V, x: Patch) -> Window2Taps { return sums; } //#stub
+fn window2_plus(a: Window2Taps, b: Window2Taps) -> Window2Taps { return a; } //#stub
+fn window2_put(s: Share, sums: Window2Taps) { return; } //#stub
 fn bn2_of(c: u32) -> Norm { return Norm(); } //#stub
 fn bn2_back(c: u32, n: Norm) -> Back { return Back(); } //#stub
 override NORM_FIRST: u32 = 0u; // The number of the norms' first sum among all sums.
 
 struct Windows {
-    a: Taps,
-    b: Taps,
+    a: WindowTaps,
+    b: Window2Taps,
 }
 
 fn windows_of(c: u32) -> Windows {
@@ -107,8 +109,8 @@ fn dx_of(own: V, k: Windows, a: Patch, b: Patch) -> V {
 
 // Sums for the windows' gradients.
 struct WindowSums {
-    a: Taps,
-    b: Taps,
+    a: WindowTaps,
+    b: Window2Taps,
 }
 
 fn window_sums(sums: WindowSums, slope: Convs, x: Patch) -> WindowSums {

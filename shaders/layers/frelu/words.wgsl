@@ -6,34 +6,34 @@ const COLUMNS: u32 = 4u;
 
 // A strip's own columns, and the words beside them.
 struct Row {
-    far_left: V,
-    left: V,
+    far_left: V, //#if X_HALO >= 5
+    left: V, //#if X_HALO >= 1
     own: V,
-    right: V,
-    far_right: V,
+    right: V, //#if X_HALO >= 1
+    far_right: V, //#if X_HALO >= 5
 }
 
 // What windows around a strip's columns see of a row: d is the columns themselves; c, b and a are those one, two and
 // three to the left of each; e, f and g those to the right.
 struct Line {
-    a: V,
-    b: V,
-    c: V,
+    a: V, //#if SIDE >= 3
+    b: V, //#if SIDE >= 2
+    c: V, //#if SIDE >= 1
     d: V,
-    e: V,
-    f: V,
-    g: V,
+    e: V, //#if SIDE >= 1
+    f: V, //#if SIDE >= 2
+    g: V, //#if SIDE >= 3
 }
 
 fn line(r: Row) -> Line {
     return Line(
-        V(r.left.yzw, r.own.x),
-        V(r.left.zw, r.own.xy),
-        V(r.left.w, r.own.xyz),
+        V(r.left.yzw, r.own.x), //#if SIDE >= 3
+        V(r.left.zw, r.own.xy), //#if SIDE >= 2
+        V(r.left.w, r.own.xyz), //#if SIDE >= 1
         r.own,
-        V(r.own.yzw, r.right.x),
-        V(r.own.zw, r.right.xy),
-        V(r.own.w, r.right.xyz),
+        V(r.own.yzw, r.right.x), //#if SIDE >= 1
+        V(r.own.zw, r.right.xy), //#if SIDE >= 2
+        V(r.own.w, r.right.xyz), //#if SIDE >= 3
     );
 }
 
