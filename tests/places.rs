@@ -58,6 +58,14 @@ fn limits_that_mean_nothing_are_refused() {
             row_words: 9,
             ..plain
         },
+        Limits {
+            column_words: 0,
+            ..plain
+        },
+        Limits {
+            column_words: 9,
+            ..plain
+        },
     ] {
         let refused = forward("silu", &operands, &limits);
         let is_told = matches!(refused, Err(Error::Device(DeviceError::BadLimit { .. })));

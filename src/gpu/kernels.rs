@@ -83,9 +83,14 @@ pub(super) struct Kernel {
 /// A device's limits, and what its compilers are quick with.
 fn limits(device: &wgpu::Device) -> Limits {
     let limits = Limits::from(&device.limits());
-    match device.adapter_info().backend {
-        wgpu::Backend::Dx12 => Limits {
+    let info = device.adapter_info();
+    match (info.backend, info.device_type) {
+        (wgpu::Backend::Dx12, _) => Limits {
             row_words: Limits::ROW_WORDS_ON_DX12,
+            ..limits
+        },
+        (_, wgpu::DeviceType::Cpu) => Limits {
+            column_words: Limits::COLUMN_WORDS_ON_PROCESSORS,
             ..limits
         },
         _ => limits,
@@ -151,14 +156,8 @@ impl Kernels {
     }
 
     fn of(device: &wgpu::Device, machine: Machine) -> Self {
-        let wgpu::AdapterInfo {
-            device_type,
-            backend,
-            ..
-        } = device.adapter_info();
         let machine = Machine {
-            // DX12's older compiler takes a minute over what is written out for processors.
-            is_processor: device_type == wgpu::DeviceType::Cpu && backend != wgpu::Backend::Dx12,
+            is_processor: device.adapter_info().device_type == wgpu::DeviceType::Cpu,
             ..machine
         };
         Self::through(device, machine, None)

@@ -33,9 +33,17 @@ pub struct Limits {
     /// are f16. [`Kernels`](crate::Kernels) has [`ROW_WORDS_ON_DX12`](Self::ROW_WORDS_ON_DX12) there, and 8 elsewhere. This is
     /// ours, not WebGPU's.
     pub row_words: u32,
+    /// Words that an invocation has of a sample, 1 to 8, where channels lie beside each other and their values are held: fewer
+    /// if several gradients are summed. On a GPU one, since all invocations read at once; on a processor eight, since it reads
+    /// memory as it lies only then, and takes a fifth of the time. FXC takes up to half a minute over eight.
+    /// [`Kernels`](crate::Kernels) has [`COLUMN_WORDS_ON_PROCESSORS`](Self::COLUMN_WORDS_ON_PROCESSORS) where the adapter is
+    /// one, but on DX12. Sums are of other parts with more than one, and may differ in their last bits. This is ours, not
+    /// WebGPU's.
+    pub column_words: u32,
 }
 
 const ROW_WORDS: u32 = 8;
+const COLUMN_WORDS: u32 = 8;
 
 impl Default for Limits {
     fn default() -> Self {
@@ -47,6 +55,7 @@ impl Default for Limits {
             max_storage_buffers_per_shader_stage: 8,
             min_storage_buffer_offset_alignment: 256,
             row_words: ROW_WORDS,
+            column_words: 1,
         }
     }
 }
@@ -54,6 +63,9 @@ impl Default for Limits {
 impl Limits {
     /// [`row_words`](Self::row_words) for DX12's compilers.
     pub const ROW_WORDS_ON_DX12: u32 = 2;
+
+    /// [`column_words`](Self::column_words) for adapters that are processors.
+    pub const COLUMN_WORDS_ON_PROCESSORS: u32 = 8;
 
     /// Refuses what no kernel can keep to, whose workgroups have so many invocations.
     pub(crate) fn check(&self, invocations: u32) -> Result<(), Error> {
@@ -83,6 +95,9 @@ impl Limits {
         }
         if !(1..=ROW_WORDS).contains(&self.row_words) {
             return refused("row_words", "1 to 8", self.row_words);
+        }
+        if !(1..=COLUMN_WORDS).contains(&self.column_words) {
+            return refused("column_words", "1 to 8", self.column_words);
         }
         Ok(())
     }
@@ -116,7 +131,7 @@ impl Default for Geometry {
 pub(crate) struct Machine {
     pub(crate) limits: Limits,
     pub(crate) geometry: Geometry,
-    /// Whether it is a processor, whose drivers run what no lane of a loop asks for, and a few lanes at a time.
+    /// Whether it is a processor, whose drivers run what no lane of a loop asks for.
     pub(crate) is_processor: bool,
 }
 
@@ -144,16 +159,17 @@ impl Machine {
         }
     }
 
-    /// Words of a sample that an invocation has where channels lie beside each other and `sums` gradients are summed: as many on
-    /// a processor as registers and 16 KiB of workgroup memory hold the sums of, and one on a GPU, where all lanes read at once.
+    /// Words of a sample that an invocation has where channels lie beside each other and `sums` gradients are summed: as many
+    /// as are asked for, of which registers and 16 KiB of workgroup memory hold the sums. A power of two.
     pub(crate) fn column_words(&self, sums: usize) -> u32 {
-        match sums {
-            _ if !self.is_processor => 1,
+        let room = match sums {
             0 | 1 => 8,
             2 | 3 => 4,
             4..=7 => 2,
             _ => 1,
-        }
+        };
+        let asked = self.limits.column_words.min(room);
+        1 << asked.ilog2()
     }
 
     /// Workgroups in a row, and rows, for so many in all. Rows are of equal length: 65,536 groups are 2 x

@@ -1,10 +1,11 @@
 //! Sweeps: dispatches that go through the elements channel by channel, so that a channel's values are loaded once, and
 //! gradients of values that elements share are summed on the way. Where channels lie beside each other, what sums nothing is swept
-//! on processors alone.
+//! only if an invocation has several words of a sample.
 //!
-//! A sum is taken in three stages, so that it is never long and its order depends on the shape alone, and on whether the device
-//! is a processor. An invocation adds up `chunk` terms at a time; a workgroup adds up its invocations, which gives one partial
-//! sum for each part of the tensor; one more dispatch adds up the partial sums of each value.
+//! A sum is taken in three stages, so that it is never long and its order depends on the shape and on
+//! [`Limits::column_words`](super::limits::Limits::column_words) alone. An invocation adds up `chunk` terms at a time; a
+//! workgroup adds up its invocations, which gives one partial sum for each part of the tensor; one more dispatch adds up the
+//! partial sums of each value.
 
 use super::dispatch::COPY_ALIGNMENT;
 use super::launch::{Binding, Code, Launch, Launches};
