@@ -442,6 +442,19 @@ fn errors_are_told() {
     }
 }
 
+/// What WGSL's text gives is wanted of a kernel, and not a limit that f64 made up: an angle beyond f32 is infinite there.
+#[test]
+fn angles_beyond_f32_have_no_sine() {
+    let wave = custom(&[], "    return x + sin(x);", "").unwrap();
+    let x = [f32::INFINITY, f32::NEG_INFINITY, f32::MAX];
+    for given in [values(&wave, &x), slopes(&wave, &x)] {
+        assert!(given[0].is_nan() && given[1].is_nan(), "{given:?}");
+        assert!(given[2].is_finite(), "{given:?}");
+    }
+    let twice = custom(&[], "    return cos(2.0 * x) + tan(x / 2.0);", "").unwrap();
+    assert!(values(&twice, &[f32::MAX])[0].is_nan());
+}
+
 /// Hosts that launch kernels themselves have its text in their recipes.
 #[test]
 fn recipes_have_it() {

@@ -14,5 +14,6 @@ pub(super) const ROOM: Room = Room {
     from_y: FromY::No("the sign of x is lost"),
     is_exact_in_f32: true,
     second: Second::Zero,
+    walked: Some([0.5, 0.5]),
     ..Room::PLAIN
 };

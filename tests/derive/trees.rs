@@ -107,7 +107,9 @@ fn quotient(f: impl Fn(f32) -> f64, at: f32) -> Option<(f64, f64)> {
     // On a kink both sides are smooth, and not alike.
     let side = |step: f32| (f(at + step) - f(at)) / f64::from(step);
     let apart = (side(STEP) - side(-STEP)).abs();
-    let is_smooth = off.max(apart) < 1e-2 * (1.0 + near.abs());
+    // Steep stairs may rise alike over both steps, but not over a short one.
+    let stairs = (near - of(STEP / 16.0)).abs();
+    let is_smooth = off.max(apart).max(stairs) < 1e-2 * (1.0 + near.abs());
     is_smooth.then_some((near, 2.0 * off + 1e-6 * (1.0 + near.abs())))
 }
 
@@ -120,11 +122,12 @@ proptest! {
         let made = custom(&[("a", A)], &body, OTHERS);
         let made = match made {
             Ok(made) => made,
-            // Constants may leave the range of f32, which naga refuses.
+            // Constants may leave the range of f32, which naga refuses; and it does not evaluate all functions of constants
+            // (smoothstep), which then have no type that it takes, nor a place.
             Err(error) => {
                 let text = error.to_string();
-                let is_naga = text.contains("f.wgsl:") && !text.contains("what was derived");
-                prop_assert!(is_naga, "{}", text);
+                let is_naga = text.contains("f.wgsl:") || text.contains("Abstract types may only");
+                prop_assert!(is_naga && !text.contains("what was derived"), "{}", text);
                 return Err(TestCaseError::reject("constants"));
             }
         };

@@ -207,11 +207,18 @@ fn of_math(function: MathFunction, of: &[Dual], are_numbers: bool) -> Dual {
     }
 }
 
+/// Whether an angle is infinite in f32, where these functions are NaN: no limit is to be had from f64's wider range.
+fn has_no_value(function: MathFunction, x: f64) -> bool {
+    use MathFunction as F;
+    matches!(function, F::Cos | F::Sin | F::Tan) && x.abs() > f64::from(f32::MAX)
+}
+
 /// A built-in function.
 fn value(function: MathFunction, of: &[f64]) -> f64 {
     use MathFunction as F;
     let x = of[0];
     match function {
+        _ if has_no_value(function, x) => f64::NAN,
         F::Abs => x.abs(),
         F::Min => x.min(of[1]),
         F::Max => x.max(of[1]),
@@ -260,6 +267,7 @@ fn partial(function: MathFunction, of: &[f64], y: f64, at: usize) -> f64 {
         (false, is_it) => f64::from(is_it),
     };
     match function {
+        _ if has_no_value(function, x) => f64::NAN,
         F::Abs if x == 0.0 => 0.0,
         F::Abs => x.signum(),
         F::Min => tie(of[0] < of[1]),
