@@ -16,8 +16,8 @@ use libtest_mimic::Failed;
 use nonlin::check::{self, Expected};
 use nonlin::half::{bf16, f16};
 use nonlin::{
-    Activation, Chain, DType, Element, Function, Gpu, Kernels, Layout, Operand, Operands, Pass,
-    Step, Values, wgpu,
+    Activation, Chain, DType, Element, Function, Gpu, Kernels, Layout, Limits, Operand, Operands,
+    Pass, Step, Values, wgpu,
 };
 use packing::{alternating, alternating_in_pieces, own_gate, packed};
 use random::{other_numbers, random_steps};
@@ -142,6 +142,25 @@ fn agrees<T: Element>(
     let grad_bits = |v: &[Vec<f32>]| v.iter().flatten().map(|v| v.to_bits()).collect::<Vec<_>>();
     if grad_bits(&more) != grad_bits(&grads) {
         return Err(format!("{chain} {shape:?}: gradients differ between runs").into());
+    }
+    Ok(())
+}
+
+/// Whatever an invocation has of a sample where channels lie beside each other.
+fn column_words(gpu: &Gpu) -> Result<(), Failed> {
+    for column_words in [1, 3, 8] {
+        let limits = Limits {
+            column_words,
+            ..Limits::from(&gpu.device().limits())
+        };
+        let gpu = gpu.clone().with_limits(limits)?;
+        for (text, shape, kind) in [
+            ("prelu(weight=@w)", (70, 260, 1), 1),
+            ("prelu(weight=@w)", (5, 130, 3), 2),
+            ("acon_c(p1=@p, p2=@q, beta=@b) | scale(@s)", (20, 260, 1), 1),
+        ] {
+            agrees::<f32>(&gpu, &text.parse()?, shape, &[kind])?;
+        }
     }
     Ok(())
 }
@@ -333,6 +352,7 @@ fn main() -> ! {
         }
         trials.add("teeth", teeth);
         trials.add("places", places);
+        trials.add("column_words", column_words);
         for (number, shape) in CUT.into_iter().enumerate() {
             if share.has(number) {
                 trials.add(format!("in_pieces::{shape:?}"), move |gpu| {

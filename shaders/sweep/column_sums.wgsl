@@ -1,15 +1,16 @@
 // Where channels lie beside each other, and gradients are summed: a workgroup has a tile of the channels, in the samples of one
-// block. All its lanes, or eight with a share of the samples, go through a sample together. Each has WORDS words of every sample,
-// as many apart as there are such lanes: so they read it as it lies in memory. The words' values are loaded once, before the
-// first sample. On a GPU a lane has one word. A processor runs eight lanes or so at a time: with one word they would go down a
-// column, and come by each page of memory again and again; with eight words they read 1 KiB at a time, and take a fifth of
-// the time.
-// No running sum is long: terms of a chunk of samples are added to a part, parts to a total; then the shares' totals are
-// added up, which leaves one partial sum of each gradient for each channel.
+// block. All its lanes, or eight with a share of the samples, go through a sample together; the words of each are as many apart
+// as there are such lanes. On a GPU a lane has one word. A processor runs eight lanes or so at a time: with one word they would
+// go down a column, and come by each page of memory again and again; with eight they read 1 KiB at a time, and take a fifth of
+// the time. Terms of a chunk of samples are added to a part, parts to a lane's share, and shares to one partial sum of each gradient
+// for each channel: no running sum is long.
 //#use math/divide.wgsl
+//#use sweep/column_words.wgsl
 fn m_divide(n: u32, magic: u32, shift: u32) -> u32 { return n / (magic >> shift); } //#stub
 struct Held { nan: u32 } //#stub
-fn hold(channel: u32) -> Held { return Held(channel); } //#stub
+struct Words { count: u32, apart: u32 } //#stub
+struct Holds { a: Held, b: Held, c: Held, d: Held, e: Held, f: Held, g: Held, h: Held } //#stub
+fn hold_words(column: u32, w: Words) -> Holds { return Holds(); } //#stub
 fn hold_sample(held: Held, place: u32) -> Held { return Held(held.nan + place); } //#stub
 struct Terms { nan: u32 } //#stub
 fn plus(a: Terms, b: Terms) -> Terms { return Terms(a.nan | b.nan); } //#stub
@@ -20,31 +21,7 @@ const WORDS: u32 = 8u; //#stub
 struct Args { row: u32, groups: u32, outer: u32, channels: u32, inner: u32, block: u32, chunk: u32, tile: u32, tiles: u32, tiles_magic: u32, tiles_shift: u32, first: u32 } //#stub
 @group(0) @binding(0) var<uniform> args: Args; //#stub
 
-// What a lane has of each of its words: WORDS of these count.
-struct Holds { a: Held, b: Held, c: Held, d: Held, e: Held, f: Held, g: Held, h: Held }
 struct Sums { a: Terms, b: Terms, c: Terms, d: Terms, e: Terms, f: Terms, g: Terms, h: Terms }
-
-// A lane's words: how many, and how far apart.
-struct Words { count: u32, apart: u32 }
-
-fn hold_words(column: u32, w: Words) -> Holds {
-    var holds: Holds;
-    if w.count > 0u { holds.a = hold(WIDTH * column); }
-    if WORDS > 1u {
-        if w.count > 1u { holds.b = hold(WIDTH * (column + w.apart)); }
-    }
-    if WORDS > 2u {
-        if w.count > 2u { holds.c = hold(WIDTH * (column + 2u * w.apart)); }
-        if w.count > 3u { holds.d = hold(WIDTH * (column + 3u * w.apart)); }
-    }
-    if WORDS > 4u {
-        if w.count > 4u { holds.e = hold(WIDTH * (column + 4u * w.apart)); }
-        if w.count > 5u { holds.f = hold(WIDTH * (column + 5u * w.apart)); }
-        if w.count > 6u { holds.g = hold(WIDTH * (column + 6u * w.apart)); }
-        if w.count > 7u { holds.h = hold(WIDTH * (column + 7u * w.apart)); }
-    }
-    return holds;
-}
 
 // A word of a sample, or a channel's elements there.
 fn at_place(place: u32, held: Held) -> Terms {
@@ -78,42 +55,27 @@ fn add_words(old: Sums, place: u32, w: Words, holds: Holds) -> Sums {
     return sums;
 }
 
-fn plus_words(x: Sums, y: Sums) -> Sums {
-    var sums: Sums;
-    sums.a = plus(x.a, y.a);
-    if WORDS > 1u {
-        sums.b = plus(x.b, y.b);
-    }
-    if WORDS > 2u {
-        sums.c = plus(x.c, y.c);
-        sums.d = plus(x.d, y.d);
-    }
-    if WORDS > 4u {
-        sums.e = plus(x.e, y.e);
-        sums.f = plus(x.f, y.f);
-        sums.g = plus(x.g, y.g);
-        sums.h = plus(x.h, y.h);
-    }
-    return sums;
-}
-
-// What each lane has of each of its words.
+// What each lane has summed of each of its words.
 var<workgroup> shares: array<Terms, 64u * WORDS>;
 
-fn share_words(lane: u32, sums: Sums) {
-    shares[lane] = sums.a;
+fn share(at: u32, part: Terms) {
+    shares[at] = plus(shares[at], part);
+}
+
+fn share_words(lane: u32, part: Sums) {
+    share(lane, part.a);
     if WORDS > 1u {
-        shares[lane + 64u] = sums.b;
+        share(lane + 64u, part.b);
     }
     if WORDS > 2u {
-        shares[lane + 128u] = sums.c;
-        shares[lane + 192u] = sums.d;
+        share(lane + 128u, part.c);
+        share(lane + 192u, part.d);
     }
     if WORDS > 4u {
-        shares[lane + 256u] = sums.e;
-        shares[lane + 320u] = sums.f;
-        shares[lane + 384u] = sums.g;
-        shares[lane + 448u] = sums.h;
+        share(lane + 256u, part.e);
+        share(lane + 320u, part.f);
+        share(lane + 384u, part.g);
+        share(lane + 448u, part.h);
     }
 }
 
@@ -134,19 +96,20 @@ fn main(
     let missing = args.channels - min(column, args.channels);
     let w = Words(min((missing + apart - 1u) / apart, WORDS), apart);
     let holds = hold_words(column, w);
-    let share = (args.block * apart + 63u) / 64u;
+    let samples = (args.block * apart + 63u) / 64u;
     let stop = min((block + 1u) * args.block, args.outer);
-    let begin = min(block * args.block + lane / apart * share, stop);
-    let end = min(begin + share, stop);
-    var total = Sums();
+    let begin = min(block * args.block + lane / apart * samples, stop);
+    let end = min(begin + samples, stop);
+    for (var k = 0u; k < WORDS; k += 1u) {
+        shares[64u * k + lane] = Terms();
+    }
     for (var chunk = begin; chunk < end; chunk += args.chunk) {
         var part = Sums();
         for (var sample = chunk; sample < min(chunk + args.chunk, end); sample += 1u) {
             part = add_words(part, sample * args.channels + column, w, holds);
         }
-        total = plus_words(total, part);
+        share_words(lane, part);
     }
-    share_words(lane, total);
     workgroupBarrier();
     // The lanes now have a word of the tile each, one after another.
     let here = min(args.channels - tile * args.tile, args.tile);

@@ -1,26 +1,24 @@
 //! What stands behind `//#if` in a file: `N >= 3 & M < 5`.
 
-/// Whether all of them hold of these constants: names and values.
-pub(super) fn hold(conditions: &str, constants: &[(String, String)]) -> Result<bool, String> {
+/// Whether all of them hold of these constants: names and values. None if they are not written so.
+pub(super) fn hold(conditions: &str, constants: &[(String, String)]) -> Option<bool> {
+    let mut words = conditions.split_ascii_whitespace();
     let mut all = true;
-    for condition in conditions.split('&').filter(|text| !text.is_empty()) {
-        let words: Vec<_> = condition.split_whitespace().collect();
-        let &[name, sign, number] = &words[..] else {
-            return Err(format!("no condition: {condition}"));
-        };
-        let set = constants.iter().find(|(known, _)| known == name);
-        let value = set.and_then(|(_, value)| value.parse::<i64>().ok());
-        let (Some(value), Ok(number)) = (value, number.parse::<i64>()) else {
-            return Err(format!("no numbers: {condition}"));
-        };
+    while let Some(name) = words.next() {
+        let (_, value) = constants.iter().find(|(known, _)| known == name)?;
+        let (sign, number) = (words.next()?, words.next()?);
+        let [value, number]: [i32; 2] = [value.parse().ok()?, number.parse().ok()?];
         all &= match sign {
             ">=" => value >= number,
             "==" => value == number,
             "<" => value < number,
-            _ => return Err(format!("no condition: {condition}")),
+            _ => return None,
         };
+        if words.next().is_some_and(|and| and != "&") {
+            return None;
+        }
     }
-    Ok(all)
+    Some(all)
 }
 
 #[cfg(test)]
@@ -39,10 +37,10 @@ mod tests {
             ("M >= 1 & M < 3", true),
             ("M >= 1 & N < 3", false),
         ] {
-            assert_eq!(hold(condition, &constants), Ok(holds), "{condition}");
+            assert_eq!(hold(condition, &constants), Some(holds), "{condition}");
         }
-        for wrong in ["L >= 5", "N > 5", "N >= M", "N"] {
-            assert!(hold(wrong, &constants).is_err(), "{wrong}");
+        for wrong in ["L >= 5", "N > 5", "N >= M", "N", "N >= 5 M >= 1"] {
+            assert!(hold(wrong, &constants).is_none(), "{wrong}");
         }
     }
 }

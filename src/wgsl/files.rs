@@ -202,6 +202,7 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "rows/turns.wgsl",
     "rows/words.wgsl",
     "sweep/column_sums.wgsl",
+    "sweep/column_words.wgsl",
     "sweep/columns.wgsl",
     "sweep/each.wgsl",
     "sweep/each_settled.wgsl",
@@ -325,7 +326,8 @@ impl Text {
                 continue;
             }
             let (line, condition) = line.split_once("//#if ").unwrap_or((line, ""));
-            if !super::conditions::hold(condition, &self.constants)? {
+            let holds = super::conditions::hold(condition, &self.constants);
+            if !holds.ok_or_else(|| condition.to_owned())? {
                 continue;
             }
             self.text.push_str(&self.with_constant(line.trim_end()));

@@ -57,9 +57,7 @@ pub(crate) fn kernel(body: Body<'_>, form: &Form) -> String {
             Access::Scalar => 1,
         };
         _ = writeln!(own, "\nconst WIDTH: u32 = {width}u; // Elements in a word.");
-        if let Sweep::Columns(words) = form.sweep
-            && !form.sums.is_empty()
-        {
+        if let Sweep::Columns(words) = form.sweep {
             _ = writeln!(
                 own,
                 "const WORDS: u32 = {words}u; // Words of a sample that an invocation has."

@@ -11,15 +11,18 @@ use crate::site::assemble;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// The standard library is built along, for size: the one that rustup ships was built for speed. Places of panics in the source
-/// are not told in a browser, and leaving them out makes the module smaller by some kilobytes. Neither flag is stable yet, which
-/// `RUSTC_BOOTSTRAP` lets pass.
+/// The standard library is built along, for size: the one that rustup ships was built for speed. A panic tells nothing in
+/// a browser but that it happened: leaving out its words and its place in the source makes the module smaller by some kilobytes.
+/// These flags are not stable yet, which `RUSTC_BOOTSTRAP` lets pass.
 const SMALL: &[&str] = &[
     "-Zbuild-std=std,panic_abort",
     "-Zbuild-std-features=optimize_for_size",
 ];
 const RUSTUP: &[(&str, &str)] = &[
-    ("RUSTFLAGS", "-Zlocation-detail=none"),
+    (
+        "RUSTFLAGS",
+        "-Zlocation-detail=none -Zunstable-options -Cpanic=immediate-abort",
+    ),
     ("RUSTC_BOOTSTRAP", "1"),
 ];
 
