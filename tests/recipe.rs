@@ -8,22 +8,8 @@ use common::{Share, Trials, download, submit, upload};
 use libtest_mimic::Failed;
 use nonlin::layers::{Images, Layer};
 use nonlin::{
-    Chain, DType, Gpu, LayerOperands, Layout, Limits, Memory, Operand, Operands, Pass, Recipe, wgpu,
+    Chain, DType, Gpu, LayerOperands, Layout, Memory, Operand, Operands, Pass, Recipe, wgpu,
 };
-
-/// As plans have them on the processors that these tests run on.
-fn limits(gpu: &Gpu) -> Limits {
-    let info = gpu.device().adapter_info();
-    let column_words =
-        match info.device_type == wgpu::DeviceType::Cpu && info.backend != wgpu::Backend::Dx12 {
-            true => Limits::COLUMN_WORDS_ON_PROCESSORS,
-            false => 1,
-        };
-    Limits {
-        column_words,
-        ..Limits::from(&gpu.device().limits())
-    }
-}
 
 /// Launches a recipe: buffer `id` is operand `id`. Layouts are taken from the text, pipelines are not kept.
 fn launch(gpu: &Gpu, recipe: &Recipe, buffers: &[&wgpu::Buffer]) -> Result<(), Failed> {
@@ -170,7 +156,7 @@ fn chain(gpu: &Gpu, text: &str, layout: Layout, shared: bool) -> Result<(), Fail
 
         let at = |id: usize, len| host(id, &by_recipe[id], len);
         let operands = of_chain(&names, pass, layout, lens, &at);
-        let limits = limits(gpu);
+        let limits = gpu.kernels().limits();
         let recipe = Recipe::new(&chain, pass, DType::F32, &operands, &limits)?;
         launch(gpu, &recipe, &by_recipe.iter().collect::<Vec<_>>())?;
         for id in inputs.len()..by_plan.len() {
@@ -226,7 +212,7 @@ fn layer(gpu: &Gpu, layer: &Layer, images: Images) -> Result<(), Failed> {
     let (by_plan, by_recipe) = (buffers(), buffers());
     for pass in Pass::FROM_X {
         let operands = of_layer(pass, lens, &|id, len| host(id, &by_recipe[id], len));
-        let limits = limits(gpu);
+        let limits = gpu.kernels().limits();
         let recipe = Recipe::layer(layer, &images, pass, DType::F32, &operands, &limits)?;
         launch(gpu, &recipe, &by_recipe.iter().collect::<Vec<_>>())?;
 
@@ -306,7 +292,7 @@ fn add(on: &mut Trials) {
         for factor in [2.0, 2.5] {
             let chain = Chain::new().scale(factor);
             let told = Operands::new().x(host(0, &x, 64)).y(host(1, &y, 64));
-            let limits = limits(gpu);
+            let limits = gpu.kernels().limits();
             let recipe = Recipe::new(&chain, Pass::Forward, DType::F32, &told, &limits)?;
             launch(gpu, &recipe, &[&x, &y])?;
             results.push(download(gpu, &y));
@@ -318,7 +304,7 @@ fn add(on: &mut Trials) {
     });
     on.add("other_operands_are_refused", |gpu| {
         let x = upload(gpu, &[0; 4]);
-        let limits = limits(gpu);
+        let limits = gpu.kernels().limits();
         let chain = Chain::new().scale(2.0);
         let told = Operands::new().x(host(0, &x, 4)).y(Operand::new(&x, 0, 4));
         let refused = Recipe::new(&chain, Pass::Forward, DType::F32, &told, &limits);

@@ -245,6 +245,12 @@ impl Kernels {
     pub fn geometry(&self) -> Geometry {
         self.inner.machine.geometry
     }
+
+    /// The limits that kernels keep to: the device's, and how many words an invocation has. A
+    /// [`Recipe`](crate::Recipe) made with them has the same kernels, and gives the same bits.
+    pub fn limits(&self) -> Limits {
+        self.inner.machine.limits
+    }
 }
 
 impl Inner {

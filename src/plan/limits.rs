@@ -42,8 +42,8 @@ pub struct Limits {
     pub column_words: u32,
 }
 
-const ROW_WORDS: u32 = 8;
-const COLUMN_WORDS: u32 = 8;
+/// Of a row, or of a sample, at most.
+const MOST_WORDS: u32 = 8;
 
 impl Default for Limits {
     fn default() -> Self {
@@ -54,7 +54,7 @@ impl Default for Limits {
             max_uniform_buffer_binding_size: 64 << 10,
             max_storage_buffers_per_shader_stage: 8,
             min_storage_buffer_offset_alignment: 256,
-            row_words: ROW_WORDS,
+            row_words: MOST_WORDS,
             column_words: 1,
         }
     }
@@ -93,13 +93,14 @@ impl Limits {
             let needs = "a power of two, 4 at least";
             return refused("min_storage_buffer_offset_alignment", needs, alignment);
         }
-        if !(1..=ROW_WORDS).contains(&self.row_words) {
-            return refused("row_words", "1 to 8", self.row_words);
-        }
-        if !(1..=COLUMN_WORDS).contains(&self.column_words) {
-            return refused("column_words", "1 to 8", self.column_words);
-        }
-        Ok(())
+        let words = [
+            ("row_words", self.row_words),
+            ("column_words", self.column_words),
+        ];
+        let bad = words
+            .into_iter()
+            .find(|(_, words)| !(1..=MOST_WORDS).contains(words));
+        bad.map_or(Ok(()), |(limit, words)| refused(limit, "1 to 8", words))
     }
 }
 

@@ -327,7 +327,7 @@ impl Text {
             }
             let (line, condition) = line.split_once("//#if ").unwrap_or((line, ""));
             let holds = super::conditions::hold(condition, &self.constants);
-            if !holds.ok_or_else(|| condition.to_owned())? {
+            if !holds.ok_or_else(|| format!("no condition: {condition}"))? {
                 continue;
             }
             self.text.push_str(&self.with_constant(line.trim_end()));
