@@ -45,7 +45,8 @@ test("a chain is understood", () => {
   assert.equal(chain.text, "scale(0.5) | silu | gate(@g)");
   assert.deepEqual(chain.operands, ["g"]);
   assert.deepEqual(chain.values, [0.5]);
-  assert.deepEqual(chain.passes, ["forward", "backward"]);
+  assert.deepEqual(chain.passes, ["forward", "backward", "double-backward"]);
+  assert.deepEqual(nonlin.parse("quick_gelu").passes, ["forward", "backward"]);
 });
 
 test("functions are WGSL", () => {
