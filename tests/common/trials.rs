@@ -164,7 +164,7 @@ fn apart(keys: &[&str]) -> i32 {
 /// libglvnd 1.6 frees, as the process exits, what it keeps for every thread that has called EGL, and a thread that has
 /// not quite ended frees its own once more: `double free or corruption`, after all tests have passed. libtest-mimic waits
 /// for its threads' work and not for their end, so such threads there are.
-fn leave(code: i32) -> ! {
+pub(crate) fn leave(code: i32) -> ! {
     // What cannot be written has nobody who would read it.
     let _ = std::io::stdout().flush();
     let _ = std::io::stderr().flush();

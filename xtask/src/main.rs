@@ -1,4 +1,4 @@
-//! `cargo xtask demo`, `cargo xtask test`, `cargo xtask test core`, `cargo xtask test burn`, `cargo xtask web`, `cargo xtask test web`,
+//! `cargo xtask demo`, `cargo xtask test`, `cargo xtask test core`, `cargo xtask test burn`, `cargo xtask test vulkan`, `cargo xtask web`, `cargo xtask test web`,
 //! `cargo xtask kernels`, `cargo xtask hlsl`, `cargo xtask adapters` and `cargo xtask gpu-kit`: everything a fresh machine with Rust needs, set-up included. Standard library only, so that it builds in a second or two.
 
 mod adapters;
@@ -29,6 +29,8 @@ commands:
   test core   the library without wgpu
   test burn   nonlin-burn: lints, documentation, tests with and without burn's fusion and on devices of
               other processes, its examples
+  test vulkan nonlin-burn where burn compiles SPIR-V (its feature `vulkan`), on adapters on which burn's own
+              kernels are right (optional: some drivers crash on them)
   web         the package for npm, in the folder web/, and the page that is made of it, in target/site,
               which is then served on localhost
   test web    the package, in Node and in Chromium on WebGPU; the page; the library for the web
@@ -76,6 +78,8 @@ enum Tested {
     /// Without wgpu, whose dependencies have other features and are built once more.
     Core,
     Burn,
+    /// The same where burn compiles SPIR-V. Drivers decide whether there is anything to test: no part of CI.
+    Vulkan,
     /// The package for npm.
     Web,
 }
@@ -161,6 +165,7 @@ fn task_of(words: &[&str]) -> Result<Task, String> {
         ["test"] => Task::Test(Tested::Library),
         ["test", "core"] => Task::Test(Tested::Core),
         ["test", "burn"] => Task::Test(Tested::Burn),
+        ["test", "vulkan"] => Task::Test(Tested::Vulkan),
         ["test", "web"] => Task::Test(Tested::Web),
         ["web"] => Task::Web,
         ["kernels"] => Task::Kernels,
@@ -174,7 +179,7 @@ fn task_of(words: &[&str]) -> Result<Task, String> {
             ..,
         ]
         | ["hlsl", _, other, ..]
-        | ["test", "burn" | "web", other, ..]
+        | ["test", "burn" | "vulkan" | "web", other, ..]
         | ["test", other, ..]
         | [other, ..] => {
             return Err(format!("unexpected argument `{other}`"));
@@ -297,6 +302,7 @@ fn test(
         Tested::Library => library_steps(&examples, &variables),
         Tested::Core => vec![core()],
         Tested::Burn => burn_steps(&examples, &variables),
+        Tested::Vulkan => vulkan_steps(&variables),
         Tested::Web => Vec::new(),
     };
     for step in steps {
@@ -304,7 +310,7 @@ fn test(
     }
     match tested {
         Tested::Library => show(shell, false),
-        Tested::Core | Tested::Burn | Tested::Web => Ok(()),
+        Tested::Core | Tested::Burn | Tested::Vulkan | Tested::Web => Ok(()),
     }
 }
 
@@ -377,6 +383,19 @@ fn library_steps(examples: &Path, variables: &[(&'static str, String)]) -> Vec<S
             "a network that learns its activations too",
             &["--epochs", "2", "--seeds", "1"],
         ),
+    ]
+}
+
+fn vulkan_steps(variables: &[(&'static str, String)]) -> Vec<Step> {
+    let vulkan = [&BURN[..], &["--features", "vulkan"]].concat();
+    vec![
+        lints(&vulkan, &[]),
+        Step::new(
+            "vulkan",
+            "nonlin inside a burn that compiles SPIR-V, where burn's own kernels are right",
+            &cargo(&[&["test"], &vulkan, &["--test", "burn"]]),
+        )
+        .with_all(variables),
     ]
 }
 
@@ -460,6 +479,10 @@ mod tests {
         assert_eq!(parsed("test"), Ok(options(Task::Test(Tested::Library))));
         assert_eq!(parsed("test core"), Ok(options(Task::Test(Tested::Core))));
         assert_eq!(parsed("test burn"), Ok(options(Task::Test(Tested::Burn))));
+        assert_eq!(
+            parsed("test vulkan"),
+            Ok(options(Task::Test(Tested::Vulkan)))
+        );
         assert_eq!(parsed("test web"), Ok(options(Task::Test(Tested::Web))));
         assert_eq!(parsed("web"), Ok(options(Task::Web)));
         assert_eq!(parsed("kernels"), Ok(options(Task::Kernels)));

@@ -8,21 +8,50 @@ use burn::tensor::{Device, Tensor, TensorData};
 use libtest_mimic::Failed;
 use nonlin::check::Report;
 
+#[cfg(feature = "vulkan")]
+pub(crate) use trials::leave;
+
 pub(crate) type Result<T = ()> = std::result::Result<T, Failed>;
 
-/// The software adapters that the results are promised on, and devices on them that are shared.
-const EXPECTED: [&str; 4] = [
+/// The software adapters that the results are promised on, and devices on them that are shared. Nothing is promised of
+/// burn's SPIR-V.
+#[cfg(not(feature = "vulkan"))]
+const EXPECTED: &[&str] = &[
     "lavapipe",
     "lavapipe-shared",
     "swiftshader",
     "swiftshader-shared",
 ];
+#[cfg(feature = "vulkan")]
+const EXPECTED: &[&str] = &[];
 
 /// Ends the name of an adapter whose devices are shared.
 pub(crate) const SHARED: &str = "-shared";
 
 /// Trials on one device.
 pub(crate) type Trials = trials::Trials<Device>;
+
+/// The device that burn's SPIR-V needs, which wgpu cannot be asked for.
+#[cfg(feature = "vulkan")]
+fn request(adapter: &wgpu::Adapter, _: wgpu::Limits) -> Result<(wgpu::Device, wgpu::Queue)> {
+    use burn_cubecl::cubecl::wgpu::vulkan::try_request_vulkan_device;
+    let device = pollster::block_on(try_request_vulkan_device(adapter));
+    let device = device.map_err(|error| format!("{error:?}"))?;
+    device.ok_or_else(|| "the driver lacks what burn's SPIR-V needs".into())
+}
+
+#[cfg(not(feature = "vulkan"))]
+fn request(adapter: &wgpu::Adapter, limits: wgpu::Limits) -> Result<(wgpu::Device, wgpu::Queue)> {
+    let mut features = adapter.features();
+    features.remove(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS);
+    features.remove(wgpu::Features::all_experimental_mask());
+    let request = adapter.request_device(&wgpu::DeviceDescriptor {
+        required_features: features,
+        required_limits: limits,
+        ..Default::default()
+    });
+    Ok(pollster::block_on(request)?)
+}
 
 /// A device of burn on an adapter, with what burn itself would ask for, but for experimental features. Where it
 /// submits, nonlin's kernels do not go to burn's stream but to the queue.
@@ -32,15 +61,7 @@ fn open(
     limits: wgpu::Limits,
     submits: bool,
 ) -> Result<(Device, WgpuSetup)> {
-    let mut features = adapter.features();
-    features.remove(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS);
-    features.remove(wgpu::Features::all_experimental_mask());
-    let request = adapter.request_device(&wgpu::DeviceDescriptor {
-        required_features: features,
-        required_limits: limits,
-        ..Default::default()
-    });
-    let (device, queue) = pollster::block_on(request)?;
+    let (device, queue) = request(adapter, limits)?;
     let setup = WgpuSetup {
         instance: instance.clone(),
         adapter: adapter.clone(),
@@ -49,7 +70,9 @@ fn open(
         backend: adapter.get_info().backend,
     };
     let opened = Device::wgpu_options().setup(setup.clone()).init()?;
-    if submits {
+    if submits && cfg!(feature = "vulkan") {
+        nonlin_burn::share(&opened, &setup)?;
+    } else if submits {
         nonlin_burn::share_always(&opened, &setup)?;
     }
     Ok((opened, setup))
@@ -108,20 +131,80 @@ pub(crate) fn another(adapter: &str) -> Result<(Device, WgpuSetup)> {
     open(&instance, &found, found.limits(), plain != adapter)
 }
 
-/// Runs the same trials on every Vulkan adapter found, and on those expected; or on the best there is.
-pub(crate) fn main(add: impl Fn(&mut Trials)) -> ! {
-    let instance = instance();
-    let mut all: Vec<(String, (wgpu::Adapter, bool))> = Vec::new();
-    for (key, adapter) in adapters(&instance) {
+/// A device that is not shared.
+#[cfg(feature = "vulkan")]
+pub(crate) fn open_alone(adapter: &str) -> Result<Device> {
+    Ok(another(adapter.trim_end_matches(SHARED))?.0)
+}
+
+/// Where burn compiles SPIR-V, the adapters whose driver is right with it, but for matrix products.
+#[cfg(feature = "vulkan")]
+static NO_PRODUCTS: std::sync::OnceLock<Vec<String>> = std::sync::OnceLock::new();
+
+/// Whether burn's matrix products are right on an adapter.
+pub(crate) fn multiplies(adapter: &str) -> bool {
+    #[cfg(feature = "vulkan")]
+    {
+        let none = NO_PRODUCTS.get().map_or(&[][..], Vec::as_slice);
+        !none.iter().any(|known| known == adapter)
+    }
+    #[cfg(not(feature = "vulkan"))]
+    {
+        !adapter.is_empty()
+    }
+}
+
+/// The adapters to try, and whether their devices are shared.
+#[cfg(not(feature = "vulkan"))]
+fn to_try(instance: &wgpu::Instance) -> Vec<(String, (wgpu::Adapter, bool))> {
+    let mut all = Vec::new();
+    for (key, adapter) in adapters(instance) {
         all.push((key.clone(), (adapter.clone(), false)));
         all.push((key + SHARED, (adapter, true)));
     }
+    all
+}
+
+/// The same where burn compiles SPIR-V: those on which what it does of its own is right, shared.
+#[cfg(feature = "vulkan")]
+fn to_try(instance: &wgpu::Instance) -> Vec<(String, (wgpu::Adapter, bool))> {
+    use crate::spirv::{self, Own};
+    spirv::try_if_asked();
+    let (mut all, mut none) = (Vec::new(), Vec::new());
+    for (key, adapter) in adapters(instance) {
+        let own = spirv::of(&key);
+        let shared = key.clone() + SHARED;
+        match &own {
+            Own::All => {}
+            Own::NoProducts => {
+                println!("{key}: matrix products of burn's SPIR-V are wrong; no trial has them");
+                none.push(shared.clone());
+            }
+            Own::Nothing(why) => {
+                println!("{key} is left out: burn's own SPIR-V fails on it: {why}");
+                continue;
+            }
+        }
+        all.push((shared, (adapter, true)));
+    }
+    if all.is_empty() {
+        eprintln!("burn's own SPIR-V is right on no adapter of this machine");
+        leave(2);
+    }
+    NO_PRODUCTS.get_or_init(|| none);
+    all
+}
+
+/// Runs the same trials on every Vulkan adapter found, and on those expected; or on the best there is.
+pub(crate) fn main(add: impl Fn(&mut Trials)) -> ! {
+    let instance = instance();
+    let all = to_try(&instance);
     let open = |(adapter, submits): &(wgpu::Adapter, bool)| {
         let opened = open(&instance, adapter, adapter.limits(), *submits);
         let opened = opened.map(|(device, _)| device);
         opened.map_err(|error| error.message().unwrap_or("it does not open").to_owned())
     };
-    trials::run(1, all, &EXPECTED, open, add)
+    trials::run(1, all, EXPECTED, open, add)
 }
 
 /// A report as a trial's result.

@@ -1,6 +1,6 @@
 //! Chains write over what nobody else holds, and over nothing else; and they keep y for backward where that says enough.
 
-use crate::common::{Result, Trials, host, near, tensor, values};
+use crate::common::{Result, Trials, host, multiplies, near, tensor, values};
 use burn::backend::DispatchDevice;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -266,6 +266,8 @@ pub(crate) fn add(on: &mut Trials) {
     on.add("in_place::graphs_see_nothing", graphs_see_nothing);
     on.add("in_place::takes_no_memory", takes_no_memory);
     on.add("in_place::layers_keep_parameters", layers_keep_parameters);
-    on.add("in_place::deep_networks", deep_networks);
+    if multiplies(on.adapter()) {
+        on.add("in_place::deep_networks", deep_networks);
+    }
     on.add("in_place::keeping_y", keeping_y);
 }

@@ -2,7 +2,7 @@
 //! the same program on burn's CPU backend has the same values, bit for bit, since it computes with small whole
 //! numbers and powers of two alone.
 
-use crate::common::{Result, Trials, host, tensor, values};
+use crate::common::{Result, Trials, host, multiplies, tensor, values};
 use burn::tensor::{Device, Tensor, activation};
 use nonlin_burn::{Fused, functions};
 use std::thread;
@@ -186,9 +186,12 @@ fn shared_pages(device: &Device) -> Result {
 }
 
 pub(crate) fn add(on: &mut Trials) {
+    on.add("load::shared_pages", shared_pages);
+    if !multiplies(on.adapter()) {
+        return;
+    }
     on.add("load::threads", load);
     on.add("load::gradients", gradients);
-    on.add("load::shared_pages", shared_pages);
     on.add("teeth::load_tells_one_step", |device| {
         // One step less, and the comparison must tell.
         let weights = [whole([64, 64], 90, device), whole([64, 64], 91, device)];

@@ -11,6 +11,8 @@ mod modules;
 mod refusals;
 mod rows;
 mod second;
+#[cfg(feature = "vulkan")]
+mod spirv;
 mod tensors;
 mod training;
 mod values;
@@ -19,11 +21,15 @@ fn main() -> ! {
     common::main(|on| {
         // Where kernels go by another way, what they compute is known already.
         if !on.adapter().ends_with(common::SHARED) {
-            values::add(on);
-            modules::add(on);
             data_parallel::add(on);
             lost::add(on);
         }
+        if cfg!(feature = "vulkan") || !on.adapter().ends_with(common::SHARED) {
+            values::add(on);
+            modules::add(on);
+        }
+        #[cfg(feature = "vulkan")]
+        spirv::add(on);
         tensors::add(on);
         rows::add(on);
         second::add(on);
@@ -31,6 +37,8 @@ fn main() -> ! {
         in_place::add(on);
         refusals::add(on);
         load::add(on);
-        training::add(on);
+        if common::multiplies(on.adapter()) {
+            training::add(on);
+        }
     })
 }

@@ -1,6 +1,6 @@
 //! Modules: their parameters train, are saved to a file and loaded again, and their configs too.
 
-use crate::common::{Result, Trials, host, near, tensor, values, verdict};
+use crate::common::{Result, Trials, host, multiplies, near, tensor, values, verdict};
 use burn::config::Config;
 use burn::module::Module;
 use burn::optim::{GradientsParams, SgdConfig};
@@ -266,12 +266,14 @@ fn rrelu(device: &Device) -> Result {
 
 pub(crate) fn add(on: &mut Trials) {
     let adapter = on.adapter().to_owned();
-    on.add("modules::train", train);
-    let name = adapter.clone();
-    on.add("modules::record", move |device| {
-        let file = Passing::new(&name, "modules.bpk");
-        record(device, &file, |d| All::new(6, d), All::forward, [5, 6])
-    });
+    if multiplies(&adapter) {
+        on.add("modules::train", train);
+        let name = adapter.clone();
+        on.add("modules::record", move |device| {
+            let file = Passing::new(&name, "modules.bpk");
+            record(device, &file, |d| All::new(6, d), All::forward, [5, 6])
+        });
+    }
     let name = adapter.clone();
     on.add("modules::record_of_images", move |device| {
         let file = Passing::new(&name, "images.bpk");
