@@ -359,8 +359,8 @@ impl Frelu {
         let windows = self.windows();
         let side = |window: &Window| window.height.max(window.width);
         // Four channels of what windows of 5 x 5 see are much for a lane's registers: lavapipe is a quarter faster with
-        // one, and FXC takes a fifth of the time or less. (With 7 x 7 FXC would gain as well, but lavapipe lose 8 to 20 %.)
-        if form.has_channel_words() && windows.iter().map(side).max() == Some(5) {
+        // one. With 7 x 7 it is somewhat slower, but FXC takes a fifth of the time.
+        if form.has_channel_words() && windows.iter().map(side).max() >= Some(5) {
             form.access = Access::Scalar;
         }
         let norm = match &self.norm {
