@@ -1,5 +1,6 @@
-// x * tanh(log(1 + e^x)), as a rational function of q = e^-|x|: x (1 - 2 q^2 / (1 + 2q + 2q^2)) above
-// zero, q x (1 - (q + q^2) / (2 + 2q + q^2)) below.
+// x * tanh(log(1 + e^x)), as a rational function of q = e^-|x|, with d half of 2 + 2q + q^2 below zero and of 1 + 2q + 2q^2
+// above. Near zero and above, x - x / d and x - x q^2 / d round least; further down x q (1 - r) with r = (q + q^2) / 2d, whose
+// factor 1 - r is joined to the exponential's 1 + s.
 //#use math/exp.wgsl
 struct Exp { s: f32, k: i32 } //#stub
 fn m_exp(hi: f32, lo: f32) -> Exp { return Exp(hi + lo, 0); } //#stub
@@ -9,13 +10,15 @@ fn m_exp_value(e: Exp) -> f32 { return e.s; } //#stub
 const MISH_END: f32 = 250.0;
 
 fn act_mish(x: f32) -> f32 {
-    let e = m_exp(-min(abs(x), MISH_END), 0.0);
+    let bounded = clamp(x, -MISH_END, MISH_END);
+    let e = m_exp(-abs(bounded), 0.0);
     let q = m_exp_value(e);
+    let square = q * q;
     let down = x < 0.0;
-    let part = select(2.0 * q, 1.0 + q, down) * q;
-    let whole = select(1.0 + 2.0 * (q + q * q), 2.0 + q * (2.0 + q), down);
-    let v = x * (1.0 - part / whole);
-    return select(v, m_exp_times(e, v), down);
+    let deep = x < -0.35;
+    let d = select(0.5 + (q + square), 1.0 + (q + 0.5 * square), down);
+    let r = select(bounded * select(square, 1.0, down), 0.5 * (q + square), deep) / d;
+    return select(x - r, m_exp_times(Exp(e.s - r * (1.0 + e.s), e.k), x), deep);
 }
 
 // The derivative is n / d with d the denominator above squared and n a polynomial in q and x. Written
