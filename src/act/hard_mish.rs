@@ -13,5 +13,6 @@ pub(super) const ROOM: Room = Room {
     knots: |_| vec![-2.0, 0.0],
     from_y: FromY::No("two inputs have the same value"),
     is_flat: true,
+    walked: Some([1.5, 0.5]),
     ..Room::PLAIN
 };

@@ -21,5 +21,6 @@ pub(super) const ROOM: Room = Room {
         terms: |_, _| 0.0,
     }],
     second: Second::Zero,
+    walked: Some([0.5, 0.5]),
     ..Room::PLAIN
 };

@@ -55,6 +55,7 @@ pub(super) const ROOM: Room = Room {
         "select(0.0, abs(x), args.scalars.s1_alpha * x > -args.scalars.s1_beta)",
         "select(0.0, abs(dy), args.scalars.s1_alpha * x > -args.scalars.s1_beta)",
     ],
+    walked: Some([1.5, 1.0]),
     ..Room::PLAIN
 };
 

@@ -30,5 +30,6 @@ pub(super) const ROOM: Room = Room {
         "0.0",
     ],
     second: Second::Zero,
+    walked: Some([1.0, 0.5]),
     ..Room::PLAIN
 };

@@ -11,5 +11,6 @@ pub(super) const ROOM: Room = Room {
     is_flat: true,
     is_exact_in_f32: true,
     second: Second::Zero,
+    walked: Some([0.5, 0.5]),
     ..Room::PLAIN
 };

@@ -30,6 +30,7 @@ pub(super) const ROOM: Room = Room {
             }
         })
     }),
+    walked: Some([2.0, 1.5]),
     ..Room::PLAIN
 };
 

@@ -28,5 +28,6 @@ pub(super) const ROOM: Room = Room {
         },
         terms: |_, _| 0.0,
     }],
+    walked: Some([2.0, 0.5]),
     ..Room::PLAIN
 };

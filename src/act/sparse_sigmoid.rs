@@ -15,5 +15,6 @@ pub(super) const ROOM: Room = Room {
     from_y: FromY::No("at -1 and 1 the derivative is another than where the value is the same"),
     is_flat: true,
     second: Second::Zero,
+    walked: Some([0.5, 0.5]),
     ..Room::PLAIN
 };

@@ -28,5 +28,6 @@ pub(super) const ROOM: Room = Room {
     ],
     is_flat: true,
     wgsl_terms: ["abs(value) + 2.0 * abs(args.scalars.s1_bias)", "0.0"],
+    walked: Some([2.0, 0.5]),
     ..Room::PLAIN
 };
