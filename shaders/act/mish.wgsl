@@ -18,7 +18,9 @@ fn act_mish(x: f32) -> f32 {
     let deep = x < -0.35;
     let d = select(0.5 + (q + square), 1.0 + (q + 0.5 * square), down);
     let r = select(bounded * select(square, 1.0, down), 0.5 * (q + square), deep) / d;
-    return select(x - r, m_exp_times(Exp(e.s - r * (1.0 + e.s), e.k), x), deep);
+    // A part of a tiny x could be flushed to zero.
+    let near = select(x - r, 0.6 * x, abs(x) < 1e-30);
+    return select(near, m_exp_times(Exp(e.s - r * (1.0 + e.s), e.k), x), deep);
 }
 
 // The derivative is n / d with d the denominator above squared and n a polynomial in q and x. Written
