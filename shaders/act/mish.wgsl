@@ -1,6 +1,5 @@
 // x * tanh(log(1 + e^x)), as a rational function of q = e^-|x|, with d half of 2 + 2q + q^2 below zero and of 1 + 2q + 2q^2
-// above. Near zero and above, x - x / d and x - x q^2 / d round least; further down x q (1 - r) with r = (q + q^2) / 2d, whose
-// factor 1 - r is joined to the exponential's 1 + s.
+// above. Near zero and above, x - x / d and x - x q^2 / d round least; further down x q (1 - r) with r = (q + q^2) / 2d.
 //#use math/exp.wgsl
 struct Exp { s: f32, k: i32 } //#stub
 fn m_exp(hi: f32, lo: f32) -> Exp { return Exp(hi + lo, 0); } //#stub
@@ -15,16 +14,16 @@ fn act_mish(x: f32) -> f32 {
     let q = m_exp_value(e);
     let square = q * q;
     let down = x < 0.0;
-    let deep = x < -0.35;
+    let deep = x < -0.5;
     let d = select(0.5 + (q + square), 1.0 + (q + 0.5 * square), down);
     let r = select(bounded * select(square, 1.0, down), 0.5 * (q + square), deep) / d;
     // A part of a tiny x could be flushed to zero.
     let near = select(x - r, 0.6 * x, abs(x) < 1e-30);
-    return select(near, m_exp_times(Exp(e.s - r * (1.0 + e.s), e.k), x), deep);
+    return select(near, m_exp_times(e, x * (1.0 - r)), deep);
 }
 
-// The derivative is n / d with d the denominator above squared and n a polynomial in q and x. Written
-// as b + (n - b d) / d it keeps less of the rounding: b = 1 above zero, and 1 + x, which is nearly exact,
+// The derivative is n / d with d the square of that denominator and n a polynomial in q and x. Written as
+// b + (n - b d) / d it keeps less of the rounding: b = 1 above zero, and 1 + x, which is nearly exact,
 // below; but between -2 and -1, where the root is, b would be in the way.
 fn act_mish_dx(x: f32) -> f32 {
     let bounded = clamp(x, -MISH_END, MISH_END);
