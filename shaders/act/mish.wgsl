@@ -22,7 +22,7 @@ fn act_mish(x: f32) -> f32 {
     return select(near, m_exp_times(e, x * (1.0 - r)), deep);
 }
 
-// The derivative is n / d with d the square of twice that above and n a polynomial in q and x. Written as
+// The derivative is n / d with d the square of twice the d above and n a polynomial in q and x. Written as
 // b + (n - b d) / d it keeps less of the rounding: b = 1 above zero, and 1 + x, which is nearly exact,
 // below; but between -2 and -1, where the root is, b would be in the way.
 fn act_mish_dx(x: f32) -> f32 {

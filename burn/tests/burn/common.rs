@@ -7,6 +7,7 @@ use burn::tensor::wgpu::{WgpuSetup, wgpu};
 use burn::tensor::{Device, Tensor, TensorData};
 use libtest_mimic::Failed;
 use nonlin::check::Report;
+use std::sync::OnceLock;
 
 #[cfg(feature = "vulkan")]
 pub(crate) use trials::leave;
@@ -137,21 +138,14 @@ pub(crate) fn open_alone(adapter: &str) -> Result<Device> {
     Ok(another(adapter.trim_end_matches(SHARED))?.0)
 }
 
-/// Where burn compiles SPIR-V, the adapters whose driver is right with it, but for matrix products.
-#[cfg(feature = "vulkan")]
-static NO_PRODUCTS: std::sync::OnceLock<Vec<String>> = std::sync::OnceLock::new();
+/// The adapters whose driver is right with burn's SPIR-V but for matrix products. Where burn compiles WGSL, nobody says so
+/// of any.
+static NO_PRODUCTS: OnceLock<Vec<String>> = OnceLock::new();
 
 /// Whether burn's matrix products are right on an adapter.
 pub(crate) fn multiplies(adapter: &str) -> bool {
-    #[cfg(feature = "vulkan")]
-    {
-        let none = NO_PRODUCTS.get().map_or(&[][..], Vec::as_slice);
-        !none.iter().any(|known| known == adapter)
-    }
-    #[cfg(not(feature = "vulkan"))]
-    {
-        !adapter.is_empty()
-    }
+    let none = NO_PRODUCTS.get();
+    none.is_none_or(|none| none.iter().all(|known| known != adapter))
 }
 
 /// The adapters to try, and whether their devices are shared.

@@ -3,7 +3,7 @@
 
 use crate::common::{Result, Trials, host, near, open_alone, tensor, values};
 use burn::tensor::{Device, Tensor, activation};
-use nonlin_burn::{Error, functions};
+use nonlin_burn::Error;
 use std::process::Command;
 
 /// Names the adapter that a process is to try.
@@ -13,7 +13,6 @@ const TRY: &str = "NONLIN_BURN_TRIES";
 const NO_PRODUCTS: i32 = 10;
 
 /// What of burn's own a driver is right with.
-#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Own {
     All,
     /// Matrix products are wrong.
@@ -82,9 +81,4 @@ fn needs_sharing(adapter: &str) -> Result {
 pub(crate) fn add(on: &mut Trials) {
     let adapter = on.adapter().to_owned();
     on.add("spirv::needs_sharing", move |_| needs_sharing(&adapter));
-    on.add("spirv::functions", |device| {
-        let xs = values(1000, 3);
-        let y = host(functions::mish(tensor::<1>(&xs, [1000], device)))?;
-        crate::common::verdict("y", &nonlin::check::forward(&"mish".parse()?, &xs, &y)?)
-    });
 }
