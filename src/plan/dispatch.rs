@@ -27,6 +27,7 @@ impl<'a> Work<'a> {
             sweep: cut.sweep,
             words: self.words(),
             whole: cut.access == Access::Scalar || self.len.is_multiple_of(WORD),
+            offsets: cut.access == Access::Scalar,
         };
         let [row, rows] = self.machine.grid(piece.groups);
         let mut args = Args {
@@ -40,6 +41,7 @@ impl<'a> Work<'a> {
         let mut bindings = Vec::new();
         for slot in &self.slots.inputs {
             let (input, place, binding) = self.read(slot, cut, piece)?;
+            form.offsets |= input.at == At::Each && place.offset > 0;
             args.inputs.push(place);
             bindings.extend(input.beside.is_none().then_some(binding));
             form.inputs.push(input);
@@ -53,6 +55,7 @@ impl<'a> Work<'a> {
             let (place, binding) = self.reach(slot, at, cut.access, piece)?;
             let output = slot.output(at);
             let is_own = output.in_place.is_none() && output.beside.is_none();
+            form.offsets |= at == At::Each && place.offset > 0;
             args.outputs.push(place);
             bindings.extend(is_own.then_some(binding));
             form.outputs.push(output);

@@ -10,6 +10,7 @@ use super::chain::scalar;
 use super::element::Element;
 use super::files::Text;
 use super::form::{Access, At, Body, Form, Sweep};
+use super::places::place;
 use super::stubs::shader;
 use crate::act::Activation;
 use crate::chain::Chain;
@@ -170,8 +171,9 @@ impl Exact {
             let (name, source) = (&input.name, element.source(input));
             _ = writeln!(
                 out,
-                "    let w_{name} = {source}[args.{name} + i];\n    let {name}_bits = (w_{name}[lane >> 1u] >> (16u * (lane & \
-                 1u))) & 0xffffu;"
+                "    let w_{name} = {source}[{}];\n    let {name}_bits = (w_{name}[lane >> 1u] >> (16u * (lane & \
+                 1u))) & 0xffffu;",
+                place(form, name, false, "i")
             );
             names.push(format!("{name}_bits"));
         }
@@ -179,10 +181,11 @@ impl Exact {
         let (name, target) = (&output.name, element.target(output));
         _ = writeln!(
             out,
-            "    let exact = exactly({});\n    let at = args.{name} + i;\n    let shift = 16u * (lane & 1u);\n    let kept = \
+            "    let exact = exactly({});\n    let at = {};\n    let shift = 16u * (lane & 1u);\n    let kept = \
              {target}[at];\n    let changed = (kept & vec2(0xffff0000u >> shift)) | vec2(exact << shift);\n    {target}[at] = \
              select(kept, changed, vec2(0u, 1u) == vec2(lane >> 1u));\n}}\n",
-            names.join(", ")
+            names.join(", "),
+            place(form, name, false, "i")
         );
     }
 

@@ -145,6 +145,9 @@ pub(crate) struct Form {
     pub(crate) words: u32,
     /// No operand ends within a word of four.
     pub(crate) whole: bool,
+    /// Whether an operand with a value for each element begins elsewhere than its binding does. Most do not: then one index
+    /// reaches all of them, where elements are not reached one by one.
+    pub(crate) offsets: bool,
 }
 
 impl Form {
@@ -194,6 +197,7 @@ impl Form {
             },
             words: 1,
             whole: false,
+            offsets: false,
         }
     }
 
@@ -206,6 +210,11 @@ impl Form {
             None => &output.name,
         });
         is_here && targets.any(|target| target == variable)
+    }
+
+    /// Whether `struct Args` says where an operand that is reached so begins.
+    pub(super) fn has_offset(&self, at: At) -> bool {
+        self.offsets || self.access == Access::Scalar || at != At::Each
     }
 
     /// The input, by index, in whose binding an input's elements are.
@@ -395,11 +404,16 @@ pub(crate) fn fields(form: &Form, args: &Args) -> Vec<(String, u32)> {
     put("start", args.start);
     let place = |index: usize, places: &[Place]| places.get(index).copied().unwrap_or_default();
     for (index, input) in form.inputs.iter().enumerate() {
+        if form.has_offset(input.at) {
+            put(&input.name, place(index, &args.inputs).offset);
+        }
         input_fields(&mut put, input, place(index, &args.inputs));
     }
     for (index, output) in form.outputs.iter().enumerate() {
         let place = place(index, &args.outputs);
-        put(&output.name, place.offset);
+        if form.has_offset(output.at) {
+            put(&output.name, place.offset);
+        }
         if matches!(output.at, At::Rows | At::Ragged) {
             row_fields(&mut put, &output.name, place);
         }
@@ -452,7 +466,6 @@ fn row_fields(put: &mut impl FnMut(&str, u32), name: &str, place: Place) {
 
 fn input_fields(put: &mut impl FnMut(&str, u32), input: &Input, place: Place) {
     let Input { name, at, .. } = input;
-    put(name, place.offset);
     match at {
         At::Each | At::Even | At::Odd | At::Shared | At::Held | At::HeldSample => {}
         At::Rows | At::Ragged => row_fields(put, name, place),

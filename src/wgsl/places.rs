@@ -1,7 +1,7 @@
 //! Where elements lie, as expressions.
 
 use super::chain::{random, scalar};
-use super::form::{At, Input};
+use super::form::{At, Form, Input};
 use crate::chain::Chain;
 use crate::chain::step::Function;
 use crate::tensor::dtype::DType;
@@ -24,8 +24,10 @@ pub(super) fn vec4(text: impl Fn(usize) -> String) -> String {
 }
 
 /// Where the element or word `i` of an operand lies.
-pub(super) fn place(name: &str, rows: bool, i: &str) -> String {
-    if rows {
+pub(super) fn place(form: &Form, name: &str, rows: bool, i: &str) -> String {
+    if !rows && !form.has_offset(At::Each) {
+        i.to_owned()
+    } else if rows {
         format!(
             "args.{name} + {i} + m_divide({i}, args.row_magic_{name}, args.row_shift_{name}) * \
              args.gap_{name}"

@@ -192,6 +192,10 @@ fn every_form(body: Body<'_>) {
             shared: true,
             ..form.clone()
         });
+        forms.extend([DType::F32, DType::F16].map(|dtype| Form {
+            offsets: true,
+            ..with_dtypes(&form, &[dtype])
+        }));
         for dtypes in [&[DType::F32][..], &mixed] {
             forms.push(Form {
                 whole: true,
@@ -280,6 +284,7 @@ fn learned_forms(body: Body<'_>, names: &[&str], access: Access, at: At) -> Vec<
         };
         let sums_alone = Form {
             outputs: Vec::new(),
+            offsets: true,
             ..with_sums.clone()
         };
         forms.extend([swept, with_sums, sums_alone]);

@@ -85,12 +85,13 @@ fn kernels() -> Vec<String> {
                 };
                 let form = form(&chain, pass, access, strips);
                 all.push(kernel(Body::Chain(&chain, pass), &form));
-                // In the place of x, or of dy.
+                // In the place of x, or of dy, and with operands that begin somewhere.
                 let in_place = Form {
                     outputs: vec![Output {
                         in_place: Some(if pass == Pass::Forward { 0 } else { 1 }),
                         ..form.outputs[0].clone()
                     }],
+                    offsets: true,
                     ..form
                 };
                 all.push(kernel(Body::Chain(&chain, pass), &in_place));
