@@ -253,7 +253,7 @@ fn a_chain_with_too_many_parameters_is_too_large() {
         message(found),
         format!(
             "the chain's parameters takes {} bytes; this device allows {limit}",
-            limit + 32
+            limit + 16
         )
     );
 }

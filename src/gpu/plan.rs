@@ -63,8 +63,8 @@ impl Plan {
         label(self.task.body(), &self.plain())
     }
 
-    /// The kernel's WGSL, in the form that operands apart from each other get, at places that are
-    /// multiples of 4 elements, for any length; those of arguments as long as x.
+    /// The kernel's WGSL, in the form that operands apart from each other get that begin where a binding
+    /// can, for any length; those of arguments as long as x.
     pub fn wgsl(&self) -> String {
         wgsl::kernel(self.task.body(), &self.plain())
     }

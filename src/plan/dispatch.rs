@@ -41,7 +41,6 @@ impl<'a> Work<'a> {
         let mut bindings = Vec::new();
         for slot in &self.slots.inputs {
             let (input, place, binding) = self.read(slot, cut, piece)?;
-            form.offsets |= input.at == At::Each && place.offset > 0;
             args.inputs.push(place);
             bindings.extend(input.beside.is_none().then_some(binding));
             form.inputs.push(input);
@@ -55,7 +54,6 @@ impl<'a> Work<'a> {
             let (place, binding) = self.reach(slot, at, cut.access, piece)?;
             let output = slot.output(at);
             let is_own = output.in_place.is_none() && output.beside.is_none();
-            form.offsets |= at == At::Each && place.offset > 0;
             args.outputs.push(place);
             bindings.extend(is_own.then_some(binding));
             form.outputs.push(output);
@@ -66,9 +64,9 @@ impl<'a> Work<'a> {
             form.sums = names.map(String::from).collect();
             bindings.push(Binding::scratch(cut.scratch));
         }
-        if !self.body().draws(&form.gradients()).is_empty() {
-            args.random = Some(random_words(self.random));
-        }
+        let is_random = !self.body().draws(&form.gradients()).is_empty();
+        args.random = is_random.then(|| random_words(self.random));
+        form.offsets |= args.has_offsets(&form);
         let (uniform, random) = self.uniform(&form, &args);
         Ok(Launch {
             code: Code::Pass(self.body(), form),

@@ -350,6 +350,17 @@ pub(crate) struct Args {
     pub(crate) rows: Option<RowArgs>,
 }
 
+impl Args {
+    /// Whether an operand with a value for each element begins elsewhere than its binding does.
+    pub(crate) fn has_offsets(&self, form: &Form) -> bool {
+        let inputs = form.inputs.iter().map(|input| input.at);
+        let inputs = inputs.zip(&self.inputs);
+        let outputs = form.outputs.iter().map(|output| output.at);
+        let mut all = inputs.chain(outputs.zip(&self.outputs));
+        all.any(|(at, place)| at == At::Each && place.offset > 0)
+    }
+}
+
 /// The part of `struct Args` that kernels over whole rows need.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RowArgs {
