@@ -223,13 +223,9 @@ pub(crate) fn run_text(
     let device = gpu.device();
     let len = operands[0].len() as u32;
     let groups = len.div_ceil(1024);
-    let mut args = vec![len, groups, 0];
-    args.extend(
-        operands
-            .iter()
-            .map(|operand| (operand.offset() / 16) as u32),
-    );
-    args.resize(args.len().next_multiple_of(4), 0);
+    // What `Plan::wgsl` gives asks for nothing else, since operands begin with their bindings.
+    assert!(operands.iter().all(|operand| operand.offset() == 0));
+    let mut args = vec![len, groups, 0, 0];
     args.extend(values.iter().map(|value| value.to_bits()));
     args.resize(args.len().next_multiple_of(4), 0);
     let uniform = device.create_buffer(&wgpu::BufferDescriptor {

@@ -114,7 +114,13 @@ fn offsets_and_shared_buffers() {
         };
         let plain = text(&[]);
         assert!(plain.contains("var<storage, read> x"), "{plain}");
-        assert_eq!(text(&["--offset", "4"]), plain);
+        // Bindings begin at multiples of 256 bytes.
+        assert_eq!(text(&["--offset", "64"]), plain);
+        let behind = text(&["--offset", "4"]);
+        let asks = |text: &str| text.contains("args.x + i");
+        let is_chain = subject == "silu";
+        assert_eq!([asks(&plain), asks(&behind)], [false, is_chain]);
+        assert_eq!(behind == plain, !is_chain, "{behind}");
         let elements = text(&["--offset", "1", "--dtype", "f16"]);
         assert_ne!(elements, text(&["--dtype", "f16"]), "{subject}");
         let shared = text(&["--shared"]);
