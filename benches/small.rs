@@ -42,6 +42,11 @@ fn main() -> Result<()> {
     fixed(&Small::new(&gpu, 1 << 10)?, samples)
 }
 
+/// Workgroups of 256 invocations of four elements.
+fn grid(len: u64) -> u32 {
+    (len / 1024) as u32
+}
+
 /// Tensors of one length, bound by nonlin and by hand.
 struct Small<'a> {
     gpu: &'a Gpu,
@@ -67,8 +72,25 @@ impl<'a> Small<'a> {
             })
         };
         let tensors = (0..TENSORS).map(|_| {
-            let [x, y] = [0; 2].map(|_| buffer(4 * len, BufferUsages::STORAGE));
-            [x, y, buffer(64, BufferUsages::UNIFORM)]
+            let [x, y] = [0; 2].map(|_| {
+                let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
+                buffer(4 * len, usage)
+            });
+            gpu.queue()
+                .write_buffer(&x, 0, bytemuck::cast_slice(&vec![1f32; len as usize]));
+            let args = buffer(64, BufferUsages::UNIFORM | BufferUsages::COPY_DST);
+            // What `struct Args` of the printed kernel has: `len`, `row` and `start`, and behind them the scales.
+            let words = [
+                len as u32,
+                grid(len),
+                0,
+                0,
+                0.5f32.to_bits(),
+                2f32.to_bits(),
+            ];
+            gpu.queue()
+                .write_buffer(&args, 0, bytemuck::cast_slice(&words));
+            [x, y, args]
         });
         let tensors: Vec<_> = tensors.collect();
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
@@ -125,6 +147,43 @@ impl<'a> Small<'a> {
             })
     }
 
+    /// The bare dispatch of the same kernel.
+    fn bare(&self, pass: &mut wgpu::ComputePass<'_>, index: usize) {
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.groups[index], &[]);
+        pass.dispatch_workgroups(grid(self.len), 1, 1);
+    }
+
+    fn read(&self, buffer: &wgpu::Buffer) -> Result<Vec<f32>> {
+        let (device, queue) = (self.gpu.device(), self.gpu.queue());
+        let staging = device.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: buffer.size(),
+            usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let mut encoder = device.create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, buffer.size());
+        queue.submit([encoder.finish()]);
+        staging.map_async(wgpu::MapMode::Read, .., |_| {});
+        device.poll(wgpu::PollType::wait_indefinitely())?;
+        let view = staging.get_mapped_range(..)?;
+        Ok(bytemuck::cast_slice(&view).to_vec())
+    }
+
+    /// Both ways must give the same, or the bare one is no measure.
+    fn must_agree(&self) -> Result<()> {
+        let [_, y, _] = &self.tensors[0];
+        let wanted = self
+            .gpu
+            .forward(&CHAIN.parse()?, &vec![1f32; self.len as usize])?;
+        self.pass(|pass, index| self.bare(pass, index))?;
+        match self.read(y)? == wanted {
+            true => Ok(()),
+            false => Err("the bare kernel does not compute the chain".into()),
+        }
+    }
+
     /// Nanoseconds a dispatch: recording, and with the submission until it is done.
     fn pass(&self, mut record: impl FnMut(&mut wgpu::ComputePass<'_>, usize)) -> Result<[f64; 2]> {
         let device = self.gpu.device();
@@ -143,16 +202,11 @@ impl<'a> Small<'a> {
 
 /// Rows of the table for a length.
 fn passes(small: &Small<'_>, samples: usize) -> Result<()> {
-    // 256 invocations of four elements.
-    let grid = (small.len / 1024) as u32;
+    small.must_agree()?;
     let mut taken = [const { Vec::new() }; 3];
     // The first one warms up.
     for sample in 0..=samples {
-        let bare = small.pass(|pass, index| {
-            pass.set_pipeline(&small.pipeline);
-            pass.set_bind_group(0, &small.groups[index], &[]);
-            pass.dispatch_workgroups(grid, 1, 1);
-        })?;
+        let bare = small.pass(|pass, index| small.bare(pass, index))?;
         let reused = small.pass(|pass, index| small.bounds[index].record(pass))?;
         let anew = small.pass(|pass, index| match small.bind(index) {
             Ok(bound) => bound.record(pass),
@@ -181,19 +235,6 @@ fn passes(small: &Small<'_>, samples: usize) -> Result<()> {
 /// Where the fixed cost goes: what of a binding is wgpu's, done by itself, and what is left.
 fn fixed(small: &Small<'_>, samples: usize) -> Result<()> {
     let device = small.gpu.device();
-    let uniform = || {
-        let arguments = device.create_buffer(&wgpu::BufferDescriptor {
-            label: None,
-            size: 48,
-            usage: BufferUsages::UNIFORM | BufferUsages::COPY_DST,
-            mapped_at_creation: true,
-        });
-        if let Ok(mut view) = arguments.get_mapped_range_mut(..) {
-            view.copy_from_slice(&[0; 48]);
-        }
-        arguments.unmap();
-        drop(black_box(arguments));
-    };
     let scopes = || {
         use wgpu::ErrorFilter::{Internal, OutOfMemory, Validation};
         let [a, b, c] = [Validation, Internal, OutOfMemory].map(|f| device.push_error_scope(f));
@@ -202,11 +243,10 @@ fn fixed(small: &Small<'_>, samples: usize) -> Result<()> {
     };
     let chain: Chain = CHAIN.parse()?;
     let kernels = small.gpu.kernels();
-    let works: [(&str, &dyn Fn()); 5] = [
+    let works: [(&str, &dyn Fn()); 4] = [
         ("a binding in all, and its end", &|| {
             drop(black_box(small.bind(0)))
         }),
-        ("its uniform buffer, mapped and filled", &uniform),
         ("its bind group", &|| drop(black_box(small.group(0)))),
         ("listening for errors", &scopes),
         ("asking for a plan that is compiled", &|| {
