@@ -28,5 +28,6 @@ pub(super) const ROOM: Room = Room {
             terms: |x, p| (acon_c::ROOM.gradients[2].terms)(x, &[1.0, p[0], p[1]]),
         },
     ],
+    walked: Some([3.5, 3.5]),
     ..Room::PLAIN
 };

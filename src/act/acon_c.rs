@@ -45,6 +45,7 @@ pub(super) const ROOM: Room = Room {
             terms: |_, _| 0.0,
         },
     ],
+    walked: Some([3.5, 3.5]),
     ..Room::PLAIN
 };
 

@@ -24,5 +24,6 @@ pub(super) const ROOM: Room = Room {
         is_flat: true,
         ..Bend::new(|x, p| if x > 0.0 { 0.0 } else { p[0] * x.exp() })
     }),
+    walked: Some([1.0, 1.0]),
     ..Room::PLAIN
 };

@@ -39,5 +39,6 @@ pub(super) const ROOM: Room = Room {
         },
     ],
     wgsl_terms: ["64.0 * value", "64.0 * abs(value)"],
+    walked: Some([33.0, 30.0]),
     ..Room::PLAIN
 };

@@ -19,6 +19,7 @@ pub(super) const ROOM: Room = Room {
         roots: &[-2.256_376_396_360_793, 1.490_571_179_485_429],
         ..Bend::new(bend)
     }),
+    walked: Some([3.0, 4.0]),
     ..Room::PLAIN
 };
 

@@ -36,5 +36,6 @@ pub(super) const ROOM: Room = Room {
         },
         ..Bend::new(|x, p| angle(x, |x| -p[0] * p[0] * (p[0] * x).sin()))
     }),
+    walked: Some([2.5, 2.5]),
     ..Room::PLAIN
 };

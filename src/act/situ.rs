@@ -36,6 +36,7 @@ pub(super) const ROOM: Room = Room {
         "0.0",
         "select(0.0, 0.25 * abs(dy), abs(x) < 4.0)",
     ],
+    walked: Some([4.0, 4.0]),
     ..Room::PLAIN
 };
 

@@ -25,5 +25,6 @@ pub(super) const ROOM: Room = Room {
         roots: &[-2.399_357_280_515_468, 2.399_357_280_515_468],
         ..Bend::new(|x, p| p[0] * swish_bend64(p[0] * x))
     }),
+    walked: Some([3.0, 3.5]),
     ..Room::PLAIN
 };
