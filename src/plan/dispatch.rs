@@ -27,7 +27,7 @@ impl<'a> Work<'a> {
             sweep: cut.sweep,
             words: self.words(),
             whole: cut.access == Access::Scalar || self.len.is_multiple_of(WORD),
-            offsets: cut.access == Access::Scalar,
+            offsets: false,
         };
         let [row, rows] = self.machine.grid(piece.groups);
         let mut args = Args {
@@ -66,7 +66,7 @@ impl<'a> Work<'a> {
         }
         let is_random = !self.body().draws(&form.gradients()).is_empty();
         args.random = is_random.then(|| random_words(self.random));
-        form.offsets |= args.has_offsets(&form);
+        form.offsets = args.has_offsets(&form);
         let (uniform, random) = self.uniform(&form, &args);
         Ok(Launch {
             code: Code::Pass(self.body(), form),

@@ -388,7 +388,7 @@ impl Element<'_> {
                 writeln!(out, "    let at_{name} = {place};")
             }
             At::Each | At::Rows | At::Ragged => {
-                let place = place(self.form, name, *at != At::Each, element);
+                let place = place(self.form, name, *at, element);
                 writeln!(out, "    let at_{name} = {place};")
             }
             _ if at.is_of_channel() && self.like(input).is_some() => {
@@ -511,7 +511,7 @@ impl Element<'_> {
             };
             let place = match alternates {
                 true => pairs(name, *dtype, "i"),
-                false => place(self.form, name, *at == At::Rows, "i"),
+                false => place(self.form, name, *at, "i"),
             };
             _ = writeln!(
                 out,

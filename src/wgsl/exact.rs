@@ -173,7 +173,7 @@ impl Exact {
                 out,
                 "    let w_{name} = {source}[{}];\n    let {name}_bits = (w_{name}[lane >> 1u] >> (16u * (lane & \
                  1u))) & 0xffffu;",
-                place(form, name, false, "i")
+                place(form, name, At::Each, "i")
             );
             names.push(format!("{name}_bits"));
         }
@@ -185,7 +185,7 @@ impl Exact {
              {target}[at];\n    let changed = (kept & vec2(0xffff0000u >> shift)) | vec2(exact << shift);\n    {target}[at] = \
              select(kept, changed, vec2(0u, 1u) == vec2(lane >> 1u));\n}}\n",
             names.join(", "),
-            place(form, name, false, "i")
+            place(form, name, At::Each, "i")
         );
     }
 

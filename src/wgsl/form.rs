@@ -351,13 +351,14 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Whether an operand with a value for each element begins elsewhere than its binding does.
+    /// What [`Form::offsets`] is with these numbers. Where elements are reached one by one, the text asks for offsets anyway.
     pub(crate) fn has_offsets(&self, form: &Form) -> bool {
         let inputs = form.inputs.iter().map(|input| input.at);
         let inputs = inputs.zip(&self.inputs);
         let outputs = form.outputs.iter().map(|output| output.at);
         let mut all = inputs.chain(outputs.zip(&self.outputs));
-        all.any(|(at, place)| at == At::Each && place.offset > 0)
+        let is_behind = all.any(|(at, place)| at == At::Each && place.offset > 0);
+        form.access == Access::Vec4 && is_behind
     }
 }
 

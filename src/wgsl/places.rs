@@ -23,17 +23,17 @@ pub(super) fn vec4(text: impl Fn(usize) -> String) -> String {
     format!("vec4({})", lanes.join(", "))
 }
 
-/// Where the element or word `i` of an operand lies.
-pub(super) fn place(form: &Form, name: &str, rows: bool, i: &str) -> String {
-    if !rows && !form.has_offset(At::Each) {
-        i.to_owned()
-    } else if rows {
+/// Where the element or word `i` of an operand lies, in rows with gaps or without.
+pub(super) fn place(form: &Form, name: &str, at: At, i: &str) -> String {
+    if at.has_rows() {
         format!(
             "args.{name} + {i} + m_divide({i}, args.row_magic_{name}, args.row_shift_{name}) * \
              args.gap_{name}"
         )
-    } else {
+    } else if form.has_offset(at) {
         format!("args.{name} + {i}")
+    } else {
+        i.to_owned()
     }
 }
 

@@ -439,7 +439,7 @@ impl RowText<'_> {
         let each = each.iter().map(ToString::to_string).collect();
         _ = writeln!(out, "    let e0 = {};", call(bits, each));
         for output in &phase.form.outputs {
-            let place = place(self.form, &output.name, output.at.has_rows(), "i");
+            let place = place(self.form, &output.name, output.at, "i");
             let (target, result) = (element.target(output), element.output("e0", output));
             if self.form.is_atomic(target) {
                 // The other half of the 32 bits may be another lane's.

@@ -134,7 +134,7 @@ impl Element<'_> {
         let output = &self.form.outputs[0];
         let (name, target) = (&output.name, self.target(output));
         let at = if output.at == At::Rows {
-            format!("({}) >> 1u", place(self.form, name, true, "e"))
+            format!("({}) >> 1u", place(self.form, name, output.at, "e"))
         } else {
             format!("(args.{name} >> 1u) + i")
         };
@@ -163,7 +163,7 @@ impl Element<'_> {
     pub(super) fn ragged(&self, out: &mut String) {
         let output = &self.form.outputs[0];
         let (name, target) = (&output.name, self.target(output));
-        let at = place(self.form, name, true, "i");
+        let at = place(self.form, name, output.at, "i");
         _ = writeln!(
             out,
             "    if i >= args.len {{
@@ -215,7 +215,7 @@ impl Element<'_> {
         }
         self.load_one(out, "i");
         for output in &self.form.outputs {
-            let place = place(self.form, &output.name, output.at == At::Rows, "i");
+            let place = place(self.form, &output.name, output.at, "i");
             let (target, result) = (self.target(output), self.output("e0", output));
             _ = writeln!(out, "    {target}[{place}] = {result};");
         }
