@@ -105,8 +105,8 @@ pub(crate) struct Args {
     /// Walk all 2^32 inputs of f32, which takes a minute or some for each chain and adapter
     #[arg(long, conflicts_with = "dtype")]
     exhaustive: bool,
-    /// Write the table of --exhaustive to a Markdown file, after each chain. Rows of the same
-    /// adapters that are there already are kept
+    /// Write the table of --exhaustive to a Markdown file, after each pass of a chain. Rows of the same
+    /// adapters, drivers and kernels that are there already are kept, and not walked again, unless they failed
     #[arg(long, value_name = "FILE", value_parser = files(), requires = "exhaustive")]
     out: Option<PathBuf>,
     /// Compare with another program too, as tools/torch_peer.py is one for PyTorch
@@ -346,17 +346,20 @@ fn walk(args: &Args, subjects: Vec<Subject>) -> Result<Verdict> {
             .map_or(0.0, |activation| activation.budget()),
         _ => 0.0,
     };
-    let chains: Vec<_> = chains
-        .into_iter()
-        .map(|c| (c.clone(), budget(&c)))
-        .collect();
     let peer = args.peer.as_deref();
     let mut table = Table::new(&opened, peer)?;
     if let Some(path) = &args.out {
         table.resume(path)?;
     }
+    let passes = chains.iter().flat_map(|chain| {
+        let passes = Pass::FROM_X.into_iter();
+        passes.map(move |pass| (chain.clone(), pass, budget(chain)))
+    });
+    let passes: Vec<_> = passes
+        .filter(|(chain, pass, _)| !table.has(chain, *pass))
+        .collect();
     let mut passed = true;
-    exhaustive::walk(&opened, peer, &chains, |row| {
+    exhaustive::walk(&opened, peer, &passes, |row| {
         passed &= row.passes();
         table.add(&row);
         args.out.as_ref().map_or(Ok(()), |path| table.write(path))

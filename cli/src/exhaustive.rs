@@ -16,6 +16,9 @@ use table::stamp;
 /// Inputs that a thread takes at one time.
 const PIECE: u64 = 1 << 17;
 
+/// What the cell of an adapter begins with where a result is not within the error allowed.
+const FAIL: &str = "FAIL ";
+
 /// Bit patterns of f32.
 const ALL: u64 = 1 << 32;
 
@@ -113,7 +116,7 @@ impl Row {
     fn cells(&self, with_peer: bool) -> Vec<String> {
         let mut cells = vec![self.chain.clone(), self.pass.to_string()];
         cells.extend(self.adapters.iter().map(|found| {
-            let failed = if found.passes() { "" } else { "FAIL " };
+            let failed = if found.passes() { "" } else { FAIL };
             format!("{failed}{}", self.worst(found))
         }));
         if with_peer {
@@ -154,11 +157,11 @@ impl Row {
     }
 }
 
-/// Walks all inputs for each chain, both passes, and hands over each row as it is done.
+/// Walks all inputs for each chain's pass, with the chain's budget, and hands over each row as it is done.
 pub(crate) fn walk(
     adapters: &[Adapter],
     peer: Option<&str>,
-    chains: &[(Chain, f64)],
+    passes: &[(Chain, Pass, f64)],
     mut done: impl FnMut(Row) -> Result<()>,
 ) -> Result<()> {
     // Twice the cores: a thread waits for the adapters half of its time.
@@ -167,28 +170,26 @@ pub(crate) fn walk(
     for _ in 0..threads {
         peers.push(peer.map(Peer::start).transpose()?);
     }
-    let progress = Progress::new(chains.len() as u64 * 2 * ALL);
-    for (chain, budget) in chains {
-        for pass in Pass::FROM_X {
-            progress.doing(format!("{chain} {pass}"));
-            let row = Row {
-                chain: chain.to_string(),
-                kernel: stamp(chain, pass)?,
-                pass,
-                budget: *budget,
-                adapters: vec![Found::default(); adapters.len()],
-                peer: None,
-            };
-            let walk = Walk {
-                adapters,
-                chain,
-                pass,
-                progress: &progress,
-                next: AtomicU64::new(0),
-                stop: AtomicBool::new(false),
-            };
-            done(walk.run(&mut peers, row)?)?;
-        }
+    let progress = Progress::new(passes.len() as u64 * ALL);
+    for &(ref chain, pass, budget) in passes {
+        progress.doing(format!("{chain} {pass}"));
+        let row = Row {
+            chain: chain.to_string(),
+            kernel: stamp(chain, pass)?,
+            pass,
+            budget,
+            adapters: vec![Found::default(); adapters.len()],
+            peer: None,
+        };
+        let walk = Walk {
+            adapters,
+            chain,
+            pass,
+            progress: &progress,
+            next: AtomicU64::new(0),
+            stop: AtomicBool::new(false),
+        };
+        done(walk.run(&mut peers, row)?)?;
     }
     Ok(())
 }

@@ -40,7 +40,7 @@ pub(crate) const DASH: &str =
 
 /// Reads `--pass`.
 pub(crate) fn passes() -> impl TypedValueParser<Value = Pass> {
-    let names = ["forward", "backward", "backward-from-y"];
+    let names = ["forward", "backward", "backward-from-y", "double-backward"];
     PossibleValuesParser::new(names).try_map(|name| name.parse::<Pass>())
 }
 

@@ -1,6 +1,6 @@
 //! The table that a walk writes, and keeps.
 
-use super::{Adapter, Peer, Row};
+use super::{Adapter, FAIL, Peer, Row};
 use crate::output::table;
 use crate::pending::Pending;
 use crate::{Failure, Result};
@@ -41,7 +41,8 @@ impl Table {
         })
     }
 
-    /// Takes in the rows of a file that an earlier walk of the same adapters wrote, but for those of kernels that are no more.
+    /// Takes in the rows of a file that an earlier walk of the same adapters and drivers wrote, but for those that failed, and
+    /// those of kernels that are no more.
     pub(crate) fn resume(&mut self, path: &Path) -> Result<()> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
@@ -54,11 +55,20 @@ impl Table {
             }
         };
         let mut rows = rows(&text);
-        if rows.next().as_ref() == Some(&self.head) {
-            self.rows = rows.filter(|row| is_of_today(row)).collect();
+        let is_there = |note: &String| text.contains(&format!("- {note}\n"));
+        if rows.next().as_ref() == Some(&self.head) && self.notes.iter().all(is_there) {
+            let passed = |row: &Vec<String>| !row.iter().any(|cell| cell.starts_with(FAIL));
+            let rows = rows.filter(|row| is_of_today(row) && passed(row));
+            self.rows = rows.collect();
             self.behind = behind(&text).to_owned();
         }
         Ok(())
+    }
+
+    /// Whether this is a row of it already.
+    pub(crate) fn has(&self, chain: &Chain, pass: Pass) -> bool {
+        let names = [chain.to_string(), pass.to_string()];
+        self.rows.iter().any(|row| row[..2] == names)
     }
 
     pub(crate) fn add(&mut self, row: &Row) {
@@ -221,16 +231,18 @@ mod tests {
         let path = folder.path().join("table.md");
         let mut table = empty();
         table.resume(&path).unwrap();
-        table.add(&row("relu", 1.5, None));
+        table.add(&row("relu", 1.0, Some(1.5)));
         table.add(&row("scale(1) | relu", 1.0, None));
         table.write(&path).unwrap();
 
         let mut again = empty();
         again.resume(&path).unwrap();
         assert_eq!(again.rows, table.rows);
+        let relu: Chain = "relu".parse().unwrap();
+        assert!(again.has(&relu, Pass::Forward) && !again.has(&relu, Pass::Backward));
         again.add(&row("relu", 1.0, None));
-        let cells: Vec<_> = again.rows.iter().map(|row| row[2].as_str()).collect();
-        assert_eq!(cells, ["exact", "exact"]);
+        let cells: Vec<_> = again.rows.iter().map(|row| row[3].as_str()).collect();
+        assert_eq!(cells, ["-", "-"]);
         assert_eq!(again.rows[1][0], "scale(1) | relu");
 
         // Of other adapters, nothing is kept.
@@ -238,6 +250,22 @@ mod tests {
         other.head[2] = "another".into();
         other.resume(&path).unwrap();
         assert!(other.rows.is_empty());
+        let mut other = empty();
+        other.notes = vec!["an adapter: its next driver".into()];
+        other.resume(&path).unwrap();
+        assert!(other.rows.is_empty());
+    }
+
+    #[test]
+    fn what_failed_is_walked_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table.md");
+        let mut table = empty();
+        table.add(&row("relu", 1.1, None));
+        table.write(&path).unwrap();
+        let mut again = empty();
+        again.resume(&path).unwrap();
+        assert!(again.rows.is_empty());
     }
 
     #[test]
