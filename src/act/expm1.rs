@@ -7,5 +7,6 @@ pub(super) const ROOM: Room = Room {
     y: |x, _| x.exp_m1(),
     dx: |x, _| x.exp(),
     from_y: FromY::Yes(|y, _| y + 1.0),
+    walked: Some([2.0, 1.0]),
     ..Room::PLAIN
 };

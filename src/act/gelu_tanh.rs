@@ -33,6 +33,7 @@ pub(super) const ROOM: Room = Room {
             bell * (2.0 * slope + x * bend - x * slope * slope * inner(x).tanh())
         })
     }),
+    walked: Some([3.0, 3.5]),
     ..Room::PLAIN
 };
 

@@ -8,5 +8,6 @@ pub(super) const ROOM: Room = Room {
     dx: |x, _| sigmoid64(-x),
     // 1 - e^y without the cancellation.
     from_y: FromY::Yes(|y, _| -y.exp_m1()),
+    walked: Some([3.0, 2.5]),
     ..Room::PLAIN
 };

@@ -42,5 +42,6 @@ pub(super) const ROOM: Room = Room {
             z => p[0] * sigmoid64(z) * sigmoid64(-z),
         })
     }),
+    walked: Some([3.0, 2.5]),
     ..Room::PLAIN
 };

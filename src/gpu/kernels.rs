@@ -184,7 +184,8 @@ impl Kernels {
     }
 
     /// Compiles a pass of a chain, unless that is done already. The dtypes are those of the pass's
-    /// operands; one [`DType`] stands for all of them.
+    /// operands; one [`DType`] stands for all of them. What a chain with operands or a step over rows compiles depends on
+    /// the operands: [`Plan::bind`] does it, or [`compile_ahead`](Self::compile_ahead).
     ///
     /// # Errors
     /// [`ChainError::Empty`](crate::ChainError::Empty), [`ChainError::BadValue`](crate::ChainError::BadValue), and

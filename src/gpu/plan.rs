@@ -91,7 +91,7 @@ impl Plan {
     /// (y that of x, dx that of dy or x), if their dtypes are the same; otherwise it must not overlap another.
     /// An operand larger than the device's binding limit is covered by several dispatches. The first
     /// binding of operands in place, in one buffer, at places that are not multiples of 4 elements, or
-    /// with arguments and gradients, compiles a kernel for them.
+    /// with arguments and gradients, or of rows of such a length, compiles a kernel for them.
     ///
     /// # Errors
     /// [`OperandError::Missing`](crate::OperandError::Missing),

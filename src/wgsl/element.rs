@@ -352,6 +352,11 @@ impl Element<'_> {
             self.load_one(out, "e");
             let result = self.output("e0", &self.form.outputs[0]);
             _ = writeln!(out, "    return {result};\n}}\n");
+            if self.exact.is_some() {
+                out.push_str("fn again(e: u32) -> u32 {\n");
+                let bits = self.load_bits(out, "e");
+                _ = writeln!(out, "    return exactly({bits});\n}}\n");
+            }
         }
         _ = writeln!(out, "fn word(i: u32{held}){returned} {{");
         match self.form.access {
@@ -567,12 +572,7 @@ impl Element<'_> {
     /// Statements that load one element, an identifier, and call what `element` makes of it `e0`.
     pub(super) fn load_one(&self, out: &mut String, element: &str) {
         let bits = self.load_bits(out, element);
-        if self.exact.is_some() {
-            _ = writeln!(out, "    let f0 = element({bits});");
-            Exact::one(&bits, out);
-        } else {
-            _ = writeln!(out, "    let e0 = element({bits});");
-        }
+        _ = writeln!(out, "    let e0 = element({bits});");
     }
 
     /// Statements that find one element, an identifier. Returns what `element` is called with.

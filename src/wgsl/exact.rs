@@ -230,12 +230,23 @@ impl Exact {
         );
     }
 
-    /// Statements that evaluate one element, `f0`, again if it is in doubt: `e0`.
-    pub(super) fn one(bits: &str, out: &mut String) {
-        _ = writeln!(
-            out,
-            "    var settled = f0;\n    loop {{\n        if settled > 0xffffu {{\n            settled = exactly({bits});\n        \
-             }}\n        continuing {{\n            break if settled <= 0xffffu;\n        }}\n    }}\n    let e0 = settled;"
+    /// Statements that evaluate those of the elements `e` and `e + 1`, the two of `pair`, again that are in doubt: in one loop,
+    /// since DX12's compilers put all of `again` in the place of each call, and processors go through a loop that no lane
+    /// needs.
+    pub(super) fn pair(out: &mut String) {
+        out.push_str(
+            "    var open = (pair.x >> 16u) | ((pair.y >> 16u) << 1u);
+    loop {
+        if open != 0u {
+            let half = countTrailingZeros(open);
+            pair = select(pair, vec2(again(e + half)), vec2(0u, 1u) == vec2(half));
+        }
+        continuing {
+            open &= open - 1u;
+            break if open == 0u;
+        }
+    }
+",
         );
     }
 }

@@ -1,6 +1,7 @@
 //! How an element's kernel stores: words of four elements, the last of which may not be whole, and pairs that share 32 bits.
 
 use super::element::Element;
+use super::exact::Exact;
 use super::form::{Access, At, Output};
 use super::places::place;
 use std::fmt::Write;
@@ -146,16 +147,9 @@ impl Element<'_> {
     if !(low | high) {{
         return;
     }}
-    let at = {at};
-    var bits = {target}[at];
-    if low {{
-        bits = (bits & 0xffff0000u) | one(e);
-    }}
-    if high {{
-        bits = (bits & 0xffffu) | (one(e + 1u) << 16u);
-    }}
-    {target}[at] = bits;"
+    let at = {at};"
         );
+        self.store_pair(out, target);
     }
 
     /// One element of a row, with the next if the two share 32 bits, so that no two invocations write to one place: what is
@@ -170,21 +164,44 @@ impl Element<'_> {
         return;
     }}
     let in_row = i - args.row_{name} * m_divide(i, args.row_magic_{name}, args.row_shift_{name});
-    let at = {at};
-    let is_high = (at & 1u) == 1u;
-    if is_high & (in_row > 0u) {{
+    let at_element = {at};
+    let low = (at_element & 1u) == 0u;
+    if !low & (in_row > 0u) {{
         return;
     }}
-    var bits = {target}[at >> 1u];
-    if is_high {{
-        bits = (bits & 0xffffu) | (one(i) << 16u);
-    }} else {{
-        bits = (bits & 0xffff0000u) | one(i);
-        if in_row + 1u < args.row_{name} {{
-            bits = (bits & 0xffffu) | (one(i + 1u) << 16u);
-        }}
+    let high = !low | (in_row + 1u < args.row_{name});
+    let e = select(i - 1u, i, low);
+    let at = at_element >> 1u;"
+        );
+        self.store_pair(out, target);
+    }
+
+    /// Statements that evaluate the elements `e` and `e + 1`, as far as `low` and `high` say, and store them in the 32 bits
+    /// `at`, whose other half stays.
+    fn store_pair(&self, out: &mut String, target: &str) {
+        out.push_str(
+            "    var pair = vec2(0u);
+    if low {
+        pair.x = one(e);
+    }
+    if high {
+        pair.y = one(e + 1u);
+    }
+",
+        );
+        if self.exact.is_some() {
+            Exact::pair(out);
+        }
+        _ = writeln!(
+            out,
+            "    var bits = {target}[at];
+    if low {{
+        bits = (bits & 0xffff0000u) | pair.x;
     }}
-    {target}[at >> 1u] = bits;"
+    if high {{
+        bits = (bits & 0xffffu) | (pair.y << 16u);
+    }}
+    {target}[at] = bits;"
         );
     }
 
