@@ -182,12 +182,7 @@ impl<'a> Work<'a> {
         }
         // Samples that one binding can hold, and that are enough for a workgroup or an invocation.
         let most = (room / (channels * inner)).max(1).min(outer);
-        let words = self.machine.column_words(self.slots.sums.len());
-        // Where each sample has sums of its own, there are no others to share a workgroup.
-        let beside = match words == 1 || self.sums_for(Whose::SampleChannel) {
-            true => u64::from(LANES),
-            false => BESIDE,
-        };
+        let (words, beside) = self.column_words(channels / unit);
         Partials {
             sweep: match by_rows {
                 true => Sweep::Rows,
@@ -203,6 +198,19 @@ impl<'a> Work<'a> {
             tiles: if by_rows { inner.div_ceil(tile) } else { 1 },
             columns: beside * u64::from(words),
         }
+    }
+
+    /// How many words of a sample an invocation has where channels lie beside each other, and how many invocations go through
+    /// one sample.
+    fn column_words(&self, words: u64) -> (u32, u64) {
+        let most = self.machine.column_words(self.slots.sums.len());
+        // Where each sample has sums of its own, there are no others to share a workgroup.
+        if most == 1 || self.sums_for(Whose::SampleChannel) {
+            return (most, u64::from(LANES));
+        }
+        // No more than there are: lavapipe executes what stands there for more.
+        let needed = words.div_ceil(BESIDE).next_power_of_two();
+        (needed.min(most.into()) as u32, BESIDE)
     }
 
     /// Samples that are enough for a workgroup that has rows, or an invocation that has columns.
