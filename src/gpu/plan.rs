@@ -7,7 +7,7 @@ use crate::pass::Pass;
 use crate::plan::launch::{Code, label};
 use crate::plan::operands::Operands;
 use crate::plan::task::Task;
-use crate::wgsl::{self, Form, Sweep};
+use crate::wgsl::{self, Form};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -31,8 +31,8 @@ impl Plan {
         // The form that most operands need; what the driver has to say against it, it says here. What operands of
         // arguments need is not known yet, nor how long rows are.
         let body = plan.task.body();
-        let plain = plan.plain();
-        if body.needs(&[]).is_empty() && !matches!(plain.sweep, Sweep::Whole(_)) {
+        if body.needs(&[]).is_empty() && !plan.task.is_over_rows() {
+            let plain = plan.plain();
             let inputs = plain.inputs.iter().map(|input| input.dtype);
             let settles = wgsl::settles(body, inputs, plain.outputs[0].dtype);
             let form = Form {

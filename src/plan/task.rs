@@ -33,7 +33,7 @@ impl Task {
     }
 
     /// Whether the chain has a step over whole rows.
-    pub(super) fn is_over_rows(&self) -> bool {
+    pub(crate) fn is_over_rows(&self) -> bool {
         self.chain
             .as_ref()
             .is_some_and(|chain| chain.row().is_some())

@@ -348,14 +348,9 @@ impl Element<'_> {
             .any(|output| output.dtype.size() < 4);
         let pairs = self.form.access == Access::Scalar && small;
         if pairs {
-            out.push_str("fn one(e: u32) -> u32 {\n");
-            self.load_one(out, "e");
-            let result = self.output("e0", &self.form.outputs[0]);
-            _ = writeln!(out, "    return {result};\n}}\n");
+            self.one(out, "one", "element");
             if self.exact.is_some() {
-                out.push_str("fn again(e: u32) -> u32 {\n");
-                let bits = self.load_bits(out, "e");
-                _ = writeln!(out, "    return exactly({bits});\n}}\n");
+                self.one(out, "again", "exactly");
             }
         }
         _ = writeln!(out, "fn word(i: u32{held}){returned} {{");
@@ -569,10 +564,12 @@ impl Element<'_> {
         all
     }
 
-    /// Statements that load one element, an identifier, and call what `element` makes of it `e0`.
-    pub(super) fn load_one(&self, out: &mut String, element: &str) {
-        let bits = self.load_bits(out, element);
-        _ = writeln!(out, "    let e0 = element({bits});");
+    /// A function that loads an element and returns what another one makes of it.
+    fn one(&self, out: &mut String, name: &str, function: &str) {
+        _ = writeln!(out, "fn {name}(e: u32) -> u32 {{");
+        let bits = self.load_bits(out, "e");
+        let result = self.output(&format!("{function}({bits})"), &self.form.outputs[0]);
+        _ = writeln!(out, "    return {result};\n}}\n");
     }
 
     /// Statements that find one element, an identifier. Returns what `element` is called with.

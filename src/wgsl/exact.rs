@@ -208,25 +208,32 @@ impl Exact {
 
     /// The loop over those of a word's elements that are in doubt.
     fn beside(element: &Element<'_>, out: &mut String) {
-        out.push_str(
-            "    loop {\n        if open != 0u {\n            let lane = countTrailingZeros(open);\n",
-        );
+        let mut body = String::from("            let lane = countTrailingZeros(open);\n");
         let lanes = [0, 1, 2, 3].map(|lane| element.lane_bits(lane));
         let mut names = Vec::new();
         for (index, input) in element.form.inputs.iter().enumerate() {
             let bits = lanes.each_ref().map(|lane| lane[index].as_str()).join(", ");
             _ = writeln!(
-                out,
+                body,
                 "            let {}_bits = vec4({bits})[lane];",
                 input.name
             );
             names.push(format!("{}_bits", input.name));
         }
         _ = writeln!(
-            out,
-            "            let exact = exactly({});\n            e = select(e, vec4(exact), vec4(0u, 1u, 2u, 3u) == vec4(lane));\n        \
-             }}\n        continuing {{\n            open &= open - 1u;\n            break if open == 0u;\n        }}\n    }}",
+            body,
+            "            let exact = exactly({});\n            e = select(e, vec4(exact), vec4(0u, 1u, 2u, 3u) == vec4(lane));",
             names.join(", ")
+        );
+        Self::while_open(&body, out);
+    }
+
+    /// A loop that executes statements once for each bit of `open`, the lowest first, and drops it.
+    fn while_open(body: &str, out: &mut String) {
+        _ = writeln!(
+            out,
+            "    loop {{\n        if open != 0u {{\n{body}        }}\n        continuing {{\n            open &= open - 1u;\n            \
+             break if open == 0u;\n        }}\n    }}"
         );
     }
 
@@ -234,20 +241,11 @@ impl Exact {
     /// since DX12's compilers put all of `again` in the place of each call, and processors go through a loop that no lane
     /// needs.
     pub(super) fn pair(out: &mut String) {
-        out.push_str(
-            "    var open = (pair.x >> 16u) | ((pair.y >> 16u) << 1u);
-    loop {
-        if open != 0u {
-            let half = countTrailingZeros(open);
+        out.push_str("    var open = (pair.x >> 16u) | ((pair.y >> 16u) << 1u);\n");
+        let body = "            let half = countTrailingZeros(open);
             pair = select(pair, vec2(again(e + half)), vec2(0u, 1u) == vec2(half));
-        }
-        continuing {
-            open &= open - 1u;
-            break if open == 0u;
-        }
-    }
-",
-        );
+";
+        Self::while_open(body, out);
     }
 }
 

@@ -230,7 +230,8 @@ impl Element<'_> {
         if !self.sweeps() {
             out.push_str("    if i >= args.len {\n        return;\n    }\n");
         }
-        self.load_one(out, "i");
+        let bits = self.load_bits(out, "i");
+        _ = writeln!(out, "    let e0 = element({bits});");
         for output in &self.form.outputs {
             let place = place(self.form, &output.name, output.at, "i");
             let (target, result) = (self.target(output), self.output("e0", output));
