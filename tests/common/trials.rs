@@ -65,7 +65,7 @@ impl<D: Send + Sync + 'static> Trials<D> {
 const ADAPTER: &str = "NONLIN_TEST_ADAPTER";
 
 /// Which adapters' trials this process is for: all of them where the variable is not set.
-fn is_wanted(key: &str) -> bool {
+pub(crate) fn is_wanted(key: &str) -> bool {
     match std::env::var(ADAPTER) {
         Ok(names) if !names.is_empty() => names.split(',').any(|name| name == key),
         _ => true,

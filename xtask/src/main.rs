@@ -407,15 +407,20 @@ fn burn_steps(examples: &Path, variables: &[(&'static str, String)]) -> Vec<Step
         let program = examples.join(name).display().to_string();
         Step::new("example", why, &[&[program.as_str()], more].concat())
     };
-    let unfused = ["--no-default-features", "--test", "burn"];
     let with_remote = [&BURN[..], &REMOTE].concat();
+    // With the same features of burn otherwise, so that most of it is not built once more.
+    let unfused = [
+        &["test", "--no-default-features"],
+        &with_remote[..],
+        &["--test", "burn"],
+    ];
     vec![
         lints(&with_remote, &[]),
         docs(&with_remote),
         Step::new(
             "tests",
-            "nonlin inside burn, on every adapter that burn can use",
-            &cargo(&[&["test"], &BURN]),
+            "nonlin inside burn and on devices of other processes, on every adapter that burn can use",
+            &cargo(&[&["test"], &with_remote]),
         )
         .with_all(variables),
         example(
@@ -428,23 +433,17 @@ fn burn_steps(examples: &Path, variables: &[(&'static str, String)]) -> Vec<Step
             "a network that two devices train together",
             &["--steps", "5"],
         ),
+        example(
+            "burn_remote",
+            "two servers in processes of their own, and a client",
+            &[],
+        ),
         Step::new(
             "unfused",
-            "nonlin inside burn once more, without burn's fusion",
-            &cargo(&[&["test"], &BURN, &unfused]),
+            "nonlin inside burn once more, without burn's fusion, on one adapter",
+            &cargo(&unfused),
         )
         .with_all(variables),
-        Step::new(
-            "remote",
-            "nonlin on devices of other processes, on every adapter that burn can use",
-            &cargo(&[&["test"], &with_remote, &["--test", "remote"]]),
-        )
-        .with_all(variables),
-        Step::new(
-            "example",
-            "two servers in processes of their own, and a client",
-            &cargo(&[&["run"], &with_remote, &["--example", "burn_remote"]]),
-        ),
     ]
 }
 

@@ -154,7 +154,7 @@ pub(crate) fn add(on: &mut Trials) {
     on.add("second::beside_a_value", beside_a_value);
     on.add("second::of_the_users_own", of_the_users_own);
     on.add("second::refusals", refusals);
-    if on.adapter() == "lavapipe" {
+    if on.adapter() == "lavapipe" && cfg!(feature = "fusion") {
         on.add("second::wave", wave);
     }
 }
