@@ -419,7 +419,7 @@ fn burn_steps(examples: &Path, variables: &[(&'static str, String)]) -> Vec<Step
         docs(&with_remote),
         Step::new(
             "tests",
-            "nonlin inside burn and on devices of other processes, on every adapter that burn can use",
+            "nonlin inside burn, on every adapter that burn can use; on devices of other processes, on one",
             &cargo(&[&["test"], &with_remote]),
         )
         .with_all(variables),

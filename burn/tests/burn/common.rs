@@ -15,15 +15,15 @@ pub(crate) use trials::leave;
 pub(crate) type Result<T = ()> = std::result::Result<T, Failed>;
 
 /// The software adapters that the results are promised on, and devices on them that are shared. Nothing is promised of
-/// burn's SPIR-V, and without burn's fusion any adapter will do.
-#[cfg(all(feature = "fusion", not(feature = "vulkan")))]
+/// burn's SPIR-V.
+#[cfg(not(feature = "vulkan"))]
 const EXPECTED: &[&str] = &[
     "lavapipe",
     "lavapipe-shared",
     "swiftshader",
     "swiftshader-shared",
 ];
-#[cfg(any(feature = "vulkan", not(feature = "fusion")))]
+#[cfg(feature = "vulkan")]
 const EXPECTED: &[&str] = &[];
 
 /// Ends the name of an adapter whose devices are shared.
@@ -148,26 +148,26 @@ pub(crate) fn multiplies(adapter: &str) -> bool {
     none.is_none_or(|none| none.iter().all(|known| known != adapter))
 }
 
-/// The adapters to try, and whether their devices are shared.
+/// The adapters to try, all or one, and whether their devices are shared.
 #[cfg(not(feature = "vulkan"))]
-fn to_try(instance: &wgpu::Instance) -> Vec<(String, (wgpu::Adapter, bool))> {
+fn to_try(instance: &wgpu::Instance, all: bool) -> Vec<(String, (wgpu::Adapter, bool))> {
     let mut adapters = adapters(instance);
-    // Fusion is in front of every driver: without it, one adapter tells as much as all.
-    if cfg!(not(feature = "fusion")) {
-        adapters.retain(|(key, _)| trials::is_wanted(key));
+    if !all {
+        let shared = |key: &str| format!("{key}{SHARED}");
+        adapters.retain(|(key, _)| trials::is_wanted(key) || trials::is_wanted(&shared(key)));
         adapters.truncate(1);
     }
-    let mut all = Vec::new();
+    let mut tried = Vec::new();
     for (key, adapter) in adapters {
-        all.push((key.clone(), (adapter.clone(), false)));
-        all.push((key + SHARED, (adapter, true)));
+        tried.push((key.clone(), (adapter.clone(), false)));
+        tried.push((key + SHARED, (adapter, true)));
     }
-    all
+    tried
 }
 
 /// The same where burn compiles SPIR-V: those on which what it does of its own is right, shared.
 #[cfg(feature = "vulkan")]
-fn to_try(instance: &wgpu::Instance) -> Vec<(String, (wgpu::Adapter, bool))> {
+fn to_try(instance: &wgpu::Instance, _: bool) -> Vec<(String, (wgpu::Adapter, bool))> {
     use crate::spirv::{self, Own};
     spirv::try_if_asked();
     let (mut all, mut none) = (Vec::new(), Vec::new());
@@ -195,16 +195,18 @@ fn to_try(instance: &wgpu::Instance) -> Vec<(String, (wgpu::Adapter, bool))> {
     all
 }
 
-/// Runs the same trials on every Vulkan adapter found, and on those expected; or on the best there is.
-pub(crate) fn main(add: impl Fn(&mut Trials)) -> ! {
+/// Runs the same trials on every Vulkan adapter found, and on those expected; or on the best there is. On one of them where
+/// what is tried is in front of drivers, so that one tells as much as all.
+pub(crate) fn main(all: bool, add: impl Fn(&mut Trials)) -> ! {
     let instance = instance();
-    let all = to_try(&instance);
+    let tried = to_try(&instance, all);
+    let expected = if all { EXPECTED } else { &[] };
     let open = |(adapter, submits): &(wgpu::Adapter, bool)| {
         let opened = open(&instance, adapter, adapter.limits(), *submits);
         let opened = opened.map(|(device, _)| device);
         opened.map_err(|error| error.message().unwrap_or("it does not open").to_owned())
     };
-    trials::run(1, all, EXPECTED, open, add)
+    trials::run(1, tried, expected, open, add)
 }
 
 /// A report as a trial's result.

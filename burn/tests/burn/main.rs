@@ -18,7 +18,7 @@ mod training;
 mod values;
 
 fn main() -> ! {
-    common::main(|on| {
+    common::main(cfg!(feature = "fusion"), |on| {
         // Where kernels go by another way, what they compute is known already.
         if !on.adapter().ends_with(common::SHARED) {
             data_parallel::add(on);

@@ -122,7 +122,7 @@ fn main() -> ! {
             serve(&adapter, is_plain);
         }
     }
-    common::main(|on: &mut Trials| {
+    common::main(false, |on: &mut Trials| {
         // Two ways to launch kernels make no difference to what goes between processes.
         if on.adapter().ends_with(common::SHARED) {
             return;
