@@ -1,4 +1,4 @@
-//! `cargo xtask demo`, `cargo xtask test`, `cargo xtask test core`, `cargo xtask test burn`, `cargo xtask test vulkan`, `cargo xtask web`, `cargo xtask test web`,
+//! `cargo xtask demo`, `cargo xtask test`, `cargo xtask test core`, `cargo xtask test burn`, `cargo xtask test unfused`, `cargo xtask test vulkan`, `cargo xtask web`, `cargo xtask test web`,
 //! `cargo xtask kernels`, `cargo xtask hlsl`, `cargo xtask adapters` and `cargo xtask gpu-kit`: everything a fresh machine with Rust needs, set-up included. Standard library only, so that it builds in a second or two.
 
 mod adapters;
@@ -27,8 +27,9 @@ commands:
   test        the library and the command: format, lints, documentation, tests on every software
               adapter, examples, demo
   test core   the library without wgpu
-  test burn   nonlin-burn: lints, documentation, tests with and without burn's fusion and on devices of
-              other processes, its examples
+  test burn   nonlin-burn: lints, documentation, tests, on devices of other processes too, its examples
+  test unfused
+              nonlin-burn without burn's fusion
   test vulkan nonlin-burn where burn compiles SPIR-V (its feature `vulkan`), on adapters on which burn's own
               kernels are right (optional: some drivers crash on them)
   web         the package for npm, in the folder web/, and the page that is made of it, in target/site,
@@ -78,6 +79,8 @@ enum Tested {
     /// Without wgpu, whose dependencies have other features and are built once more.
     Core,
     Burn,
+    /// The same without burn's fusion: most of burn is built once more.
+    Unfused,
     /// The same where burn compiles SPIR-V. Drivers decide whether there is anything to test: no part of CI.
     Vulkan,
     /// The package for npm.
@@ -165,6 +168,7 @@ fn task_of(words: &[&str]) -> Result<Task, String> {
         ["test"] => Task::Test(Tested::Library),
         ["test", "core"] => Task::Test(Tested::Core),
         ["test", "burn"] => Task::Test(Tested::Burn),
+        ["test", "unfused"] => Task::Test(Tested::Unfused),
         ["test", "vulkan"] => Task::Test(Tested::Vulkan),
         ["test", "web"] => Task::Test(Tested::Web),
         ["web"] => Task::Web,
@@ -179,7 +183,7 @@ fn task_of(words: &[&str]) -> Result<Task, String> {
             ..,
         ]
         | ["hlsl", _, other, ..]
-        | ["test", "burn" | "vulkan" | "web", other, ..]
+        | ["test", "burn" | "unfused" | "vulkan" | "web", other, ..]
         | ["test", other, ..]
         | [other, ..] => {
             return Err(format!("unexpected argument `{other}`"));
@@ -302,6 +306,7 @@ fn test(
         Tested::Library => library_steps(&examples, &variables),
         Tested::Core => vec![core()],
         Tested::Burn => burn_steps(&examples, &variables),
+        Tested::Unfused => unfused_steps(&variables),
         Tested::Vulkan => vulkan_steps(&variables),
         Tested::Web => Vec::new(),
     };
@@ -310,7 +315,7 @@ fn test(
     }
     match tested {
         Tested::Library => show(shell, false),
-        Tested::Core | Tested::Burn | Tested::Vulkan | Tested::Web => Ok(()),
+        Tested::Core | Tested::Burn | Tested::Unfused | Tested::Vulkan | Tested::Web => Ok(()),
     }
 }
 
@@ -408,12 +413,6 @@ fn burn_steps(examples: &Path, variables: &[(&'static str, String)]) -> Vec<Step
         Step::new("example", why, &[&[program.as_str()], more].concat())
     };
     let with_remote = [&BURN[..], &REMOTE].concat();
-    // With the same features of burn otherwise, so that most of it is not built once more.
-    let unfused = [
-        &["test", "--no-default-features"],
-        &with_remote[..],
-        &["--test", "burn"],
-    ];
     vec![
         lints(&with_remote, &[]),
         docs(&with_remote),
@@ -438,13 +437,15 @@ fn burn_steps(examples: &Path, variables: &[(&'static str, String)]) -> Vec<Step
             "two servers in processes of their own, and a client",
             &[],
         ),
-        Step::new(
-            "unfused",
-            "nonlin inside burn once more, without burn's fusion, on one adapter",
-            &cargo(&unfused),
-        )
-        .with_all(variables),
     ]
+}
+
+/// With the same features of burn otherwise, so that most of it is not built once more.
+fn unfused_steps(variables: &[(&'static str, String)]) -> Vec<Step> {
+    let unfused = [&["--no-default-features"], &BURN[..], &REMOTE].concat();
+    let why = "nonlin inside burn without burn's fusion, on one adapter";
+    let line = cargo(&[&["test"], &unfused, &["--test", "burn"]]);
+    vec![Step::new("unfused", why, &line).with_all(variables)]
 }
 
 #[cfg(test)]
@@ -478,6 +479,10 @@ mod tests {
         assert_eq!(parsed("test"), Ok(options(Task::Test(Tested::Library))));
         assert_eq!(parsed("test core"), Ok(options(Task::Test(Tested::Core))));
         assert_eq!(parsed("test burn"), Ok(options(Task::Test(Tested::Burn))));
+        assert_eq!(
+            parsed("test unfused"),
+            Ok(options(Task::Test(Tested::Unfused)))
+        );
         assert_eq!(
             parsed("test vulkan"),
             Ok(options(Task::Test(Tested::Vulkan)))

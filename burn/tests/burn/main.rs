@@ -27,6 +27,9 @@ fn main() -> ! {
         if cfg!(feature = "vulkan") || !on.adapter().ends_with(common::SHARED) {
             values::add(on);
             modules::add(on);
+            if common::multiplies(on.adapter()) {
+                training::add(on);
+            }
         }
         #[cfg(feature = "vulkan")]
         spirv::add(on);
@@ -37,8 +40,5 @@ fn main() -> ! {
         in_place::add(on);
         refusals::add(on);
         load::add(on);
-        if common::multiplies(on.adapter()) {
-            training::add(on);
-        }
     })
 }
