@@ -100,7 +100,7 @@ pub(crate) fn main_with(threads: usize, add: impl Fn(&mut Trials)) -> ! {
     let found = EXPECTED.into_iter().filter(is_found).map(str::to_owned);
     _ = SHARING.set(found.collect());
     let open = |adapter: &wgpu::Adapter| Gpu::open(adapter).map_err(|error| error.to_string());
-    trials::run(threads, all, &EXPECTED, open, add)
+    trials::run(usize::MAX, threads, all, &EXPECTED, open, add)
 }
 
 /// Chains whose operands have gradients.

@@ -73,11 +73,12 @@ pub(crate) fn is_wanted(key: &str) -> bool {
 }
 
 /// Runs the same trials on every adapter found, and on those expected that are not among them; each adapter's in a
-/// process of its own, so that what one driver does to the heap is not in another's way, and all at once, since drivers
-/// that compile use one core. `threads` is how many trials run at once on an adapter where the command line
+/// process of its own, so that what one driver does to the heap is not in another's way, `at_once` of them at a time:
+/// drivers that compile use one core. `threads` is how many trials run at once on an adapter where the command line
 /// does not say; on GL it is one, since wgpu gives a thread up that waits for the context longer than it takes some
 /// kernels to compile. `open` makes a device, which may be more than one on an adapter.
 pub(crate) fn run<A, D: Send + Sync + 'static>(
+    at_once: usize,
     threads: usize,
     adapters: Vec<(String, A)>,
     expected: &[&str],
@@ -98,7 +99,7 @@ pub(crate) fn run<A, D: Send + Sync + 'static>(
         leave(2);
     }
     if keys.len() > 1 && !args.list {
-        leave(apart(&keys));
+        leave(apart(&keys, at_once));
     }
     let on_gl = keys.iter().all(|key| key.ends_with("-gl"));
     args.test_threads = args.test_threads.or(Some(if on_gl { 1 } else { threads }));
@@ -132,10 +133,11 @@ fn show_slowest(took: &Took) {
     println!("slowest: {}", slowest.collect::<Vec<_>>().join(", "));
 }
 
-/// Runs this program once for each adapter, all at the same time, and shows what each said when it is done. The exit code
+/// Runs this program once for each adapter, so many at the same time, and shows what each said when it is done. The exit code
 /// is that of the first that failed.
-fn apart(keys: &[&str]) -> i32 {
+fn apart(keys: &[&str], at_once: usize) -> i32 {
     let code = Mutex::new(0);
+    let left = Mutex::new(keys.iter());
     let run = |key: &str| {
         let this = std::env::current_exe().expect("this program has a path");
         let mut command = Command::new(this);
@@ -151,9 +153,13 @@ fn apart(keys: &[&str]) -> i32 {
         }
     };
     std::thread::scope(|scope| {
-        for key in keys {
-            let run = &run;
-            scope.spawn(move || run(key));
+        for _ in keys.iter().take(at_once) {
+            scope.spawn(|| {
+                let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+                while let Some(key) = next() {
+                    run(key);
+                }
+            });
         }
     });
     code.into_inner().unwrap_or_else(PoisonError::into_inner)
