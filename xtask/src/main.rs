@@ -476,18 +476,16 @@ mod tests {
         assert_eq!(parsed(""), Ok(options(Task::Help)));
         assert_eq!(parsed("demo --help"), Ok(options(Task::Help)));
         assert_eq!(parsed("demo"), Ok(options(Task::Demo)));
-        assert_eq!(parsed("test"), Ok(options(Task::Test(Tested::Library))));
-        assert_eq!(parsed("test core"), Ok(options(Task::Test(Tested::Core))));
-        assert_eq!(parsed("test burn"), Ok(options(Task::Test(Tested::Burn))));
-        assert_eq!(
-            parsed("test unfused"),
-            Ok(options(Task::Test(Tested::Unfused)))
-        );
-        assert_eq!(
-            parsed("test vulkan"),
-            Ok(options(Task::Test(Tested::Vulkan)))
-        );
-        assert_eq!(parsed("test web"), Ok(options(Task::Test(Tested::Web))));
+        for (line, tested) in [
+            ("test", Tested::Library),
+            ("test core", Tested::Core),
+            ("test burn", Tested::Burn),
+            ("test unfused", Tested::Unfused),
+            ("test vulkan", Tested::Vulkan),
+            ("test web", Tested::Web),
+        ] {
+            assert_eq!(parsed(line), Ok(options(Task::Test(tested))));
+        }
         assert_eq!(parsed("web"), Ok(options(Task::Web)));
         assert_eq!(parsed("kernels"), Ok(options(Task::Kernels)));
         assert_eq!(parsed("adapters"), Ok(options(Task::Adapters)));
