@@ -486,10 +486,18 @@ mod tests {
         ] {
             assert_eq!(parsed(line), Ok(options(Task::Test(tested))));
         }
-        assert_eq!(parsed("web"), Ok(options(Task::Web)));
-        assert_eq!(parsed("kernels"), Ok(options(Task::Kernels)));
-        assert_eq!(parsed("adapters"), Ok(options(Task::Adapters)));
-        assert_eq!(parsed("gpu-kit"), Ok(options(Task::GpuKit)));
+        for (line, task) in [
+            ("web", Task::Web),
+            ("kernels", Task::Kernels),
+            ("adapters", Task::Adapters),
+            ("gpu-kit", Task::GpuKit),
+        ] {
+            assert_eq!(parsed(line), Ok(options(task)), "{line}");
+        }
+    }
+
+    #[test]
+    fn options_of_commands() {
         let no_install = Options {
             install: false,
             ..options(Task::Demo)
