@@ -484,7 +484,7 @@ mod tests {
             ("test vulkan", Tested::Vulkan),
             ("test web", Tested::Web),
         ] {
-            assert_eq!(parsed(line), Ok(options(Task::Test(tested))));
+            assert_eq!(parsed(line), Ok(options(Task::Test(tested))), "{line}");
         }
         for (line, task) in [
             ("web", Task::Web),
