@@ -182,8 +182,8 @@ const LOOSE_ENDS: [Mistake; 3] = [
         name: "no_tail",
         chain: "",
         pass: Pass::Forward,
-        right: "if left >= 4u {",
-        wrong: "if left >= 0u {",
+        right: "if args.len - 4u * i < 4u {",
+        wrong: "if args.len - 4u * i < 0u {",
     },
     Mistake {
         name: "last_element_forgotten",
@@ -239,8 +239,8 @@ const LOOSE_HALVES: [Mistake; 2] = [
         name: "f16_neighbour_is_overwritten",
         chain: "",
         pass: Pass::Forward,
-        right: "y[o_y].y = (y[o_y].y & 0xffff0000u) | (r_y.y & 0xffffu);",
-        wrong: "y[o_y].y = r_y.y;",
+        right: "y[at].y = (y[at].y & 0xffff0000u) | e.z;",
+        wrong: "y[at].y = e.z;",
     },
     Mistake {
         name: "f16_last_element_forgotten",

@@ -7,7 +7,10 @@ use crate::chain::text::known_steps;
 use crate::error::{ChainError, Error};
 
 /// Beginnings of names that the kernels use themselves.
-const RESERVED: [&str; 7] = ["m", "act", "chain", "arg", "f32", "f16", "bf16"];
+const RESERVED: [&str; 15] = [
+    "m", "act", "chain", "arg", "f32", "f16", "bf16", "at", "bits", "word", "four", "pairs", "put",
+    "lane", "end",
+];
 
 impl Custom {
     /// An activation with these parameters and their defaults.

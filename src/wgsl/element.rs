@@ -2,16 +2,37 @@
 //! depends on how many operands there are.
 //!
 //! `fn element` takes the bits of what is loaded for each element, and values of what is held; everything in a kernel
-//! goes through it. `fn word(i)` loads, calls it for one element or four, and stores. Where a sweep holds values of a
+//! goes through it. `fn word(i)` loads, calls it for one element or four, and stores, by functions of shaders/slots. Where a sweep holds values of a
 //! channel, `fn hold` and `fn hold_sample` load them into `struct Held`; where gradients are summed, `word` returns
 //! `struct Terms`, `fn plus` adds two of them, and `fn put` stores one.
 
-use super::chain::{SECOND, arg, random};
+use super::chain::{SECOND, arg, random, scalar};
 use super::exact::Exact;
 use super::form::{Access, At, Form, Input, Output, Sweep};
-use super::places::{drawn, fetch, of_pairs, pairs, place, vec4};
 use crate::chain::Chain;
+use crate::chain::step::Function;
 use std::fmt::Write;
+
+/// `vec4(..)` of text for each of four lanes.
+pub(super) fn vec4(text: impl Fn(usize) -> String) -> String {
+    let lanes = [0, 1, 2, 3].map(text);
+    format!("vec4({})", lanes.join(", "))
+}
+
+/// What a random step makes of the bits that it drew.
+pub(super) fn drawn(chain: &Chain, index: usize) -> String {
+    let nodes = chain.nodes();
+    let step = nodes[index].step;
+    let function = match step.function() {
+        Function::Rrelu => "m_uniform",
+        _ => "m_keep",
+    };
+    let constants = step.scalars().into_iter();
+    let constants: String = constants
+        .map(|(p, _)| format!(", args.scalars.{}", scalar(index, p)))
+        .collect();
+    format!("{function}({}_bits{constants})", random(index))
+}
 
 /// What is generated for a form.
 pub(super) struct Element<'a> {
@@ -23,8 +44,6 @@ pub(super) struct Element<'a> {
     /// The random steps, as indices of nodes.
     pub(super) draws: &'a [usize],
     pub(super) has_scalars: bool,
-    /// The whole kernel's form, where `form` is that of one of its functions.
-    pub(super) whole: &'a Form,
     /// Where results in doubt are evaluated again.
     pub(super) exact: Option<Exact>,
 }
@@ -32,18 +51,6 @@ pub(super) struct Element<'a> {
 impl Element<'_> {
     pub(super) fn sweeps(&self) -> bool {
         self.form.sweep != Sweep::Each
-    }
-
-    pub(super) fn divides(&self) -> bool {
-        let divided = |input: &Input| input.at == At::Rows || input.at.is_of_channel();
-        let in_rows = |output: &Output| matches!(output.at, At::Rows | At::Ragged);
-        self.form.inputs.iter().any(divided) || self.form.outputs.iter().any(in_rows)
-    }
-
-    /// Whether elements are counted from the beginning of x: for channels and random numbers.
-    fn counts_elements(&self) -> bool {
-        let per_channel = |input: &Input| input.at.is_of_channel();
-        !self.draws.is_empty() || self.form.inputs.iter().any(per_channel)
     }
 
     /// Whether a sweep loads the input once for many words.
@@ -58,11 +65,6 @@ impl Element<'_> {
     /// Whether a sweep has four channels at once.
     pub(super) fn is_wide(&self) -> bool {
         matches!(self.form.sweep, Sweep::Columns(_)) && self.form.access == Access::Vec4
-    }
-
-    /// Whether an input has a value for each of the four elements of a word.
-    fn is_fourfold(&self, input: &Input) -> bool {
-        input.at == At::Channels || (self.is_wide() && self.is_held(input))
     }
 
     /// Whether an element has one result, the pass's.
@@ -82,40 +84,6 @@ impl Element<'_> {
             element.to_owned()
         } else {
             format!("{element}.{}", output.name)
-        }
-    }
-
-    /// The variable that an output is stored through.
-    pub(super) fn target<'b>(&'b self, output: &'b Output) -> &'b str {
-        match (output.beside, output.in_place) {
-            (Some(other), _) => self.target(&self.whole.outputs[other]),
-            (_, Some(input)) => &self.whole.inputs[self.whole.bound(input)].name,
-            _ => &output.name,
-        }
-    }
-
-    /// The variable that an input is loaded from.
-    pub(super) fn source<'b>(&'b self, input: &'b Input) -> &'b str {
-        match input.beside {
-            Some(other) => &self.form.inputs[other].name,
-            None => &input.name,
-        }
-    }
-
-    /// An input's value, or four, from `at_<name>` on, as bits.
-    fn bits_at(&self, input: &Input) -> String {
-        let Input {
-            name, dtype, at, ..
-        } = input;
-        if !self.is_fourfold(input) {
-            fetch(name, *dtype, &format!("at_{name}"), false)
-        } else if *at == At::Shared {
-            format!(
-                "vec4({})",
-                fetch(name, *dtype, &format!("(at_{name})"), false)
-            )
-        } else {
-            vec4(|lane| fetch(name, *dtype, &format!("(at_{name} + {lane}u)"), false))
         }
     }
 
@@ -256,21 +224,23 @@ impl Element<'_> {
             let Input { name, dtype, .. } = input;
             let (value, nan) = if self.is_wide() {
                 (
-                    vec4(|lane| format!("{dtype}_value(bits_{name}[{lane}])")),
-                    vec4(|lane| format!("select(0u, 1u, {dtype}_is_nan(bits_{name}[{lane}]))")),
+                    vec4(|lane| format!("{dtype}_value(b_{name}[{lane}])")),
+                    vec4(|lane| format!("select(0u, 1u, {dtype}_is_nan(b_{name}[{lane}]))")),
                 )
             } else {
                 (
-                    format!("{dtype}_value(bits_{name})"),
-                    format!("select(0u, 1u, {dtype}_is_nan(bits_{name}))"),
+                    format!("{dtype}_value(b_{name})"),
+                    format!("select(0u, 1u, {dtype}_is_nan(b_{name}))"),
                 )
             };
             let counts = self.counts(input).then(|| format!("    h.nan |= {nan};\n"));
             let nan = counts.unwrap_or_default();
-            format!(
-                "    let at_{name} = args.{name}{from};\n    let bits_{name} = {};\n    h.{name} = {value};\n{nan}",
-                self.bits_at(input)
-            )
+            let bits = match (self.is_wide(), input.at) {
+                (false, _) => format!("bits_{name}(args.{name}{from})"),
+                (true, At::Shared) => format!("vec4(bits_{name}(args.{name}))"),
+                (true, _) => format!("four_{name}(args.{name}{from})"),
+            };
+            format!("    let b_{name} = {bits};\n    h.{name} = {value};\n{nan}")
         };
         let of = |at: At, from: &str| -> String {
             let inputs = held.clone().filter(|input| input.at == at);
@@ -332,266 +302,168 @@ impl Element<'_> {
         _ = writeln!(out, "fn put(at: u32, sum: Terms) {{\n{lines}}}\n");
     }
 
-    /// `fn word(i)`: the i-th word, or element, or pair of elements.
+    /// `fn word(i)`: the i-th word, or element; of elements that share 32 bits, `fn one`, which slots/halves.wgsl calls.
     fn word(&self, out: &mut String) {
+        let mut outputs = self.form.outputs.iter();
+        if self.form.access == Access::Scalar && outputs.any(|output| output.dtype.size() < 4) {
+            self.one(out);
+            return;
+        }
+        if self.exact.is_some() {
+            Exact::again(self, out);
+        }
         let held = if self.sweeps() { ", held: Held" } else { "" };
-        let is_settled = self.is_settled();
         let returned = match self.form.sums.is_empty() {
-            true if is_settled => " -> u32",
+            true if self.is_settled() => " -> u32",
             true => "",
             false => " -> Terms",
         };
-        let small = self
-            .form
-            .outputs
-            .iter()
-            .any(|output| output.dtype.size() < 4);
-        let pairs = self.form.access == Access::Scalar && small;
-        if pairs {
-            self.one(out, "one", "element");
-            if self.exact.is_some() {
-                self.one(out, "again", "exactly");
-            }
-        }
         _ = writeln!(out, "fn word(i: u32{held}){returned} {{");
-        match self.form.access {
-            Access::Vec4 => self.word_of_four(out),
-            Access::Scalar if pairs && self.form.outputs[0].at == At::Ragged => self.ragged(out),
-            Access::Scalar if pairs => self.pair(out),
-            Access::Scalar => self.single(out),
-        }
-        if !self.form.sums.is_empty() {
-            self.return_terms(out);
-        }
-        if is_settled && self.form.whole {
-            out.push_str("    return open;\n");
-        }
-        out.push_str("}\n");
-        if is_settled {
-            Exact::settle(self, out);
-        }
-    }
-
-    /// The input that lies where this one does, if it is among those that are read here.
-    fn like<'i>(&self, input: &'i Input) -> Option<&'i str> {
-        let like = input.like.as_deref()?;
-        let mut inputs = self.form.inputs.iter();
-        inputs.any(|input| input.name == like).then_some(like)
-    }
-
-    /// Statements that find the place of what an input has for element `element`; none where it is held.
-    fn find(&self, out: &mut String, input: &Input, element: &str) {
-        let Input { name, at, .. } = input;
-        _ = match at {
-            At::Even | At::Odd => {
-                let place = pairs(name, input.dtype, element);
-                writeln!(out, "    let at_{name} = {place};")
-            }
-            At::Each | At::Rows | At::Ragged => {
-                let place = place(self.form, name, *at, element);
-                writeln!(out, "    let at_{name} = {place};")
-            }
-            _ if at.is_of_channel() && self.like(input).is_some() => {
-                let like = self.like(input).unwrap_or_default();
-                writeln!(
-                    out,
-                    "    let at_{name} = args.{name} + (at_{like} - args.{like});"
-                )
-            }
-            At::ChannelWords => {
-                let words = "args.words_NAME * \
-                             m_divide(first >> 2u, args.words_magic_NAME, args.words_shift_NAME)";
-                let words = words.replace("NAME", name);
-                writeln!(
-                    out,
-                    "    let at_{name} = args.{name} + (first >> 2u) - {words};"
-                )
-            }
-            At::Channel | At::Channels => {
-                let row = "m_divide(row_NAME, args.channels_magic_NAME, args.channels_shift_NAME)";
-                let rows = match input.has_periods {
-                    true => format!(
-                        "({row} - m_divide(first, args.period_magic_NAME, args.period_shift_NAME))"
-                    ),
-                    false => row.to_owned(),
-                };
-                let rows = rows.replace("NAME", name);
-                writeln!(
-                    out,
-                    "    let row_{name} = m_divide(first, args.inner_magic_{name}, args.inner_shift_{name});
-    let at_{name} = args.{name} + row_{name} - args.channels_{name} * {rows};"
-                )
-            }
-            At::Shared | At::Held | At::HeldSample => {
-                writeln!(out, "    let at_{name} = args.{name};")
-            }
-        };
-    }
-
-    /// The numbers that the random steps draw for four elements, of which `first` is one.
-    fn draw(&self, out: &mut String) {
-        // Each random step of the chain has an offset of its own, which is the counter's upper half.
-        let random = self.chain.map(Chain::draws).unwrap_or_default();
-        let mine = random.iter().enumerate();
-        for (offset, step) in mine.filter(|(_, step)| self.draws.contains(step)) {
-            let low = format!("args.offset_low + {offset}u");
-            let high = format!("args.offset_high + select(0u, 1u, {low} < args.offset_low)");
-            _ = writeln!(
-                out,
-                "    let draws_{} = m_philox(vec4(first >> 2u, 0u, {low}, {high}), vec2(args.seed_low, \
-                 args.seed_high));",
-                step + 1
-            );
-        }
-    }
-
-    /// Statements that load the words `w_<name>`, call `element` for each of their four, and store the words
-    /// `r_<name>`.
-    fn word_of_four(&self, out: &mut String) {
-        // What is swept always is.
-        let is_whole = self.form.whole || self.sweeps();
         if !self.sweeps() {
             let nothing = if self.is_settled() { " 0u" } else { "" };
             _ = writeln!(
                 out,
-                "    if 4u * i >= args.len {{\n        return{nothing};\n    }}"
+                "    if {}i >= args.len {{\n        return{nothing};\n    }}",
+                match self.form.access {
+                    Access::Vec4 => "4u * ",
+                    Access::Scalar => "",
+                }
             );
         }
-        self.load_words(out);
-        let first = if self.exact.is_some() { "f" } else { "e" };
-        for lane in 0..4 {
-            _ = writeln!(out, "    let {first}{lane} = element({});", self.lane(lane));
+        match self.exact {
+            Some(exact) => exact.word(self, out),
+            None => self.results(out, "element", &[], &[]),
         }
-        if let Some(exact) = self.exact {
-            exact.four(self, out);
+        if !self.form.sums.is_empty() {
+            self.return_terms(out);
         }
-        self.words_of_results(out);
-        if is_whole {
-            self.store_words(out, "    ");
-        } else {
-            self.store_end(out);
+        out.push_str("}\n");
+    }
+
+    /// Elements that are evaluated one by one, and stored in pairs.
+    fn one(&self, out: &mut String) {
+        let functions = [("one", "element"), ("again", "exactly")];
+        let exact = usize::from(self.exact.is_some());
+        for (name, function) in &functions[..=exact] {
+            _ = writeln!(out, "fn {name}(i: u32) -> u32 {{");
+            self.load(out);
+            let result = format!("{function}({})", self.lane(0));
+            let result = self.output(&result, &self.form.outputs[0]);
+            _ = writeln!(out, "    return {result};\n}}\n");
         }
     }
 
-    /// Statements that load the words `w_<name>`, and draw.
-    pub(super) fn load_words(&self, out: &mut String) {
-        if self.counts_elements() {
-            out.push_str("    let first = args.start + 4u * i;\n");
+    /// Statements that load a word or an element, call a function of one element, and store what it returns. It takes its part
+    /// of each of `words` too, and all of `more`.
+    pub(super) fn results(&self, out: &mut String, function: &str, words: &[&str], more: &[&str]) {
+        self.load(out);
+        for lane in 0..self.lanes() {
+            let part = self.part(lane);
+            let words = words.iter().map(|word| format!("{word}{part}"));
+            let more = more.iter().map(ToString::to_string);
+            let all = std::iter::once(self.lane(lane)).chain(words).chain(more);
+            let all: Vec<_> = all.filter(|text| !text.is_empty()).collect();
+            _ = writeln!(out, "    let e{lane} = {function}({});", all.join(", "));
         }
+        self.store(out);
+    }
+
+    /// Elements in a word.
+    pub(super) fn lanes(&self) -> usize {
+        match self.form.access {
+            Access::Vec4 => 4,
+            Access::Scalar => 1,
+        }
+    }
+
+    /// What picks a lane's part of a word's value.
+    pub(super) fn part(&self, lane: usize) -> String {
+        match self.form.access {
+            Access::Vec4 => format!("[{lane}]"),
+            Access::Scalar => String::new(),
+        }
+    }
+
+    /// Statements that load what four elements are made of, or one, as `w_<name>`, and draw.
+    pub(super) fn load(&self, out: &mut String) {
         for input in self.form.inputs.iter().filter(|input| !self.is_held(input)) {
             let name = &input.name;
-            if input.beside.is_none() {
-                self.find(out, input, "i");
-            }
-            let word = match input.at {
-                At::Each | At::Rows | At::ChannelWords => format!("{name}[at_{name}]"),
-                At::Even | At::Odd => {
-                    self.load_pairs(out, input);
-                    of_pairs(self.source(input), input)
-                }
-                _ => self.bits_at(input),
+            let pairs = self.form.memory(input);
+            let word = match (self.form.access, input.at) {
+                (Access::Scalar, _) => format!("bits_{name}(at_{name}(i))"),
+                (_, At::Even) => format!("p_{pairs}.even"),
+                (_, At::Odd) => format!("p_{pairs}.odd"),
+                _ => format!("word_{name}(i)"),
             };
+            if word == format!("p_{name}.even") || word == format!("p_{name}.odd") {
+                _ = writeln!(out, "    let p_{name} = pairs_{name}(i);");
+            }
             _ = writeln!(out, "    let w_{name} = {word};");
         }
-        self.draw(out);
-    }
-
-    /// Statements that join four results to the words `r_<name>`, and say where these are stored.
-    pub(super) fn words_of_results(&self, out: &mut String) {
-        for output in &self.form.outputs {
-            let Output {
-                name, dtype, at, ..
-            } = output;
-            let [a, b, c, d] = ["e0", "e1", "e2", "e3"].map(|e| self.output(e, output));
-            let alternates = matches!(at, At::Even | At::Odd);
-            let result = if dtype.size() == 4 || alternates {
-                format!("vec4({a}, {b}, {c}, {d})")
-            } else {
-                format!("vec2({a} | ({b} << 16u), {c} | ({d} << 16u))")
-            };
-            let place = match alternates {
-                true => pairs(name, *dtype, "i"),
-                false => place(self.form, name, *at, "i"),
-            };
-            _ = writeln!(
-                out,
-                "    let r_{name} = {result};\n    let o_{name} = {place};"
-            );
+        if !self.draws.is_empty() {
+            out.push_str("    let first = args.start + WIDTH * i;\n");
+        }
+        let random = self.chain.map(Chain::draws).unwrap_or_default();
+        let mine = random.iter().enumerate();
+        for (offset, step) in mine.filter(|(_, step)| self.draws.contains(step)) {
+            _ = writeln!(out, "    let draws_{} = draw(first, {offset}u);", step + 1);
         }
     }
 
-    /// Loads the words of four pairs, once for both operands.
-    fn load_pairs(&self, out: &mut String, input: &Input) {
-        let name = &input.name;
-        if input.beside.is_none() {
-            _ = writeln!(out, "    let low_{name} = {name}[at_{name}];");
-            if input.dtype.size() == 4 {
-                _ = writeln!(out, "    let high_{name} = {name}[at_{name} + 1u];");
-            }
-        }
-    }
-
-    /// What `element` is called with for one of a word's four.
+    /// What `element` is called with for one of a word's lanes.
     pub(super) fn lane(&self, lane: usize) -> String {
-        self.lane_bits(lane).join(", ")
-    }
-
-    /// The same one by one.
-    pub(super) fn lane_bits(&self, lane: usize) -> Vec<String> {
-        let bits = |input: &Input| {
-            let name = &input.name;
-            match (self.is_held(input), input.at, input.dtype.size(), lane) {
-                (true, ..) if self.is_wide() => format!("held.{name}[{lane}]"),
-                (true, ..) => format!("held.{name}"),
-                (_, At::Channels | At::Even | At::Odd, ..) => format!("w_{name}[{lane}]"),
-                (_, At::Shared | At::Channel | At::Held | At::HeldSample, ..) => {
-                    format!("w_{name}")
-                }
-                (.., 4, _) => format!("w_{name}[{lane}]"),
-                (.., 0 | 2) => format!("w_{name}[{}] & 0xffffu", lane / 2),
-                _ => format!("w_{name}[{}] >> 16u", lane / 2),
-            }
+        let part = self.part(lane);
+        let held = if self.is_wide() { part.as_str() } else { "" };
+        let bits = |input: &Input| match self.is_held(input) {
+            true => format!("held.{}{held}", input.name),
+            false => format!("w_{}{part}", input.name),
         };
         let mut all: Vec<_> = self.form.inputs.iter().map(bits).collect();
+        let drawn = match self.form.access {
+            Access::Vec4 => part.as_str(),
+            Access::Scalar => "[first & 3u]",
+        };
         let draws = self.draws.iter();
-        all.extend(draws.map(|step| format!("draws_{}[{lane}]", step + 1)));
-        if self.holds() {
-            all.push(match self.is_wide() {
-                true => format!("held.nan[{lane}]"),
-                false => "held.nan".into(),
-            });
-        }
-        all
+        all.extend(draws.map(|step| format!("draws_{}{drawn}", step + 1)));
+        all.extend(self.holds().then(|| format!("held.nan{held}")));
+        all.join(", ")
     }
 
-    /// A function that loads an element and returns what another one makes of it.
-    fn one(&self, out: &mut String, name: &str, function: &str) {
-        _ = writeln!(out, "fn {name}(e: u32) -> u32 {{");
-        let bits = self.load_bits(out, "e");
-        let result = self.output(&format!("{function}({bits})"), &self.form.outputs[0]);
-        _ = writeln!(out, "    return {result};\n}}\n");
-    }
-
-    /// Statements that find one element, an identifier. Returns what `element` is called with.
-    pub(super) fn load_bits(&self, out: &mut String, element: &str) -> String {
-        if self.counts_elements() {
-            _ = writeln!(out, "    let first = args.start + {element};");
-        }
-        let mut bits = Vec::new();
-        for input in &self.form.inputs {
-            let name = &input.name;
-            if self.is_held(input) {
-                bits.push(format!("held.{name}"));
-                continue;
+    /// Statements that store the results `e0` to `e3`, or `e0`.
+    fn store(&self, out: &mut String) {
+        for (index, output) in self.form.outputs.iter().enumerate() {
+            let word = |output: &Output| match self.form.access {
+                Access::Vec4 => vec4(|lane| self.output(&format!("e{lane}"), output)),
+                Access::Scalar => self.output("e0", output),
+            };
+            let mut words = vec![word(output)];
+            words.extend(self.form.other_of_pairs(index).map(word));
+            if output.at == At::Odd {
+                words.reverse();
             }
-            self.find(out, input, element);
-            let is_atomic = self.whole.is_atomic(name);
-            bits.push(fetch(name, input.dtype, &format!("at_{name}"), is_atomic));
+            if output.beside.is_none() {
+                _ = writeln!(out, "    put_{}(i, {});", output.name, words.join(", "));
+            }
         }
-        self.draw(out);
-        let draws = self.draws.iter();
-        bits.extend(draws.map(|step| format!("draws_{}[first & 3u]", step + 1)));
-        bits.extend(self.holds().then(|| "held.nan".into()));
-        bits.join(", ")
+    }
+
+    /// What a word adds to each sum.
+    fn return_terms(&self, out: &mut String) {
+        let bit = |nan: &str| format!("select(0u, 1u, {nan})");
+        let lanes = |field: &str| [0, 1, 2, 3].map(|lane| format!("e{lane}.{field}"));
+        let wide = self.is_wide();
+        let term = |field: &str| match (self.form.access, wide) {
+            (Access::Scalar, _) => format!("e0.{field}"),
+            (_, true) => format!("vec4({})", lanes(field).join(", ")),
+            (_, false) => format!("(e0.{field} + e1.{field}) + (e2.{field} + e3.{field})"),
+        };
+        let sums = self.form.sums.iter();
+        let mut terms: Vec<_> = sums.map(|name| term(&format!("sum_{name}"))).collect();
+        terms.push(match (self.form.access, wide) {
+            (Access::Scalar, _) => bit("e0.nan"),
+            (_, true) => format!("vec4({})", lanes("nan").map(|nan| bit(&nan)).join(", ")),
+            (_, false) => bit(&lanes("nan").join(" | ")),
+        });
+        _ = writeln!(out, "    return Terms({});", terms.join(", "));
     }
 }

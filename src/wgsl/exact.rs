@@ -7,10 +7,9 @@
 //! (shaders/sweep/each_settled.wgsl), wherever operands lie in words, one element behind the other.
 
 use super::chain::scalar;
-use super::element::Element;
+use super::element::{Element, vec4};
 use super::files::Text;
-use super::form::{Access, At, Body, Form, Sweep};
-use super::places::place;
+use super::form::{Access, At, Body, Form, Input, Sweep};
 use super::stubs::shader;
 use crate::act::Activation;
 use crate::chain::Chain;
@@ -114,7 +113,7 @@ impl Exact {
         let (form, parameters) = (element.form, element.parameters());
         let dtype = form.outputs[0].dtype;
         let values = form.inputs.iter().map(|input| {
-            let super::form::Input { name, dtype, .. } = input;
+            let Input { name, dtype, .. } = input;
             format!("    let {name} = {dtype}_value({name}_bits);\n")
         });
         let values: String = values.collect();
@@ -160,92 +159,36 @@ impl Exact {
         );
     }
 
-    /// `fn settle`, which evaluates one of a word's four elements again.
-    pub(super) fn settle(element: &Element<'_>, out: &mut String) {
+    /// Statements of a word whose elements may be in doubt: those are evaluated again, or, behind all words, `open` says which
+    /// they are.
+    pub(super) fn word(self, element: &Element<'_>, out: &mut String) {
         let form = element.form;
-        out.push_str(
-            "// Evaluates an element of the i-th word again.\nfn settle(i: u32, lane: u32) {\n",
-        );
-        let mut names = Vec::new();
-        for input in &form.inputs {
-            let (name, source) = (&input.name, element.source(input));
-            _ = writeln!(
+        element.load(out);
+        let found = vec4(|lane| format!("element({})", element.lane(lane)));
+        let put = format!("put_{}", form.outputs[0].name);
+        _ = match (self.is_behind, form.whole) {
+            (false, _) => writeln!(out, "    {put}(i, settled(i, {found}) & vec4(0xffffu));"),
+            (true, whole) => writeln!(
                 out,
-                "    let w_{name} = {source}[{}];\n    let {name}_bits = (w_{name}[lane >> 1u] >> (16u * (lane & \
-                 1u))) & 0xffffu;",
-                place(form, name, At::Each, "i")
-            );
-            names.push(format!("{name}_bits"));
-        }
-        let output = &form.outputs[0];
-        let (name, target) = (&output.name, element.target(output));
-        _ = writeln!(
-            out,
-            "    let exact = exactly({});\n    let at = {};\n    let shift = 16u * (lane & 1u);\n    let kept = \
-             {target}[at];\n    let changed = (kept & vec2(0xffff0000u >> shift)) | vec2(exact << shift);\n    {target}[at] = \
-             select(kept, changed, vec2(0u, 1u) == vec2(lane >> 1u));\n}}\n",
-            names.join(", "),
-            place(form, name, At::Each, "i")
-        );
+                "    let e = {found};\n    {put}(i, e & vec4(0xffffu));\n    return {};",
+                if whole {
+                    "doubts(e)"
+                } else {
+                    "doubts_before_end(i, e)"
+                }
+            ),
+        };
     }
 
-    /// Statements that evaluate those of four elements `f0` to `f3` again that are in doubt: `e0` to `e3`.
-    pub(super) fn four(self, element: &Element<'_>, out: &mut String) {
-        out.push_str(
-            "    var e = vec4(f0, f1, f2, f3);\n    let doubts = e >> vec4(16u);\n    \
-             var open = doubts.x | (doubts.y << 1u) | (doubts.z << 2u) | (doubts.w << 3u);\n",
-        );
-        if !self.is_behind {
-            Self::beside(element, out);
-        } else if !element.form.whole {
-            // What is behind the operand's end is nobody's.
-            out.push_str("    open &= (1u << min(args.len - 4u * i, 4u)) - 1u;\n");
-        }
-        for (lane, part) in ["x", "y", "z", "w"].into_iter().enumerate() {
-            _ = writeln!(out, "    let e{lane} = e.{part} & 0xffffu;");
-        }
-    }
-
-    /// The loop over those of a word's elements that are in doubt.
-    fn beside(element: &Element<'_>, out: &mut String) {
-        let mut body = String::from("            let lane = countTrailingZeros(open);\n");
-        let lanes = [0, 1, 2, 3].map(|lane| element.lane_bits(lane));
-        let mut names = Vec::new();
-        for (index, input) in element.form.inputs.iter().enumerate() {
-            let bits = lanes.each_ref().map(|lane| lane[index].as_str()).join(", ");
-            _ = writeln!(
-                body,
-                "            let {}_bits = vec4({bits})[lane];",
-                input.name
-            );
-            names.push(format!("{}_bits", input.name));
-        }
-        _ = writeln!(
-            body,
-            "            let exact = exactly({});\n            e = select(e, vec4(exact), vec4(0u, 1u, 2u, 3u) == vec4(lane));",
-            names.join(", ")
-        );
-        Self::while_open(&body, out);
-    }
-
-    /// A loop that executes statements once for each bit of `open`, the lowest first, and drops it.
-    fn while_open(body: &str, out: &mut String) {
-        _ = writeln!(
-            out,
-            "    loop {{\n        if open != 0u {{\n{body}        }}\n        continuing {{\n            open &= open - 1u;\n            \
-             break if open == 0u;\n        }}\n    }}"
-        );
-    }
-
-    /// Statements that evaluate those of the elements `e` and `e + 1`, the two of `pair`, again that are in doubt: in one loop,
-    /// since DX12's compilers put all of `again` in the place of each call, and processors go through a loop that no lane
-    /// needs.
-    pub(super) fn pair(out: &mut String) {
-        out.push_str("    var open = (pair.x >> 16u) | ((pair.y >> 16u) << 1u);\n");
-        let body = "            let half = countTrailingZeros(open);
-            pair = select(pair, vec2(again(e + half)), vec2(0u, 1u) == vec2(half));
-";
-        Self::while_open(body, out);
+    /// `fn again`, which evaluates an element of the i-th word once more.
+    pub(super) fn again(element: &Element<'_>, out: &mut String) {
+        _ = writeln!(out, "fn again(i: u32, lane: u32) -> u32 {{");
+        element.load(out);
+        let inputs = element.form.inputs.iter();
+        let bits: Vec<_> = inputs
+            .map(|input| format!("w_{}[lane]", input.name))
+            .collect();
+        _ = writeln!(out, "    return exactly({});\n}}\n", bits.join(", "));
     }
 }
 

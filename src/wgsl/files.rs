@@ -11,216 +11,10 @@
 //! - a line that ends in `//#if N >= 3` is there only where that is so of what Rust has set; `==` and `<` can stand in place
 //!   of `>=`, and `&` joins conditions.
 //!
-//! A file may be taken under other names ([`Text::file_as`]): `it` in it, alone or as the beginning of a name, is what
-//! Rust says. What nothing in the text uses is left out.
+//! A file may be taken under other names ([`Text::file_as`]): `it` in it, alone or as the beginning or the end of a
+//! name, is what Rust says. What nothing in the text uses is left out.
 
-use super::stubs::shader;
-
-macro_rules! files {
-    ($($name:literal),+ $(,)?) => {
-        &[$(($name, shader!(concat!("../../shaders/", $name)))),+]
-    };
-}
-
-/// The files that can be used by name; activations' are in the list of activations.
-pub(super) const FILES: &[(&str, &str)] = files![
-    "io/bf16.wgsl",
-    "io/f16.wgsl",
-    "io/f32.wgsl",
-    "io/elements.wgsl",
-    "io/elements_16.wgsl",
-    "io/elements_16_written.wgsl",
-    "io/elements_32.wgsl",
-    "io/elements_32_written.wgsl",
-    "io/words.wgsl",
-    "io/words_16.wgsl",
-    "io/words_16_written.wgsl",
-    "io/words_32.wgsl",
-    "io/words_32_written.wgsl",
-    "layers/dynamic_relu/at_place.wgsl",
-    "layers/dynamic_relu/bends_step.wgsl",
-    "layers/dynamic_relu/coefficient.wgsl",
-    "layers/dynamic_relu/dq_step.wgsl",
-    "layers/dynamic_relu/drelu.wgsl",
-    "layers/dynamic_relu/dx.wgsl",
-    "layers/dynamic_relu/factors.wgsl",
-    "layers/dynamic_relu/form.wgsl",
-    "layers/dynamic_relu/forward.wgsl",
-    "layers/dynamic_relu/held.wgsl",
-    "layers/dynamic_relu/lines.wgsl",
-    "layers/dynamic_relu/lines_put.wgsl",
-    "layers/dynamic_relu/logits.wgsl",
-    "layers/dynamic_relu/relu.wgsl",
-    "layers/dynamic_relu/shares_step.wgsl",
-    "layers/dynamic_relu/softmax.wgsl",
-    "layers/dynamic_relu/spatial_dx.wgsl",
-    "layers/dynamic_relu/spatial_forward.wgsl",
-    "layers/dynamic_relu/spatial_sums.wgsl",
-    "layers/dynamic_relu/spot.wgsl",
-    "layers/dynamic_relu/spot_backward.wgsl",
-    "layers/dynamic_relu/sums.wgsl",
-    "layers/dynamic_relu/terms.wgsl",
-    "layers/frelu/bias.wgsl",
-    "layers/frelu/bias_gradient_eval.wgsl",
-    "layers/frelu/bias_gradient_none.wgsl",
-    "layers/frelu/bias_gradient_plain.wgsl",
-    "layers/frelu/bias_gradient_train.wgsl",
-    "layers/frelu/bias_none.wgsl",
-    "layers/frelu/bn_gradients.wgsl",
-    "layers/frelu/bn_gradients_none.wgsl",
-    "layers/frelu/channel_sum.wgsl",
-    "layers/frelu/columns.wgsl",
-    "layers/frelu/dx.wgsl",
-    "layers/frelu/forward.wgsl",
-    "layers/frelu/four_channels.wgsl",
-    "layers/frelu/held.wgsl",
-    "layers/frelu/join_moments.wgsl",
-    "layers/frelu/lanes.wgsl",
-    "layers/frelu/load.wgsl",
-    "layers/frelu/load_columns.wgsl",
-    "layers/frelu/load_words.wgsl",
-    "layers/frelu/moments.wgsl",
-    "layers/frelu/nchw.wgsl",
-    "layers/frelu/nhwc.wgsl",
-    "layers/frelu/norm.wgsl",
-    "layers/frelu/norm_eval.wgsl",
-    "layers/frelu/norm_gradients.wgsl",
-    "layers/frelu/norm_none.wgsl",
-    "layers/frelu/norm_train.wgsl",
-    "layers/frelu/one_channel.wgsl",
-    "layers/frelu/one_window.wgsl",
-    "layers/frelu/patch.wgsl",
-    "layers/frelu/slope.wgsl",
-    "layers/frelu/slopes_of_columns.wgsl",
-    "layers/frelu/slopes_of_words.wgsl",
-    "layers/frelu/split.wgsl",
-    "layers/frelu/statistics.wgsl",
-    "layers/frelu/strip.wgsl",
-    "layers/frelu/sums.wgsl",
-    "layers/frelu/sums_of_all.wgsl",
-    "layers/frelu/sums_of_norms.wgsl",
-    "layers/frelu/sums_of_windows.wgsl",
-    "layers/frelu/two_windows.wgsl",
-    "layers/frelu/window.wgsl",
-    "layers/frelu/window_gradients.wgsl",
-    "layers/frelu/window_put.wgsl",
-    "layers/frelu/words.wgsl",
-    "layers/lanes.wgsl",
-    "layers/meta_acon/beta.wgsl",
-    "layers/meta_acon/dq_step.wgsl",
-    "layers/meta_acon/dx.wgsl",
-    "layers/meta_acon/each_element.wgsl",
-    "layers/meta_acon/each_word.wgsl",
-    "layers/meta_acon/forward.wgsl",
-    "layers/meta_acon/held.wgsl",
-    "layers/meta_acon/terms.wgsl",
-    "layers/partial_sum.wgsl",
-    "layers/pooled/channel_gradient.wgsl",
-    "layers/pooled/dmeans.wgsl",
-    "layers/pooled/elements.wgsl",
-    "layers/pooled/four.wgsl",
-    "layers/pooled/four_planes_map.wgsl",
-    "layers/pooled/four_planes_sums.wgsl",
-    "layers/pooled/four_written.wgsl",
-    "layers/pooled/in_places.wgsl",
-    "layers/pooled/in_planes.wgsl",
-    "layers/pooled/means.wgsl",
-    "layers/pooled/means_step.wgsl",
-    "layers/pooled/one.wgsl",
-    "layers/pooled/one_written.wgsl",
-    "layers/pooled/place_map.wgsl",
-    "layers/pooled/place_sums.wgsl",
-    "layers/pooled/plane_map.wgsl",
-    "layers/pooled/plane_sums.wgsl",
-    "layers/pooled/power.wgsl",
-    "layers/pooled/values.wgsl",
-    "layers/pooled/words_of_channels.wgsl",
-    "layers/pooled/words_of_places.wgsl",
-    "layers/small/dense.wgsl",
-    "layers/small/dense_backward.wgsl",
-    "layers/small/keep.wgsl",
-    "layers/small/norm.wgsl",
-    "layers/small/norm_backward.wgsl",
-    "layers/small/norm_evaluation.wgsl",
-    "layers/small/norm_training.wgsl",
-    "layers/small/sum.wgsl",
-    "layers/small/zero.wgsl",
-    "math/acon.wgsl",
-    "math/divide.wgsl",
-    "math/exp.wgsl",
-    "math/expm1.wgsl",
-    "math/ldexp.wgsl",
-    "math/log.wgsl",
-    "math/log1p.wgsl",
-    "math/nan.wgsl",
-    "math/normal.wgsl",
-    "math/philox.wgsl",
-    "math/sigmoid.wgsl",
-    "math/sign.wgsl",
-    "math/sin.wgsl",
-    "rows/added.wgsl",
-    "rows/alone.wgsl",
-    "rows/backward.wgsl",
-    "rows/backward_from_y.wgsl",
-    "rows/both_sums.wgsl",
-    "rows/causal.wgsl",
-    "rows/elements.wgsl",
-    "rows/exp.wgsl",
-    "rows/exponentials.wgsl",
-    "rows/few_lanes.wgsl",
-    "rows/forward.wgsl",
-    "rows/hardmax.wgsl",
-    "rows/held_backward.wgsl",
-    "rows/held_backward_from_y.wgsl",
-    "rows/held_forward.wgsl",
-    "rows/held_gradients.wgsl",
-    "rows/held_statistics.wgsl",
-    "rows/held_turns.wgsl",
-    "rows/lane_counts.wgsl",
-    "rows/lanes.wgsl",
-    "rows/largest.wgsl",
-    "rows/layer_norm.wgsl",
-    "rows/log_softmax.wgsl",
-    "rows/many_lanes.wgsl",
-    "rows/mean_square.wgsl",
-    "rows/once.wgsl",
-    "rows/online_statistics.wgsl",
-    "rows/place.wgsl",
-    "rows/rms_norm.wgsl",
-    "rows/row_sums.wgsl",
-    "rows/seen.wgsl",
-    "rows/softmax.wgsl",
-    "rows/statistics.wgsl",
-    "rows/strip.wgsl",
-    "rows/strip_back.wgsl",
-    "rows/strip_forward.wgsl",
-    "rows/strip_from_y.wgsl",
-    "rows/strip_held.wgsl",
-    "rows/strip_put.wgsl",
-    "rows/sum_of_gradients.wgsl",
-    "rows/sum_of_products.wgsl",
-    "rows/turns.wgsl",
-    "rows/words.wgsl",
-    "sweep/column_sums.wgsl",
-    "sweep/column_words.wgsl",
-    "sweep/columns.wgsl",
-    "sweep/each.wgsl",
-    "sweep/each_settled.wgsl",
-    "sweep/finish.wgsl",
-    "sweep/lanes.wgsl",
-    "sweep/row_sums.wgsl",
-    "sweep/rows.wgsl",
-    "wide/acon.wgsl",
-    "wide/bf16.wgsl",
-    "wide/bits.wgsl",
-    "wide/exp.wgsl",
-    "wide/f16.wgsl",
-    "wide/fixed.wgsl",
-    "wide/log.wgsl",
-    "wide/normal.wgsl",
-    "wide/sin.wgsl",
-    "wide/wide.wgsl",
-];
+use super::listed::FILES;
 
 /// Text under construction, and the names of the files in it.
 #[derive(Clone, Debug, Default)]
@@ -268,7 +62,7 @@ impl Text {
     }
 
     /// Appends a file under other names: each pair is a name in the file, and what stands in its place, where it is
-    /// a whole name, or the beginning of one before `_`. A name in capitals, or with a capital before another, is
+    /// a whole name, or the beginning of one before `_`; `it` may be the end of one too. A name in capitals, or with a capital before another, is
     /// replaced likewise.
     pub(crate) fn file_as(&mut self, name: &str, names: &[(&str, &str)]) {
         self.used(name, names)
@@ -477,7 +271,7 @@ fn with_places(line: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// What a token becomes, where it is one of the names, or begins with one.
+/// What a token becomes, where it is one of the names, or begins or ends with one.
 fn other_name(token: &str, names: &[(&str, &str)]) -> Option<String> {
     let capital = |name: &str| {
         let (first, rest) = name.split_at(1);
@@ -488,6 +282,10 @@ fn other_name(token: &str, names: &[(&str, &str)]) -> Option<String> {
         let is_name = rest.chars().next().is_none_or(may_follow);
         is_name.then(|| to + rest)
     };
+    let behind = |from: &str, to: &str| {
+        let rest = token.strip_suffix("_it").filter(|_| from == "it")?;
+        Some(format!("{rest}_{to}"))
+    };
     names.iter().find_map(|(from, to)| {
         instead(from, (*to).to_owned(), |c| c == '_')
             .or_else(|| {
@@ -496,6 +294,7 @@ fn other_name(token: &str, names: &[(&str, &str)]) -> Option<String> {
                 })
             })
             .or_else(|| instead(&capital(from), capital(to), |c| c.is_ascii_uppercase()))
+            .or_else(|| behind(from, to))
     })
 }
 
@@ -551,8 +350,8 @@ mod tests {
 
     #[test]
     fn names_are_replaced() {
-        let text = "fn it_load(i: u32) -> It { return ITEMS[it_at + i] + IT_N * it.it; } struct ItRow { Items: Iti }";
-        let wide = "fn wide_load(i: u32) -> Wide { return ITEMS[wide_at + i] + WIDE_N * wide.wide; } struct WideRow { Items: Iti }";
+        let text = "fn it_load(i: u32) -> It { return ITEMS[it_at + i] + IT_N * it.it + at_it + fit + bit_; } struct ItRow { Items: Iti }";
+        let wide = "fn wide_load(i: u32) -> Wide { return ITEMS[wide_at + i] + WIDE_N * wide.wide + at_wide + fit + bit_; } struct WideRow { Items: Iti }";
         assert_eq!(renamed(text, &[("it", "wide")]), wide);
         let text = "// Of it, `it`.\nlet a = it; // it\nlet b = 1; //#if IT_N >= 3";
         let wide = "// Of it, `wide`.\nlet a = wide; // it\nlet b = 1; //#if WIDE_N >= 3";

@@ -47,11 +47,6 @@ impl At {
     pub(crate) fn is_of_channel(self) -> bool {
         matches!(self, At::Channel | At::Channels | At::ChannelWords)
     }
-
-    /// Whether its elements lie in rows with gaps between them.
-    pub(super) fn has_rows(self) -> bool {
-        matches!(self, At::Rows | At::Ragged)
-    }
 }
 
 /// An operand that is read.
@@ -220,6 +215,28 @@ impl Form {
     /// The input, by index, in whose binding an input's elements are.
     pub(crate) fn bound(&self, input: usize) -> usize {
         self.inputs[input].beside.unwrap_or(input)
+    }
+
+    /// The variable that an output is stored through.
+    pub(super) fn target<'a>(&'a self, output: &'a Output) -> &'a str {
+        match (output.beside, output.in_place) {
+            (Some(other), _) => self.target(&self.outputs[other]),
+            (_, Some(input)) => &self.inputs[self.bound(input)].name,
+            _ => &output.name,
+        }
+    }
+
+    /// The output that alternates with one, and is stored along with it.
+    pub(super) fn other_of_pairs(&self, index: usize) -> Option<&Output> {
+        let mut others = self.outputs.iter();
+        others.find(|other| other.beside == Some(index))
+    }
+
+    /// The variable that an input is loaded from.
+    pub(super) fn memory<'a>(&'a self, input: &'a Input) -> &'a str {
+        input
+            .beside
+            .map_or(&input.name, |other| &self.inputs[other].name)
     }
 
     /// The outputs with a binding of their own.

@@ -6,6 +6,7 @@ use super::exact::Exact;
 use super::files::Text;
 use super::form::{Access, Args, At, Body, Form, RowArgs, Strips, Sweep, SweepArgs, fields};
 use super::rows::{self, RowText};
+use super::slots::slots;
 use crate::tensor::dtype::DType;
 use std::fmt::Write;
 
@@ -37,32 +38,25 @@ pub(crate) fn kernel(body: Body<'_>, form: &Form) -> String {
         },
         draws: &draws,
         has_scalars,
-        whole: form,
         exact,
     };
-    if element.divides() {
-        text.file("math/divide.wgsl");
-    }
     let sweeps = form.sweep != Sweep::Each;
     let args = Args {
         random: (!draws.is_empty()).then_some([0; 4]),
         sweep: sweeps.then(SweepArgs::default),
         ..Args::default()
     };
-    let mut own = arguments(form, &args, has_scalars);
+    text.push(&arguments(form, &args, has_scalars));
+    slots(&mut text, form, exact.is_some());
+    let mut own = String::new();
     element.write(&mut own);
-    if sweeps {
-        let width = match form.access {
-            Access::Vec4 => 4,
-            Access::Scalar => 1,
-        };
-        _ = writeln!(own, "\nconst WIDTH: u32 = {width}u; // Elements in a word.");
-        if let Sweep::Columns(words) = form.sweep {
-            _ = writeln!(
-                own,
-                "const WORDS: u32 = {words}u; // Words of a sample that an invocation has."
-            );
-        }
+    let width = element.lanes();
+    _ = writeln!(own, "\nconst WIDTH: u32 = {width}u; // Elements in a word.");
+    if let Sweep::Columns(words) = form.sweep {
+        _ = writeln!(
+            own,
+            "const WORDS: u32 = {words}u; // Words of a sample that an invocation has."
+        );
     }
     text.push(&own);
     text.file(entry_point(form, &element));
@@ -108,12 +102,14 @@ fn over_rows(body: Body<'_>, form: &Form, strips: Strips) -> String {
         rows: Some(RowArgs::default()),
         ..Args::default()
     };
-    let mut own = arguments(form, &args, has_scalars);
+    text.push(&arguments(form, &args, has_scalars));
+    slots(&mut text, form, false);
     let element = RowText {
         form,
         code: &code,
         has_scalars,
     };
+    let mut own = String::new();
     element.write(&mut own);
     text.file("math/divide.wgsl");
     text.file("rows/added.wgsl");
@@ -139,6 +135,7 @@ fn chain_function(
     }
     if !draws.is_empty() {
         text.file("math/philox.wgsl");
+        text.file("slots/draw.wgsl");
     }
     chain::rooms(text, chain);
     let has_scalars = chain::scalars(text, chain);

@@ -13,12 +13,12 @@ mod items;
 mod kernel;
 #[cfg(test)]
 mod lint;
-mod places;
+mod listed;
 mod printed;
 mod row_gradients;
 mod rows;
+mod slots;
 mod steps;
-mod stores;
 mod stubs;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -41,13 +41,14 @@ impl RowText<'_> {
             true => (
                 "i: u32, column: u32, old: ColumnSums, dz: V, value: V, lost: bool, nan: bool",
                 &["dz", "value"][..],
-                "lost, nan",
+                &["lost", "nan"][..],
             ),
-            false => ("i: u32, dz: V, nan: bool", &["dz"][..], "nan"),
+            false => ("i: u32, dz: V, nan: bool", &["dz"][..], &["nan"][..]),
         };
         let returned = if from_x { " -> Put" } else { "" };
         _ = writeln!(out, "fn back({parameters}){returned} {{");
-        self.store(out, &phase, "back_one", each, all);
+        let element = self.element(&phase);
+        element.results(out, "back_one", each, all);
         if from_x {
             self.add_up(out);
         }

@@ -2,10 +2,9 @@
 //! work is in shaders/rows.
 
 use super::chain::{ChainCode, arg, rooms, scalar, scalars};
-use super::element::Element;
+use super::element::{Element, drawn};
 use super::files::Text;
 use super::form::{Access, Form, Input, Output, Strips, Sweep};
-use super::places::{drawn, place};
 use crate::chain::Chain;
 use crate::chain::row::{Row, RowPlace};
 use crate::pass::Pass;
@@ -100,6 +99,7 @@ pub(super) fn functions(text: &mut Text, code: &RowCode<'_>, form: &Form) -> boo
     }
     if !code.draws().is_empty() {
         text.file("math/philox.wgsl");
+        text.file("slots/draw.wgsl");
     }
     rooms(text, code.chain);
     let has_scalars = scalars(text, code.chain);
@@ -187,7 +187,6 @@ impl RowText<'_> {
             result: "",
             draws: &phase.draws,
             has_scalars: self.has_scalars,
-            whole: self.form,
             exact: None,
         }
     }
@@ -298,13 +297,8 @@ impl RowText<'_> {
         let phase = self.phase(&[&arg(name)], &[]);
         _ = writeln!(out, "fn parameter(i: u32) -> f32 {{");
         let element = self.element(&phase);
-        let bits = match self.form.access {
-            Access::Vec4 => {
-                element.load_words(out);
-                element.lane(0)
-            }
-            Access::Scalar => element.load_bits(out, "i"),
-        };
+        element.load(out);
+        let bits = element.lane(0);
         let dtype = phase.form.inputs[0].dtype;
         _ = writeln!(
             out,
@@ -317,24 +311,15 @@ impl RowText<'_> {
         let parameter = extra.map_or_else(String::new, |extra| format!(", {extra}: V"));
         _ = writeln!(out, "fn {name}(i: u32{parameter}) -> V {{");
         let element = self.element(phase);
-        let with = |bits: String, extra: Option<String>| {
-            let all = [Some(bits).filter(|bits| !bits.is_empty()), extra];
-            all.into_iter().flatten().collect::<Vec<_>>().join(", ")
+        element.load(out);
+        let lane = |lane: usize| {
+            let extra = extra.map(|extra| format!("{extra}{}", element.part(lane)));
+            let all = [Some(element.lane(lane)), extra].into_iter().flatten();
+            let all: Vec<_> = all.filter(|text| !text.is_empty()).collect();
+            format!("{name}_one({})", all.join(", "))
         };
-        let result = match self.form.access {
-            Access::Vec4 => {
-                element.load_words(out);
-                let lane = |lane: usize| {
-                    let extra = extra.map(|extra| format!("{extra}[{lane}]"));
-                    format!("{name}_one({})", with(element.lane(lane), extra))
-                };
-                format!("V({})", [0, 1, 2, 3].map(lane).join(", "))
-            }
-            Access::Scalar => {
-                let bits = element.load_bits(out, "i");
-                format!("{name}_one({})", with(bits, extra.map(str::to_owned)))
-            }
-        };
+        let lanes: Vec<_> = (0..element.lanes()).map(lane).collect();
+        let result = format!("V({})", lanes.join(", "));
         _ = writeln!(out, "    return {result};\n}}\n");
     }
 
@@ -405,56 +390,9 @@ impl RowText<'_> {
             );
         }
         out.push_str("fn behind(i: u32, value: V, nan: bool) {\n");
-        self.store(out, &phase, "behind_one", &["value"], "nan");
+        let element = self.element(&phase);
+        element.results(out, "behind_one", &["value"], &["nan"]);
         out.push_str("}\n\n");
-    }
-
-    /// Statements that load what a phase reads, call a function for each element, and store what it returns.
-    pub(super) fn store(
-        &self,
-        out: &mut String,
-        phase: &Phase,
-        function: &str,
-        each: &[&str],
-        all: &str,
-    ) {
-        let element = self.element(phase);
-        let call = |bits: String, each: Vec<String>| {
-            let mut arguments = vec![bits];
-            arguments.retain(|bits| !bits.is_empty());
-            arguments.extend(each);
-            format!("{function}({}, {all})", arguments.join(", "))
-        };
-        if self.form.access == Access::Vec4 {
-            element.load_words(out);
-            for lane in 0..4 {
-                let each = each.iter().map(|name| format!("{name}[{lane}]")).collect();
-                _ = writeln!(out, "    let e{lane} = {};", call(element.lane(lane), each));
-            }
-            element.words_of_results(out);
-            element.store_words(out, "    ");
-            return;
-        }
-        let bits = element.load_bits(out, "i");
-        let each = each.iter().map(ToString::to_string).collect();
-        _ = writeln!(out, "    let e0 = {};", call(bits, each));
-        for output in &phase.form.outputs {
-            let place = place(self.form, &output.name, output.at, "i");
-            let (target, result) = (element.target(output), element.output("e0", output));
-            if self.form.is_atomic(target) {
-                // The other half of the 32 bits may be another lane's.
-                _ = writeln!(
-                    out,
-                    "    let o_{name} = {place};
-    let shift_{name} = 16u * (o_{name} & 1u);
-    atomicAnd(&{target}[o_{name} >> 1u], 0xffff0000u >> shift_{name});
-    atomicOr(&{target}[o_{name} >> 1u], {result} << shift_{name});",
-                    name = output.name
-                );
-            } else {
-                _ = writeln!(out, "    {target}[{place}] = {result};");
-            }
-        }
     }
 }
 

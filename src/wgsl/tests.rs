@@ -206,7 +206,22 @@ fn every_form(body: Body<'_>) {
         in_place.outputs[0].in_place = Some(0);
         forms.push(in_place);
     }
-    forms.iter().for_each(|form| try_form(body, form));
+    for form in forms.iter().flat_map(as_dispatched) {
+        try_form(body, &form);
+    }
+}
+
+/// A form, or, where results share 32 bits with their neighbours, one for each of them.
+fn as_dispatched(form: &Form) -> Vec<Form> {
+    let is_narrow = form.outputs.iter().any(|output| output.dtype.size() < 4);
+    if form.access == Access::Vec4 || !is_narrow {
+        return vec![form.clone()];
+    }
+    let alone = |output: &Output| Form {
+        outputs: vec![output.clone()],
+        ..form.clone()
+    };
+    form.outputs.iter().map(alone).collect()
 }
 
 fn try_form(body: Body<'_>, form: &Form) {
@@ -503,7 +518,7 @@ fn stubs_of_sweeps_are_what_rust_writes() {
 /// What stubs in a folder's files stand for is in some of these kernels.
 pub(crate) fn stubs_are_written(folder: &str, kernels: &[String]) {
     let is_written = |declaration: &str| kernels.iter().any(|text| text.contains(declaration));
-    for (name, text) in super::files::FILES {
+    for (name, text) in super::listed::FILES {
         let stubs = text.lines().filter(|line| line.ends_with("//#stub"));
         // Names that Rust gives are not known here.
         let is_named = |stub: &&str| stub.contains("it_") || stub.contains("struct It");

@@ -1,0 +1,4 @@
+// `it`, an operand that begins where its binding does.
+fn at_it(i: u32) -> u32 {
+    return i;
+}
