@@ -1,4 +1,4 @@
-fn again(e: u32) -> u32 { return e; } //#stub
+fn again(i: u32) -> u32 { return i; } //#stub
 
 // Evaluates those of the elements `e` and `e + 1` again that are in doubt, as a bit above their 16 says: in one loop, since
 // DX12's compilers put all of `again` in the place of each call, and processors go through a loop that no lane needs.

@@ -1,4 +1,4 @@
-fn one(e: u32) -> u32 { return e; } //#stub
+fn one(i: u32) -> u32 { return i; } //#stub
 fn settled_halves(e: u32, found: vec2<u32>) -> vec2<u32> { return found + vec2(e); } //#stub
 @group(0) @binding(0) var<storage, read_write> memory: array<u32>; //#stub
 

@@ -6,3 +6,9 @@ fn word_it(i: u32) -> vec4<u32> {
     let w = memory[at_it(i)];
     return vec4(w.x & 0xffffu, w.x >> 16u, w.y & 0xffffu, w.y >> 16u);
 }
+
+// One of these four.
+fn one_of_it(i: u32, lane: u32) -> u32 {
+    let w = memory[at_it(i)];
+    return (w[lane >> 1u] >> (16u * (lane & 1u))) & 0xffffu;
+}

@@ -1,10 +1,10 @@
-//! One element of a kernel, from bits to bits, and how its operands are loaded and stored: the part of a kernel that
-//! depends on how many operands there are.
+//! One element of a kernel, from bits to bits, and what is loaded and stored for it: the part of a kernel that depends on how
+//! many operands there are.
 //!
 //! `fn element` takes the bits of what is loaded for each element, and values of what is held; everything in a kernel
-//! goes through it. `fn word(i)` loads, calls it for one element or four, and stores, by functions of shaders/slots. Where a sweep holds values of a
-//! channel, `fn hold` and `fn hold_sample` load them into `struct Held`; where gradients are summed, `word` returns
-//! `struct Terms`, `fn plus` adds two of them, and `fn put` stores one.
+//! goes through it. `fn word(i)` loads, calls it for one element or four, and stores, by functions of shaders/slots. Where a
+//! sweep holds values of a channel, `fn hold` and `fn hold_sample` load them into `struct Held`; where gradients are summed,
+//! `word` returns `struct Terms`, `fn plus` adds two of them, and `fn put` stores one.
 
 use super::chain::{SECOND, arg, random, scalar};
 use super::exact::Exact;
@@ -309,8 +309,8 @@ impl Element<'_> {
             self.one(out);
             return;
         }
-        if self.exact.is_some() {
-            Exact::again(self, out);
+        if let Some(exact) = self.exact {
+            exact.again(self, out);
         }
         let held = if self.sweeps() { ", held: Held" } else { "" };
         let returned = match self.form.sums.is_empty() {
@@ -395,7 +395,7 @@ impl Element<'_> {
                 (_, At::Odd) => format!("p_{pairs}.odd"),
                 _ => format!("word_{name}(i)"),
             };
-            if word == format!("p_{name}.even") || word == format!("p_{name}.odd") {
+            if self.form.access == Access::Vec4 && input.is_first_of_pairs() {
                 _ = writeln!(out, "    let p_{name} = pairs_{name}(i);");
             }
             _ = writeln!(out, "    let w_{name} = {word};");

@@ -64,6 +64,13 @@ pub(crate) struct Input {
     pub(crate) like: Option<String>,
 }
 
+impl Input {
+    /// Whether its elements alternate with another's, and it has the binding.
+    pub(super) fn is_first_of_pairs(&self) -> bool {
+        matches!(self.at, At::Even | At::Odd) && self.beside.is_none()
+    }
+}
+
 /// An operand that is written, element by element.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Output {

@@ -1,3 +1,7 @@
+mod written;
+
+pub(crate) use written::stubs_are_written;
+
 use super::chain::functions;
 use super::*;
 use crate::act::Activation;
@@ -308,16 +312,15 @@ fn learned_forms(body: Body<'_>, names: &[&str], access: Access, at: At) -> Vec<
 }
 
 /// x and a gate that alternate, and so do their gradients; in the places of x and the gate, and elsewhere.
-#[test]
-fn alternating_operands_translate() {
-    let chain: Chain = "silu | gate(@g | tanh)".parse().unwrap();
+fn alternating(chain: &Chain) -> Vec<(Body<'_>, Form)> {
+    let body = Body::Chain(chain, Pass::Backward);
+    let mut forms = Vec::new();
     for dtype in [DType::F32, DType::F16] {
         for (whole, in_place, both) in [
             (true, false, true),
             (false, true, true),
             (false, false, false),
         ] {
-            let body = Body::Chain(&chain, Pass::Backward);
             let mut form = Form {
                 whole,
                 ..Form::plain(body, dtype.into())
@@ -337,8 +340,17 @@ fn alternating_operands_translate() {
                     beside: Some(0),
                 });
             }
-            try_form(body, &form);
+            forms.push((body, form));
         }
+    }
+    forms
+}
+
+#[test]
+fn alternating_operands_translate() {
+    let chain: Chain = "silu | gate(@g | tanh)".parse().unwrap();
+    for (body, form) in alternating(&chain) {
+        try_form(body, &form);
     }
     // One by one, in rows that begin and end within words.
     let body = Body::Chain(&chain, Pass::Forward);
@@ -479,72 +491,4 @@ fn each_file_is_in_a_kernel_once() {
         assert_eq!(text.matches(function).count(), 1, "{function}");
     }
     assert!(!text.contains("//#"));
-}
-
-/// Every kernel of the sweeps that there are, with and without sums, wide and not; and what finishes.
-fn sweeps() -> Vec<String> {
-    let chain: Chain = "prelu(weight=@w)".parse().unwrap();
-    let body = Body::Chain(&chain, Pass::Backward);
-    let mut all = vec![finish(&[DType::F32, DType::F16])];
-    for access in [Access::Vec4, Access::Scalar] {
-        for sweep in [Sweep::Each, Sweep::Rows, Sweep::Columns(8)] {
-            let mut form = Form {
-                access,
-                sweep,
-                ..Form::plain(body, DType::F32.into())
-            };
-            if sweep != Sweep::Each {
-                form.inputs[2].at = At::Held;
-            }
-            all.push(kernel(body, &form));
-            form.sums = vec!["w".into()];
-            if sweep != Sweep::Each {
-                all.push(kernel(body, &form));
-            }
-        }
-    }
-    all
-}
-
-/// What stands in for Rust's part in the files of shaders/sweep is declared as Rust writes it.
-#[test]
-fn stubs_of_sweeps_are_what_rust_writes() {
-    let chain = Chain::from(Activation::Silu);
-    let body = Body::Chain(&chain, Pass::Forward);
-    let settled = kernel(body, &Form::plain(body, DType::F16.into()));
-    stubs_are_written("sweep/", &[sweeps(), vec![settled]].concat());
-}
-
-/// What stubs in a folder's files stand for is in some of these kernels.
-pub(crate) fn stubs_are_written(folder: &str, kernels: &[String]) {
-    let is_written = |declaration: &str| kernels.iter().any(|text| text.contains(declaration));
-    for (name, text) in super::listed::FILES {
-        let stubs = text.lines().filter(|line| line.ends_with("//#stub"));
-        // Names that Rust gives are not known here.
-        let is_named = |stub: &&str| stub.contains("it_") || stub.contains("struct It");
-        let stubs = stubs.filter(|stub| name.starts_with(folder) && !is_named(stub));
-        for stub in stubs {
-            let stub = &stub.replace("override ", "const ");
-            let (head, inside) = stub.split_once('{').unwrap_or((stub, ""));
-            if let Some(name) = head.strip_prefix("struct ") {
-                // Rust writes more fields, which no file names.
-                let start = format!("struct {} {{\n", name.trim());
-                for field in inside.split('}').next().unwrap().split(',') {
-                    let field = format!("    {},\n", field.trim());
-                    let written = kernels.iter().filter_map(|text| text.split_once(&start));
-                    let mut bodies = written.filter_map(|(_, rest)| rest.split_once("}\n"));
-                    let found = bodies.any(|(body, _)| format!("{body}\n").contains(&field));
-                    assert!(found, "{name}: {stub}: no {field}");
-                }
-                continue;
-            }
-            let head = head.split(['=', ';']).next().unwrap().trim();
-            let head = head.split("@binding(").last().unwrap();
-            let head = head.split_once(") ").map_or(head, |(number, rest)| {
-                let is_number = number.chars().all(|c| c.is_ascii_digit());
-                if is_number { rest } else { head }
-            });
-            assert!(is_written(head), "{name}: {stub}: no `{head}`");
-        }
-    }
 }
