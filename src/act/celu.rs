@@ -36,6 +36,7 @@ pub(super) const ROOM: Room = Room {
             }
         })
     }),
+    walked: Some([1.0, 1.0]),
     ..Room::PLAIN
 };
 

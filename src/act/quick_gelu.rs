@@ -12,5 +12,6 @@ pub(super) const ROOM: Room = Room {
         "0.0",
         "select(0.0, 0.0625 * abs(dy), abs(x + 1.0) < 0.5)",
     ],
+    walked: Some([3.0, 4.0]),
     ..Room::PLAIN
 };

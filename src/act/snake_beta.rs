@@ -64,5 +64,6 @@ pub(super) const ROOM: Room = Room {
         },
     ],
     wgsl_terms: ["2.0 * abs(x)", "abs(dy)"],
+    walked: Some([1.5, 1.5]),
     ..Room::PLAIN
 };

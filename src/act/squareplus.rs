@@ -41,5 +41,6 @@ pub(super) const ROOM: Room = Room {
             false => p[0] / 2.0 / x.hypot(p[0].sqrt()).powi(3),
         })
     }),
+    walked: Some([3.0, 3.5]),
     ..Room::PLAIN
 };
