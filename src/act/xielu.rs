@@ -81,6 +81,7 @@ pub(super) const ROOM: Room = Room {
         },
     ],
     wgsl_terms: ["2.0 * abs(x)", "abs(dy)"],
+    walked: Some([2.5, 1.0]),
     ..Room::PLAIN
 };
 
