@@ -357,7 +357,7 @@ impl Element<'_> {
     /// of each of `words` too, and all of `more`.
     pub(super) fn results(&self, out: &mut String, function: &str, words: &[&str], more: &[&str]) {
         self.load(out);
-        for lane in 0..self.lanes() {
+        for lane in 0..self.form.access.lanes() {
             let part = self.part(lane);
             let words = words.iter().map(|word| format!("{word}{part}"));
             let more = more.iter().map(ToString::to_string);
@@ -366,14 +366,6 @@ impl Element<'_> {
             _ = writeln!(out, "    let e{lane} = {function}({});", all.join(", "));
         }
         self.store(out);
-    }
-
-    /// Elements in a word.
-    pub(super) fn lanes(&self) -> usize {
-        match self.form.access {
-            Access::Vec4 => 4,
-            Access::Scalar => 1,
-        }
     }
 
     /// What picks a lane's part of a word's value.

@@ -62,8 +62,8 @@ impl Text {
     }
 
     /// Appends a file under other names: each pair is a name in the file, and what stands in its place, where it is
-    /// a whole name, or the beginning of one before `_`; `it` may be the end of one too. A name in capitals, or with a capital before another, is
-    /// replaced likewise.
+    /// a whole name, or the beginning of one before `_`; `it` may be the end of one too. A name in capitals, or with a
+    /// capital before another, is replaced likewise.
     pub(crate) fn file_as(&mut self, name: &str, names: &[(&str, &str)]) {
         self.used(name, names)
             .unwrap_or_else(|problem| unreachable!("{problem}"));

@@ -15,6 +15,16 @@ pub(crate) enum Access {
     Scalar,
 }
 
+impl Access {
+    /// Elements in a word.
+    pub(super) fn lanes(self) -> usize {
+        match self {
+            Access::Vec4 => 4,
+            Access::Scalar => 1,
+        }
+    }
+}
+
 /// Which of an input's values belongs to an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum At {
@@ -207,10 +217,7 @@ impl Form {
     pub(super) fn is_atomic(&self, variable: &str) -> bool {
         let is_here = self.access == Access::Scalar && matches!(self.sweep, Sweep::Whole(_));
         let narrow = self.outputs.iter().filter(|output| output.dtype.size() < 4);
-        let mut targets = narrow.map(|output| match output.in_place {
-            Some(input) => &self.inputs[input].name,
-            None => &output.name,
-        });
+        let mut targets = narrow.map(|output| self.target(output));
         is_here && targets.any(|target| target == variable)
     }
 
@@ -228,7 +235,7 @@ impl Form {
     pub(super) fn target<'a>(&'a self, output: &'a Output) -> &'a str {
         match (output.beside, output.in_place) {
             (Some(other), _) => self.target(&self.outputs[other]),
-            (_, Some(input)) => &self.inputs[self.bound(input)].name,
+            (_, Some(input)) => self.memory(&self.inputs[input]),
             _ => &output.name,
         }
     }

@@ -50,7 +50,7 @@ pub(crate) fn kernel(body: Body<'_>, form: &Form) -> String {
     slots(&mut text, form, exact.is_some());
     let mut own = String::new();
     element.write(&mut own);
-    let width = element.lanes();
+    let width = form.access.lanes();
     _ = writeln!(own, "\nconst WIDTH: u32 = {width}u; // Elements in a word.");
     if let Sweep::Columns(words) = form.sweep {
         _ = writeln!(
@@ -134,7 +134,6 @@ fn chain_function(
         text.file(&format!("io/{dtype}.wgsl"));
     }
     if !draws.is_empty() {
-        text.file("math/philox.wgsl");
         text.file("slots/draw.wgsl");
     }
     chain::rooms(text, chain);

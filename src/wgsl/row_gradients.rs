@@ -1,7 +1,7 @@
 //! Of kernels over whole rows: one element's gradients, and what of them is summed.
 
 use super::chain::ChainCode;
-use super::form::{Access, Output, SumOf};
+use super::form::{Output, SumOf};
 use super::rows::{Phase, RowText};
 use crate::chain::row::Row;
 use crate::pass::Pass;
@@ -159,13 +159,6 @@ impl RowText<'_> {
         (fields, results)
     }
 
-    fn lanes(&self) -> usize {
-        match self.form.access {
-            Access::Vec4 => 4,
-            Access::Scalar => 1,
-        }
-    }
-
     /// The sums, of this kind, of operands that stand before the row step or behind it.
     fn sums(&self, wanted: &[SumOf]) -> Vec<(&String, SumOf)> {
         let sums = self.form.sums.iter().zip(&self.form.sums_of);
@@ -175,7 +168,7 @@ impl RowText<'_> {
 
     /// Statements that add terms to columns' sums, and return these and the terms of the row.
     fn add_up(&self, out: &mut String) {
-        let lanes = self.lanes();
+        let lanes = self.form.access.lanes();
         for (name, _) in self.sums(&[SumOf::Element]) {
             for lane in 0..lanes {
                 _ = writeln!(
@@ -221,7 +214,7 @@ impl RowText<'_> {
         let sums = self.sums(&[SumOf::Column]);
         let fields = sums.iter().map(|(name, _)| format!("    d_{name}: C,\n"));
         let fields: String = fields.collect();
-        let lanes = self.lanes();
+        let lanes = self.form.access.lanes();
         let at = |name: &str, lane| {
             format!("partials[args.sum_{name} + slot * args.columns + column + {lane}u]")
         };

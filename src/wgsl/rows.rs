@@ -98,7 +98,6 @@ pub(super) fn functions(text: &mut Text, code: &RowCode<'_>, form: &Form) -> boo
         text.file(&format!("io/{dtype}.wgsl"));
     }
     if !code.draws().is_empty() {
-        text.file("math/philox.wgsl");
         text.file("slots/draw.wgsl");
     }
     rooms(text, code.chain);
@@ -318,7 +317,7 @@ impl RowText<'_> {
             let all: Vec<_> = all.filter(|text| !text.is_empty()).collect();
             format!("{name}_one({})", all.join(", "))
         };
-        let lanes: Vec<_> = (0..element.lanes()).map(lane).collect();
+        let lanes: Vec<_> = (0..self.form.access.lanes()).map(lane).collect();
         let result = format!("V({})", lanes.join(", "));
         _ = writeln!(out, "    return {result};\n}}\n");
     }

@@ -19,6 +19,7 @@ pub(super) fn slots(text: &mut Text, form: &Form, settles: bool) {
     if settles {
         text.file("slots/doubts.wgsl");
         text.file("slots/settled.wgsl");
+        text.file("slots/settled_halves.wgsl");
     }
 }
 
@@ -91,7 +92,6 @@ fn stores(text: &mut Text, form: &Form, index: usize, output: &Output) {
         (Access::Scalar, At::Ragged) => ("halves_of_rows".into(), "store_halves"),
         (Access::Scalar, _) => ("halves".into(), "store_halves"),
     };
-    text.file("slots/settled_halves.wgsl");
     for file in [&put, lane].into_iter().filter(|file| !file.is_empty()) {
         let names = [("it", name), ("memory", memory)];
         text.file_as(&format!("slots/{file}.wgsl"), &names);
