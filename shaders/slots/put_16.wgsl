@@ -1,13 +1,8 @@
-fn at_it(i: u32) -> u32 { return i; } //#stub
 @group(0) @binding(0) var<storage, read_write> memory: array<vec2<u32>>; //#stub
-struct Args { len: u32 } //#stub
-@group(0) @binding(1) var<uniform> args: Args; //#stub
 
-// Stores the i-th four elements of `it`, 16 bits each. The last word may reach behind the operand: there only its own
-// elements are written, and an element's neighbour in the same 32 bits is written back as it was.
-fn put_it(i: u32, e: vec4<u32>) {
-    let at = at_it(i);
-    if args.len - 4u * i < 4u { end_it(at, args.len - 4u * i, e); return; } //#if ENDS == 1
+// Stores a word of `it`, 16 bits an element, at a place in `memory`; and what is left of the last one, where an element's
+// neighbour in the same 32 bits is written back as it was.
+fn all_it(at: u32, e: vec4<u32>) {
     memory[at] = e.xz | (e.yw << vec2(16u));
 }
 

@@ -1,22 +1,6 @@
-fn at_it(i: u32) -> u32 { return i; } //#stub
-@group(0) @binding(0) var<storage, read_write> memory: array<vec4<u32>>; //#stub
-struct Args { len: u32 } //#stub
-@group(0) @binding(1) var<uniform> args: Args; //#stub
+fn put_it(i: u32, e: vec4<u32>) { _ = e + vec4(i); } //#stub
 
-// Stores the i-th four pairs of `it` and the operand that it alternates with, 16 bits an element.
-fn put_it(i: u32, even: vec4<u32>, odd: vec4<u32>) {
-    let at = at_it(i);
-    if args.len - 4u * i < 4u { end_it(at, args.len - 4u * i, even, odd); return; } //#if ENDS == 1
-    memory[at] = even | (odd << vec4(16u));
-}
-
-fn end_it(at: u32, left: u32, even: vec4<u32>, odd: vec4<u32>) {
-    let pairs = even | (odd << vec4(16u));
-    memory[at].x = pairs.x;
-    if left > 1u {
-        memory[at].y = pairs.y;
-    }
-    if left > 2u {
-        memory[at].z = pairs.z;
-    }
+// Stores the i-th four pairs of `it` and the operand that it alternates with, 16 bits an element: a pair has 32.
+fn put_pairs_it(i: u32, even: vec4<u32>, odd: vec4<u32>) {
+    put_it(i, even | (odd << vec4(16u)));
 }

@@ -4,7 +4,7 @@ struct Args { len: u32 } //#stub
 @group(0) @binding(1) var<uniform> args: Args; //#stub
 
 // Stores the i-th four pairs of `it` and the operand that it alternates with, 32 bits an element.
-fn put_it(i: u32, even: vec4<u32>, odd: vec4<u32>) {
+fn put_pairs_it(i: u32, even: vec4<u32>, odd: vec4<u32>) {
     let at = at_it(i);
     if args.len - 4u * i < 4u { end_it(at, args.len - 4u * i, even, odd); return; } //#if ENDS == 1
     memory[at] = vec4(even.x, odd.x, even.y, odd.y);

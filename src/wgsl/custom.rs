@@ -7,9 +7,9 @@ use crate::chain::text::known_steps;
 use crate::error::{ChainError, Error};
 
 /// Beginnings of names that the kernels use themselves.
-const RESERVED: [&str; 15] = [
+const RESERVED: [&str; 16] = [
     "m", "act", "chain", "arg", "f32", "f16", "bf16", "at", "bits", "word", "four", "pairs", "put",
-    "lane", "end",
+    "lane", "all", "end",
 ];
 
 impl Custom {

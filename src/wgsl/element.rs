@@ -430,11 +430,12 @@ impl Element<'_> {
             };
             let mut words = vec![word(output)];
             words.extend(self.form.other_of_pairs(index).map(word));
+            let put = if words.len() > 1 { "put_pairs" } else { "put" };
             if output.at == At::Odd {
                 words.reverse();
             }
             if output.beside.is_none() {
-                _ = writeln!(out, "    put_{}(i, {});", output.name, words.join(", "));
+                _ = writeln!(out, "    {put}_{}(i, {});", output.name, words.join(", "));
             }
         }
     }

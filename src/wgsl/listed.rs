@@ -211,6 +211,7 @@ pub(super) const FILES: &[(&str, &str)] = files![
     "slots/pairs.wgsl",
     "slots/pairs_16.wgsl",
     "slots/pairs_32.wgsl",
+    "slots/put.wgsl",
     "slots/put_16.wgsl",
     "slots/put_32.wgsl",
     "slots/put_lanes.wgsl",

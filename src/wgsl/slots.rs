@@ -81,18 +81,18 @@ fn stores(text: &mut Text, form: &Form, index: usize, output: &Output) {
     let bits = bits(output.dtype);
     let memory = form.target(output);
     let is_shared = form.other_of_pairs(index).is_some();
-    let (put, lane) = match (form.access, output.at) {
-        (Access::Vec4, At::Even | At::Odd) if is_shared => (format!("put_pairs_{bits}"), ""),
-        (Access::Vec4, At::Even) => (format!("even_{bits}"), "put_lanes"),
-        (Access::Vec4, At::Odd) => (format!("odd_{bits}"), "put_lanes"),
-        (Access::Vec4, _) => (format!("put_{bits}"), "settle"),
-        (Access::Scalar, _) if bits == 32 || form.is_atomic(memory) => {
-            (format!("put_one_{bits}"), "")
-        }
-        (Access::Scalar, At::Ragged) => ("halves_of_rows".into(), "store_halves"),
-        (Access::Scalar, _) => ("halves".into(), "store_halves"),
+    let files: &[&str] = match (form.access, output.at) {
+        (Access::Vec4, At::Even | At::Odd) if is_shared && bits == 32 => &["put_pairs_32"],
+        (Access::Vec4, At::Even | At::Odd) if is_shared => &["put_pairs_16", "put", "put_32"],
+        (Access::Vec4, At::Even) => &["put", "put_lanes", "even_BITS"],
+        (Access::Vec4, At::Odd) => &["put", "put_lanes", "odd_BITS"],
+        (Access::Vec4, _) => &["put", "put_BITS", "settle"],
+        (Access::Scalar, _) if bits == 32 || form.is_atomic(memory) => &["put_one_BITS"],
+        (Access::Scalar, At::Ragged) => &["halves_of_rows", "store_halves"],
+        (Access::Scalar, _) => &["halves", "store_halves"],
     };
-    for file in [&put, lane].into_iter().filter(|file| !file.is_empty()) {
+    for file in files {
+        let file = file.replace("BITS", &bits.to_string());
         let names = [("it", name), ("memory", memory)];
         text.file_as(&format!("slots/{file}.wgsl"), &names);
     }
