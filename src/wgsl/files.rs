@@ -242,7 +242,7 @@ fn declared_buffer(line: &str) -> Option<Declared> {
 
 /// Text with other names, as [`Text::file_as`] says; in comments, only of names in backquotes, and of what is asked
 /// for.
-fn renamed(text: &str, names: &[(&str, &str)]) -> String {
+pub(super) fn renamed(text: &str, names: &[(&str, &str)]) -> String {
     let mut out = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
         let code = match line.find("//") {

@@ -1,6 +1,7 @@
 //! Stubs in shader files stand for what is written there: a file that was accepted with a stub is accepted in a kernel too.
 
 use super::*;
+use crate::wgsl::files::renamed;
 
 /// Every kernel of the sweeps that there are, with and without sums, wide and not; and what finishes.
 fn sweeps() -> Vec<String> {
@@ -130,14 +131,14 @@ fn stubs_of_nothing_are_found() {
 
 /// A stub of a slot's file, of an operand of this name.
 fn as_named(stub: &str, name: &str) -> String {
-    let words = super::items::tokens(stub).map(|word| match word {
-        "it" | "other" | "memory" => name.to_owned(),
-        _ => match word.strip_suffix("_it").or(word.strip_suffix("_other")) {
-            Some(rest) => format!("{rest}_{name}"),
-            None => word.to_owned(),
-        },
-    });
-    words.collect()
+    let at = format!("at_{name}");
+    let names = [
+        ("it", name),
+        ("memory", name),
+        ("other", name),
+        ("at_other", &at),
+    ];
+    renamed(stub, &names)
 }
 
 /// Whether one of these kernels declares what a stub does: a function with its parameters, a struct with its fields.
