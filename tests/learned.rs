@@ -36,13 +36,15 @@ fn stored<T: Element>(value: f32) -> T {
 
 /// The layouts tried: rows of whole words, odd rows, several workgroups to a row, channels beside each
 /// other, in whole words and not, one sample, one channel.
-const LAYOUTS: [(u64, u64, u64); 14] = [
+const LAYOUTS: [(u64, u64, u64); 18] = [
     (3, 4, 64),
     (2, 5, 37),
     (2, 3, 5000),
     (2, 2, 8192),
     (33, 8, 1),
-    (1030, 3, 1),
+    // Partial sums enough for a workgroup, for a channel and for all.
+    (4300, 3, 1),
+    (34, 1, 4096),
     (40, 7, 3),
     (1, 6, 40),
     (5, 1, 36),
@@ -52,6 +54,10 @@ const LAYOUTS: [(u64, u64, u64); 14] = [
     (37, 132, 1),
     (19, 33, 3),
     (2, 3, 132),
+    // Short rows of as many channels as a workgroup has at once and a part, in whole words and not; rows long enough to hold.
+    (3, 10, 196),
+    (5, 11, 49),
+    (2, 3, 1028),
 ];
 
 fn layout((outer, channels, inner): (u64, u64, u64)) -> Layout {

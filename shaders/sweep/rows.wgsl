@@ -8,7 +8,7 @@ fn hold(channel: u32) -> Held { return Held(channel); } //#stub
 fn hold_sample(held: Held, place: u32) -> Held { return Held(held.nan + place); } //#stub
 fn word(i: u32, held: Held) { _ = i + held.nan; } //#stub
 const WIDTH: u32 = 4u; //#stub
-struct Args { row: u32, len: u32, groups: u32, outer: u32, channels: u32, inner: u32, block: u32, tile: u32, tiles: u32, tiles_magic: u32, tiles_shift: u32, channels_magic: u32, channels_shift: u32 } //#stub
+struct Args { row: u32, len: u32, groups: u32, outer: u32, channels: u32, inner: u32, block: u32, tile: u32, tiles: u32, tiles_magic: u32, tiles_shift: u32, across: u32, across_magic: u32, across_shift: u32 } //#stub
 @group(0) @binding(0) var<uniform> args: Args; //#stub
 
 @compute @workgroup_size(64)
@@ -22,8 +22,8 @@ fn main(
     }
     let row = m_divide(group, args.tiles_magic, args.tiles_shift);
     let tile = group - row * args.tiles;
-    let block = m_divide(row, args.channels_magic, args.channels_shift);
-    let channel = row - block * args.channels;
+    let block = m_divide(row, args.across_magic, args.across_shift);
+    let channel = row - block * args.across;
     let held = hold(channel);
     let begin = block * args.block;
     let end = min(begin + args.block, args.outer);

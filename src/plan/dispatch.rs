@@ -144,6 +144,14 @@ impl<'a> Work<'a> {
                     false => At::Channels,
                 }
             }
+            whose if cut.access == Access::Vec4 => {
+                let is_whole = self
+                    .layout
+                    .spread(whose, self.len)
+                    .inner
+                    .is_multiple_of(WORD);
+                if is_whole { At::Channel } else { At::Edge }
+            }
             _ => At::Channel,
         }
     }

@@ -151,6 +151,11 @@ impl Machine {
         }
     }
 
+    /// Whether few invocations run at a time, as on a processor: then a few of much work each are better than many.
+    pub(crate) fn is_serial(&self) -> bool {
+        self.limits.column_words > 1
+    }
+
     /// Words of an invocation, of a kernel that settles some elements behind the others or not: a processor takes as long over
     /// none of them as over one, so that an invocation has many words there.
     pub(crate) fn words(&self, settles: bool) -> u32 {

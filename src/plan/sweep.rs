@@ -24,15 +24,23 @@ const TILE: u64 = 4096;
 /// Words in one running sum.
 const CHUNK: u64 = 16;
 
-/// Invocations that go through a sample together where channels lie beside each other, on a processor: as many as it runs at
-/// a time.
-const BESIDE: u64 = 8;
+/// Invocations that have words beside each other: what is one transaction of a GPU's memory, and what a processor runs at a time.
+const EIGHT: u64 = 8;
+
+/// Such eights in a workgroup.
+const EIGHTS: u64 = LANES as u64 / EIGHT;
+
+/// Words of a row that an invocation has, if it has so many, before other invocations go along the row as well.
+const ROW_WORDS: u64 = 8;
 
 /// Samples that a workgroup has at least where channels lie beside each other.
 const ROWS: u64 = 128;
 
 /// Rows of fewer elements than this are summed by columns.
 const SHORT_ROW: u64 = 32;
+
+/// Elements that a row has at least for a sweep that sums nothing.
+const HELD_ROW: u64 = 1024;
 
 /// How elements are swept, and how the summed gradients' partial sums lie: `blocks` times `channels` times
 /// `tiles` of each.
@@ -49,6 +57,8 @@ pub(super) struct Partials {
     /// Elements of a row that a workgroup has, and such parts in a row.
     tile: u64,
     tiles: u64,
+    /// Eights of invocations that go along a row, a power of two. The others of a workgroup have other channels.
+    along: u64,
     /// Words of a sample that a workgroup has, where channels lie beside each other.
     columns: u64,
 }
@@ -78,7 +88,6 @@ impl Partials {
         let outer = (here * self.block).min(self.outer - block * self.block);
         let start = block * self.block * self.sample();
         let first = block * self.channels * self.tiles;
-        let lanes = u64::from(LANES);
         let common = SweepArgs {
             outer: outer as u32,
             block: self.block as u32,
@@ -99,11 +108,14 @@ impl Partials {
             }
         } else {
             let words = self.inner.min(self.tile) / unit;
+            let across = self.channels.div_ceil(EIGHTS / self.along);
             SweepArgs {
-                groups: (here * self.tiles * self.channels) as u32,
+                groups: (here * self.tiles * across) as u32,
                 channels: self.channels as u32,
+                across: across as u32,
                 inner: (self.inner / unit) as u32,
-                chunk: CHUNK.div_ceil(words.div_ceil(lanes)) as u32,
+                along_log2: self.along.ilog2(),
+                chunk: CHUNK.div_ceil(words.div_ceil(EIGHT * self.along)) as u32,
                 tile: (self.tile / unit) as u32,
                 tiles: self.tiles as u32,
                 first: first as u32,
@@ -158,31 +170,26 @@ impl<'a> Work<'a> {
             false => wide && inner == 1 && channels.is_multiple_of(WORD),
         };
         let unit = if wide_here { WORD } else { 1 };
-        // A sweep by the operands' channels that leaves lanes idle is worth it only for their sums.
-        let along = if by_rows { inner } else { channels };
-        let holds = self.has_channels() && along / unit >= u64::from(LANES) / 2;
+        // Where nothing is summed: to find the channels of each word is faster than to sweep by rows of fewer words.
+        let is_worth_it = match by_rows {
+            true => wide_here && inner >= HELD_ROW,
+            false => inner < WORD && channels / unit >= u64::from(LANES) / 2,
+        };
+        let holds = self.has_channels() && is_worth_it;
         let tile = if unit == 1 { TILE / 2 } else { TILE };
         let of_channels = self.sums_for(Whose::SampleChannel) || self.sums_for(Whose::Channel);
         let access = |wide| if wide { Access::Vec4 } else { Access::Scalar };
         if !of_channels && !holds {
-            // Channels do not matter: rows of one tile each.
-            let tile = tile.min(room / WORD * WORD).max(WORD);
-            return Partials {
-                sweep: Sweep::Rows,
-                holds: false,
-                access: access(wide),
-                outer: self.len.div_ceil(tile),
-                channels: 1,
-                inner: tile,
-                block: 1,
-                tile,
-                tiles: 1,
-                columns: 1,
-            };
+            return self.flat(access(wide), tile.min(room / WORD * WORD).max(WORD));
         }
         // Samples that one binding can hold, and that are enough for a workgroup or an invocation.
         let most = (room / (channels * inner)).max(1).min(outer);
         let (words, beside) = self.column_words(channels / unit);
+        let along = match self.slots.sums.is_empty() {
+            true => EIGHTS,
+            false => (inner.min(tile) / unit).div_ceil(EIGHT * ROW_WORDS),
+        };
+        let along = along.next_power_of_two().min(EIGHTS);
         Partials {
             sweep: match by_rows {
                 true => Sweep::Rows,
@@ -193,10 +200,28 @@ impl<'a> Work<'a> {
             outer,
             channels,
             inner,
-            block: self.block(by_rows).min(most),
+            block: self.block(by_rows, EIGHTS / along).min(most),
             tile: if by_rows { tile } else { 1 },
             tiles: if by_rows { inner.div_ceil(tile) } else { 1 },
+            along,
             columns: beside * u64::from(words),
+        }
+    }
+
+    /// Where channels do not matter: rows of one tile each.
+    fn flat(&self, access: Access, tile: u64) -> Partials {
+        Partials {
+            sweep: Sweep::Rows,
+            holds: false,
+            access,
+            outer: self.len.div_ceil(tile),
+            channels: 1,
+            inner: tile,
+            block: 1,
+            tile,
+            tiles: 1,
+            along: EIGHTS,
+            columns: 1,
         }
     }
 
@@ -209,22 +234,24 @@ impl<'a> Work<'a> {
             return (most, u64::from(LANES));
         }
         // No more than there are: lavapipe executes what stands there for more.
-        let needed = words.div_ceil(BESIDE).next_power_of_two();
-        (needed.min(most.into()) as u32, BESIDE)
+        let needed = words.div_ceil(EIGHT).next_power_of_two();
+        (needed.min(most.into()) as u32, EIGHT)
     }
 
-    /// Samples that are enough for a workgroup that has rows, or an invocation that has columns.
-    fn block(&self, by_rows: bool) -> u64 {
+    /// Samples that are enough for a workgroup that has rows of so many channels, or an invocation that has columns.
+    fn block(&self, by_rows: bool, at_once: u64) -> u64 {
         let Layout { outer, inner, .. } = self.layout;
         let sums = self.slots.sums.len() as u64;
         if self.sums_for(Whose::SampleChannel) || (by_rows && sums == 0) {
             // Each sample has sums of its own, or there are none.
             1
         } else if by_rows {
-            // Of a long tensor, 1024 workgroups or more remain.
-            let elements = (self.len / 1024).clamp(TILE, 4 * TILE);
+            // Of a long tensor, 1024 workgroups or more remain. A processor has enough of fewer, and takes some ten
+            // microseconds for the barriers of each.
+            let least = if self.machine.is_serial() { 4 } else { 1 };
+            let elements = (self.len / 1024).clamp(least * TILE, 4 * TILE);
             if self.sums_for(Whose::Channel) {
-                elements.div_ceil(inner)
+                elements.div_ceil(inner * at_once)
             } else {
                 1
             }
@@ -299,14 +326,22 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// The dispatch that adds up what is left of each summed gradient: a workgroup for each 32 bits of each.
+    /// The dispatch that adds up what is left of each summed gradient.
     pub(super) fn finish(&self, left: &[Left], scratch: u64) -> Launch<'a> {
         let sums = &self.slots.sums;
-        let words = |sum: &Placed<'_>| match sum.dtype.size() {
-            4 => sum.operand.len(),
-            _ => sum.operand.len() / 2 + 1,
+        let alone = if self.machine.is_serial() { 256 } else { 8 };
+        let lanes = |left: &Left| match left.terms <= alone {
+            true => 1,
+            false => u64::from(LANES),
         };
-        let most = sums.iter().map(words).fold(1, u64::max);
+        let groups = |(left, sum): (&Left, &Placed<'_>)| {
+            let words = match sum.dtype.size() {
+                4 => sum.operand.len(),
+                _ => sum.operand.len() / 2 + 1,
+            };
+            (words * lanes(left)).div_ceil(LANES.into())
+        };
+        let most = left.iter().zip(sums).map(groups).fold(1, u64::max);
         let [row, rows] = self.machine.grid(most);
         let mut bindings = vec![Binding::scratch(scratch)];
         let mut uniform = vec![row, 0, 0, 0];
@@ -335,6 +370,7 @@ impl<'a> Work<'a> {
                 4 / size,
                 values,
                 period,
+                lanes(left),
             ];
             base += left.count;
             uniform.extend(fields.map(|value| value as u32));

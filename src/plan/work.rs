@@ -129,8 +129,14 @@ impl<'a> Work<'a> {
             Whose::Each => fits(p),
             Whose::Shared => true,
             whose => {
-                let Broadcast { inner, count, .. } = self.layout.spread(whose, self.len);
-                inner.is_multiple_of(WORD) || (inner == 1 && count.is_multiple_of(WORD))
+                let Broadcast {
+                    inner,
+                    count,
+                    period,
+                } = self.layout.spread(whose, self.len);
+                inner.is_multiple_of(WORD)
+                    || (inner == 1 && count.is_multiple_of(WORD))
+                    || (inner > WORD && period == self.len)
             }
         });
         if all { Access::Vec4 } else { Access::Scalar }

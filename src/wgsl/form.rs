@@ -42,6 +42,8 @@ pub(crate) enum At {
     Shared,
     /// That of its channel, one for the four elements of a word.
     Channel,
+    /// That of its channel, where another may begin within a word; a channel has four elements at least.
+    Edge,
     /// That of its channel, four in a row for the four elements of a word.
     Channels,
     /// The same, where these are words too.
@@ -55,7 +57,10 @@ pub(crate) enum At {
 impl At {
     /// Whether the element's channel says which it is.
     pub(crate) fn is_of_channel(self) -> bool {
-        matches!(self, At::Channel | At::Channels | At::ChannelWords)
+        matches!(
+            self,
+            At::Channel | At::Edge | At::Channels | At::ChannelWords
+        )
     }
 }
 
@@ -426,6 +431,10 @@ pub(crate) struct SweepArgs {
     pub(crate) chunk: u32,
     pub(crate) tile: u32,
     pub(crate) tiles: u32,
+    /// How many eights of invocations go along a row, as a power of two: there are eight of them, and the others have other
+    /// channels; and workgroups across all channels.
+    pub(crate) along_log2: u32,
+    pub(crate) across: u32,
     /// Where in the partial sums this dispatch's begin, and how many there are of each operand.
     pub(crate) first: u32,
     pub(crate) stride: u32,
@@ -518,7 +527,10 @@ fn input_fields(put: &mut impl FnMut(&str, u32), input: &Input, place: Place) {
             put(&format!("words_magic_{name}"), magic);
             put(&format!("words_shift_{name}"), shift);
         }
-        At::Channel | At::Channels => {
+        At::Channel | At::Edge | At::Channels => {
+            if *at == At::Edge {
+                put(&format!("inner_{name}"), place.inner);
+            }
             for (what, d) in [("inner", place.inner), ("channels", place.channels)] {
                 let [magic, shift] = divisor(d);
                 put(&format!("{what}_magic_{name}"), magic);
@@ -544,10 +556,12 @@ fn sweep_fields(put: &mut impl FnMut(&str, u32), sweep: SweepArgs) {
         ("chunk", sweep.chunk),
         ("tile", sweep.tile),
         ("tiles", sweep.tiles),
+        ("along_log2", sweep.along_log2),
         ("tiles_magic", divisor(sweep.tiles)[0]),
         ("tiles_shift", divisor(sweep.tiles)[1]),
-        ("channels_magic", divisor(sweep.channels)[0]),
-        ("channels_shift", divisor(sweep.channels)[1]),
+        ("across", sweep.across),
+        ("across_magic", divisor(sweep.across)[0]),
+        ("across_shift", divisor(sweep.across)[1]),
         ("first", sweep.first),
         ("stride", sweep.stride),
     ] {

@@ -34,6 +34,7 @@ fn place(text: &mut Text, form: &Form, name: &str, at: At, dtype: DType) {
         At::Rows | At::Ragged => "at_rows",
         At::Shared | At::Held | At::HeldSample => "at_one",
         At::Channel | At::Channels => "at_channel",
+        At::Edge => "at_edge",
         At::ChannelWords => "at_channel_words",
         _ if form.has_offset(at) => "at_offset",
         _ => "at_each",
@@ -48,7 +49,11 @@ fn loads(text: &mut Text, form: &Form, input: &Input) {
         Some(other) if input.at.is_of_channel() => {
             let at = format!("at_{other}");
             let names = [("it", name), ("other", other), ("at_other", &at)];
-            text.file_as("slots/at_like.wgsl", &names);
+            let file = match input.at {
+                At::Edge => "slots/at_edge_like.wgsl",
+                _ => "slots/at_like.wgsl",
+            };
+            text.file_as(file, &names);
         }
         _ if input.has_periods && input.at.is_of_channel() => {
             text.file_as("slots/at_channel_of_period.wgsl", &[("it", name)]);
@@ -60,6 +65,7 @@ fn loads(text: &mut Text, form: &Form, input: &Input) {
     let word = match input.at {
         At::Each | At::Rows | At::Ragged | At::ChannelWords => format!("word_{bits}"),
         At::Channels => "word_four".into(),
+        At::Edge => "word_edge".into(),
         At::Shared | At::Channel | At::Held | At::HeldSample => "word_one".into(),
         At::Even | At::Odd => format!("pairs_{bits}"),
     };

@@ -389,12 +389,13 @@ fn learned_and_random_chains_translate() {
                 Rows,
                 Shared,
                 Channel,
+                Edge,
                 Channels,
                 ChannelWords,
                 Held,
                 HeldSample,
             ] {
-                if access == Access::Scalar && matches!(at, Channels | ChannelWords) {
+                if access == Access::Scalar && matches!(at, Edge | Channels | ChannelWords) {
                     continue;
                 }
                 for form in learned_forms(body, &chain.operands(), access, at) {

@@ -61,7 +61,7 @@ fn stubs_of_slots_are_what_rust_writes() {
         }
     }
     let body = Body::Chain(&learned, Pass::Backward);
-    for at in [Rows, Shared, Channel, Channels, ChannelWords, Held] {
+    for at in [Rows, Shared, Channel, Edge, Channels, ChannelWords, Held] {
         let mut all = learned_forms(body, &["w", "b"], Access::Vec4, at);
         all.extend(
             learned_forms(body, &["w", "b"], Access::Vec4, at)
