@@ -251,7 +251,9 @@ impl<'a> Work<'a> {
             let least = if self.machine.is_serial() { 4 } else { 1 };
             let elements = (self.len / 1024).clamp(least * TILE, 4 * TILE);
             if self.sums_for(Whose::Channel) {
-                elements.div_ceil(inner * at_once)
+                // Blocks of as many samples each.
+                let samples = elements.div_ceil(inner * at_once);
+                outer.div_ceil(outer.div_ceil(samples).max(1))
             } else {
                 1
             }
