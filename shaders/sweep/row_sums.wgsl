@@ -4,10 +4,10 @@
 //
 // Eight lanes have a stretch of the tile, and go along it eight words at a time, which is one transaction of a GPU's memory. A
 // processor, which runs the lanes one after another, goes along memory so; with the words of all 64 lanes beside each other it
-// would come by each page eight times, and take twice as long. Where rows are short, fewer than
-// eight eights go along one; the others go along those of the channels behind it, which lie behind it in memory.
+// would come by each page eight times, and take twice as long. Where rows are short, fewer than eight eights go along one; the
+// others go along those of the channels behind it, which lie behind it in memory.
 //
-// No running sum is long, and the order is fixed by the shape alone: a lane adds the terms of a chunk of samples to a
+// No running sum is long, and the order is fixed by what the host asks for: a lane adds the terms of a chunk of samples to a
 // part, parts to its total; the totals of the lanes that share a channel are added by a tree.
 //#use math/divide.wgsl
 //#use sweep/eights.wgsl

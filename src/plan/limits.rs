@@ -37,8 +37,8 @@ pub struct Limits {
     /// if several gradients are summed. On a GPU one, since all invocations read at once; on a processor eight, since it reads
     /// memory as it lies only then, and takes a fifth of the time. FXC takes up to half a minute over eight.
     /// [`Kernels`](crate::Kernels) has [`COLUMN_WORDS_ON_PROCESSORS`](Self::COLUMN_WORDS_ON_PROCESSORS) where the adapter is
-    /// one, but on DX12. Sums are of other parts with more than one, and may differ in their last bits. This is ours, not
-    /// WebGPU's.
+    /// one, but on DX12. More than one also says that few invocations run at a time: sums of rows then have fewer workgroups,
+    /// and fewer stages. Sums may differ in their last bits from those with one. This is ours, not WebGPU's.
     pub column_words: u32,
 }
 
