@@ -42,9 +42,9 @@ const LAYOUTS: [(u64, u64, u64); 18] = [
     (2, 3, 5000),
     (2, 2, 8192),
     (33, 8, 1),
-    // Partial sums enough for a workgroup, for a channel and for all.
+    // Partial sums of a channel that one invocation adds up, and more, which have a workgroup on processors too.
     (4300, 3, 1),
-    (34, 1, 4096),
+    (33_000, 2, 1),
     (40, 7, 3),
     (1, 6, 40),
     (5, 1, 36),

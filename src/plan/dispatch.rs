@@ -7,7 +7,7 @@ use super::slots::Slot;
 use super::work::{Cut, Piece, WORD, Work};
 use crate::chain::Chain;
 use crate::error::{DeviceError, Error};
-use crate::tensor::layout::Whose;
+use crate::tensor::layout::{Broadcast, Whose};
 use crate::wgsl::{self, Access, Args, At, Form, Input, Place};
 use std::ops::Range;
 
@@ -134,25 +134,18 @@ impl<'a> Work<'a> {
             Whose::Shared => At::Shared,
             Whose::Channel if cut.holds => At::Held,
             Whose::SampleChannel if cut.holds => At::HeldSample,
-            whose
-                if cut.access == Access::Vec4 && self.layout.spread(whose, self.len).inner == 1 =>
-            {
-                // Vec4 asks for whole words of channels. Do they begin where words do?
-                let is_once = self.layout.spread(whose, self.len).period == self.len;
-                match is_once && p.bytes.start.is_multiple_of(WORD * p.dtype.size()) {
-                    true => At::ChannelWords,
-                    false => At::Channels,
+            _ if cut.access == Access::Scalar => At::Channel,
+            whose => {
+                let Broadcast { inner, period, .. } = self.layout.spread(whose, self.len);
+                // Do words of channels begin where words do?
+                let is_aligned = p.bytes.start.is_multiple_of(WORD * p.dtype.size());
+                match inner {
+                    1 if is_aligned && period == self.len => At::ChannelWords,
+                    1 => At::Channels,
+                    _ if inner.is_multiple_of(WORD) => At::Channel,
+                    _ => At::Edge,
                 }
             }
-            whose if cut.access == Access::Vec4 => {
-                let is_whole = self
-                    .layout
-                    .spread(whose, self.len)
-                    .inner
-                    .is_multiple_of(WORD);
-                if is_whole { At::Channel } else { At::Edge }
-            }
-            _ => At::Channel,
         }
     }
 

@@ -331,6 +331,8 @@ impl<'a> Work<'a> {
     /// The dispatch that adds up what is left of each summed gradient.
     pub(super) fn finish(&self, left: &[Left], scratch: u64) -> Launch<'a> {
         let sums = &self.slots.sums;
+        // Partial sums of a value that one invocation adds up: 256 are sixteen parts of sixteen, no more than a running sum may
+        // have, and spare a processor the barriers of a workgroup. On a GPU so many loads in turn would take long.
         let alone = if self.machine.is_serial() { 256 } else { 8 };
         let lanes = |left: &Left| match left.terms <= alone {
             true => 1,
